@@ -9,7 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// ref says on whose behalf an activity acts.
+// ref says for which enrollment an activity acts.
 func (r *run) ref() contract.Ref {
 	return contract.Ref{
 		Enrollment: r.in.Enrollment,
@@ -21,14 +21,14 @@ func (r *run) ref() contract.Ref {
 	}
 }
 
-// Limits of a local activity: one try ends after localTry, which outlasts a channel's own time-out; tries go on
-// until the world is back.
+// Limits of a local activity. One try ends after localTry, which is longer than a channel's own time-out. Tries
+// continue until the store is back.
 const (
 	localTry      = 7 * time.Second
 	localPatience = 10 * 365 * 24 * time.Hour
 )
 
-// local runs an activity in this worker, at no history but its marker. It is repeated until it is done or
+// local runs an activity in this worker; its marker is all it adds to history. It is repeated until it succeeds or is
 // refused for good.
 func (r *run) local(ctx workflow.Context, name, summary string, in, out any) error {
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
@@ -43,7 +43,7 @@ func (r *run) local(ctx workflow.Context, name, summary string, in, out any) err
 	return workflow.ExecuteLocalActivity(ctx, name, in).Get(ctx, out)
 }
 
-// report informs the store what was passed, and where the enrollment is parked or how it ended.
+// report reports to the store the steps that were passed, and where the enrollment waits or how it ended.
 func (r *run) report(ctx workflow.Context, parked *contract.Position) error {
 	r.state.Reports++
 	passed := r.state.Passed
@@ -55,7 +55,7 @@ func (r *run) report(ctx workflow.Context, parked *contract.Position) error {
 	}
 	err := r.local(ctx, contract.ReportActivity, what, out, nil)
 	if err != nil {
-		r.state.Passed = append(passed, r.state.Passed...) // the next report tells it
+		r.state.Passed = append(passed, r.state.Passed...) // for the next report
 	}
 	return err
 }
@@ -70,8 +70,8 @@ func (r *run) reportWait(ctx workflow.Context) error {
 	return r.report(ctx, &parked)
 }
 
-// race runs a normal activity while events, orders and the enrollment's deadline race it. answered is false
-// where one of those came first, or a pause: it is cancelled then. An error with answered is the activity's.
+// race runs a normal activity while the run handles its inbox and its deadline. answered is false if one of those ended
+// the wait first, or a pause: the activity is then canceled. If answered is true, err is the activity's error.
 func (r *run) race(
 	ctx workflow.Context,
 	p waitSpec,

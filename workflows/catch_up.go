@@ -7,19 +7,25 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// catchUpTries bounds how often what is on its way is waited for: a delivery that cannot be made must not stop
-// the enrollment forever.
+// catchUpTries is how often catchUp asks the store before it lets a deadline fire.
 const catchUpTries = 8
 
-// catchUp waits (bounded), before a deadline fires, for events that the store accepted earlier but the relay
-// has not delivered, so that an outage cannot make a timeout beat an earlier event. With late it waits for all
-// that the store has accepted by now, not only by moment. It reports whether the loop must handle input first.
+// catchUp waits, before a deadline fires, for events that the store accepted earlier but the relay has not
+// delivered, so that an outage cannot make a timeout beat an earlier event. It reports whether there is input
+// to handle first.
 //
-// The bound is catchUpTries: a delivery that cannot be made, or a stream of events, must not hold the deadline up.
+// Without late it waits for what the store accepted by moment; with late, for all that it accepted by now. A
+// run that is woken an hour late needs the second: a goal reached within that hour must end the journey before
+// a message goes out.
+//
+// The wait is bounded by catchUpTries, a minute in all: a delivery that cannot be made, or a stream of events
+// that never ends, must not hold the deadline up. For the same reason late looks no further than to the last of
+// these tries.
+//
 // See docs/decisions/0010.
 func (r *run) catchUp(ctx workflow.Context, moment time.Time, late bool) (bool, error) {
 	if listens := r.prog.Listens(); len(listens.Events) == 0 && !listens.Every && len(listens.Traits) == 0 && len(listens.Levels) == 0 {
-		return false, nil // nothing is ever delivered to it
+		return false, nil // no event is ever delivered to it
 	}
 	pause := 250 * time.Millisecond
 	for range catchUpTries {
@@ -50,7 +56,7 @@ func (r *run) catchUp(ctx workflow.Context, moment time.Time, late bool) (bool, 
 	return false, nil
 }
 
-// anyUnseen reports whether one of the ids has not been seen: the store may not have marked yet what was delivered.
+// anyUnseen reports whether one of the ids has not arrived: the store may list what was delivered a moment ago.
 func (r *run) anyUnseen(ids []string) bool {
 	for _, id := range ids {
 		if !r.state.saw(id) {
@@ -60,7 +66,7 @@ func (r *run) anyUnseen(ids []string) bool {
 	return false
 }
 
-// shortSleep sleeps until something stirs (true), or d of real time has passed.
+// shortSleep sleeps until there is input (true), or d of real time has passed.
 func (r *run) shortSleep(ctx workflow.Context, d time.Duration) (bool, error) {
 	napping, cancel := workflow.WithCancel(ctx)
 	defer cancel()

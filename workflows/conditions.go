@@ -6,8 +6,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// evalContext is what expressions and templates may see besides the customer. Properties stay behind: the store has
-// the events.
+// evalContext returns what expressions and templates may see besides the customer. It has no properties of
+// events, which are in the store. e is the event at hand; nil: the last one that a step took.
 func (r *run) evalContext(e *contract.Delivery) contract.EvalContext {
 	s := contract.EvalContext{
 		EntryEvent: r.in.EntryEvent,
@@ -36,7 +36,7 @@ func (r *run) evalContext(e *contract.Delivery) contract.EvalContext {
 	return s
 }
 
-// vars are what expressions without the customer may see.
+// vars returns the variables of expressions that do not read the customer.
 func (r *run) vars(ctx workflow.Context, e *contract.Delivery) expr.Vars {
 	v := expr.Vars{Entry: r.in.Entry, Vars: r.state.Vars, Steps: r.state.Steps, Now: r.now(ctx)}
 	if e == nil {
@@ -56,8 +56,8 @@ func (r *run) vars(ctx workflow.Context, e *contract.Delivery) expr.Vars {
 	return v
 }
 
-// conditions answers each expression: here where it can be, and all that read the customer in one local
-// activity, where the data is. An absent expression is true; one without an answer is false.
+// conditions answers each expression. Those that read the customer are answered by one local activity, where the data
+// is, the others here. An empty expression is true, one without an answer is false.
 func (r *run) conditions(ctx workflow.Context, e *contract.Delivery, exprs []expr.Expr) ([]bool, error) {
 	answers := make([]bool, len(exprs))
 	var remote []expr.Expr
@@ -85,7 +85,7 @@ func (r *run) conditions(ctx workflow.Context, e *contract.Delivery, exprs []exp
 	return answers, nil
 }
 
-// value evaluates one expression; ok is false where it has no value.
+// value evaluates one expression; ok is false if it has no value.
 func (r *run) value(ctx workflow.Context, e *contract.Delivery, source expr.Expr) (value any, ok bool, err error) {
 	if !r.prog.Remote(source) {
 		value, err := r.prog.Eval(source, r.vars(ctx, e))
@@ -102,7 +102,7 @@ func (r *run) value(ctx workflow.Context, e *contract.Delivery, source expr.Expr
 	return result.Values[0], true, nil
 }
 
-// number evaluates a number; a missing or other value is 0.
+// number evaluates a number. It returns 0 for a missing value, and for one that is no number.
 func (r *run) number(ctx workflow.Context, e *contract.Delivery, source expr.Expr) (float64, error) {
 	value, _, err := r.value(ctx, e, source)
 	n, _ := value.(float64)

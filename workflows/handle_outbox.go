@@ -9,10 +9,14 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// handleOutbox takes what has arrived, in order: orders, and for each event the goal, the exits, the reroutes, and
-// what is left is kept for a wait_for. Parked, it takes one event at a time, because the step that waits sees
-// an event before the next one is looked at. It reports whether the walk must start afresh: the enrollment ended
-// or was moved. Paused, it leaves the events where they are.
+// handleOutbox handles what has arrived, in order. A command is executed. An event is tried against the goal, the exits
+// and the reroutes; if none of them fires, it is buffered for a step.
+//
+// During a wait w it handles one event and returns, because the waiting step must see an event before the next one
+// is handled: of "reply, then order" the reply belongs to the step that waits for it, the order to the one after it.
+// Between steps (w is nil) it handles all. While paused it handles commands only, and leaves events in Arrived.
+//
+// moved reports that the enrollment has ended or its cursor has moved, so that the walk must begin again.
 func (r *run) handleOutbox(ctx workflow.Context, w *wait) (moved bool, err error) {
 	for r.state.Ended == nil && r.state.Jump == nil {
 		if err := r.forwardDirectEvents(ctx); err != nil {
@@ -42,7 +46,7 @@ func (r *run) handleOutbox(ctx workflow.Context, w *wait) (moved bool, err error
 		}
 	}
 	if r.state.Ended == nil && r.state.Jump != nil && w == nil {
-		r.moveTo(*r.state.Jump) // between steps: nothing to leave behind
+		r.moveTo(*r.state.Jump) // between steps: there is no step to leave
 		r.state.Jump = nil
 		return true, nil
 	}
@@ -51,14 +55,14 @@ func (r *run) handleOutbox(ctx workflow.Context, w *wait) (moved bool, err error
 		if more, err := r.catchUp(ctx, r.state.Deadline, true); err != nil {
 			return false, err
 		} else if more {
-			return r.handleOutbox(ctx, w) // as often as there is something that had come when it was asked for last
+			return r.handleOutbox(ctx, w) // ends: catchUp asks for what has arrived a limited number of times
 		}
 		r.end(ctx, contract.TimedOut, "journey timeout reached", 0)
 	}
 	return r.state.Ended != nil, nil
 }
 
-// nextDelivery removes the first thing to attend to; paused, the first order.
+// nextDelivery removes and returns the first delivery to handle; while paused, the first command.
 func (r *run) nextDelivery() (contract.Delivery, bool) {
 	for i, d := range r.state.Arrived {
 		if r.state.Paused && d.Command == nil {
@@ -70,8 +74,8 @@ func (r *run) nextDelivery() (contract.Delivery, bool) {
 	return contract.Delivery{}, false
 }
 
-// forwardDirectEvents stores the events that came straight to the run. The relay delivers them afterwards, in
-// the order in which the store accepted them. An event leaves Direct only once it is stored, so that
+// forwardDirectEvents stores the events that channels sent straight to the run. The relay delivers them afterwards, in
+// the order in which the store accepted them. An event leaves Direct only after it is stored, so that
 // cancellation loses none.
 func (r *run) forwardDirectEvents(ctx workflow.Context) error {
 	for {
@@ -91,7 +95,7 @@ func (r *run) forwardDirectEvents(ctx workflow.Context) error {
 		err := r.local(ctx, contract.RecordActivity, "record "+e.Name, contract.Record{Clock: r.in.Clock, Call: call}, nil)
 		var refused *temporal.ApplicationError
 		switch {
-		case errors.As(err, &refused): // permanently: one bad event must not stop the run
+		case errors.As(err, &refused): // for good: one bad event must not stop the run
 			r.state.log(fmt.Sprintf("%s %s could not be recorded and was dropped", stamp(r.now(ctx)), clip(e.Name, 80)))
 			workflow.GetLogger(ctx).Warn("the store refused an event that came straight to the run", "event", e.ID, "error", err)
 		case err != nil:
@@ -101,13 +105,13 @@ func (r *run) forwardDirectEvents(ctx workflow.Context) error {
 	}
 }
 
-// execute carries out an order of a person.
+// execute executes a command of a person.
 func (r *run) execute(ctx workflow.Context, c contract.Command) error {
 	if c.Kind == contract.MigrateOrder {
 		return r.migrate(ctx, c)
 	}
 	if r.checkCommand(c, r.state.Paused) != nil {
-		return nil // it has become pointless since it was given
+		return nil // what was handled since it was given has made it pointless
 	}
 	by := ""
 	if c.By != "" {
@@ -144,7 +148,8 @@ func (r *run) execute(ctx workflow.Context, c contract.Command) error {
 	return nil
 }
 
-// pause halts the enrollment (why in words), or with empty words lets it go on; the next report says so.
+// pause pauses the enrollment and records why, in words. Without a reason it resumes the enrollment. The next report
+// says so.
 func (r *run) pause(why string) {
 	r.state.Paused, r.state.PausedBy = why != "", why
 	if r.state.Wait != nil {
@@ -152,7 +157,7 @@ func (r *run) pause(why string) {
 	}
 }
 
-// jump moves the enrollment to the step at index i; what it was doing is cleaned up by the step itself.
+// jump moves the enrollment to the step at index i. The step that it leaves cleans up after itself.
 func (r *run) jump(i int) {
 	r.state.Jump = &i
 	r.state.Silent = false

@@ -10,7 +10,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// registerHandlers opens the signal, the query and the updates. Handlers validate, append and return; the walk
+// registerHandlers registers the handlers of signals, updates and the query. They validate, append and return; the walk
 // does the rest.
 func (r *run) registerHandlers(ctx workflow.Context) error {
 	r.events = workflow.GetSignalChannelWithOptions(ctx, contract.EventName, workflow.SignalChannelOptions{
@@ -64,7 +64,7 @@ type commandHandler struct {
 
 func (o commandHandler) take(ctx workflow.Context, c contract.Command) error {
 	c.Kind = o.kind
-	if c.Kind == contract.SkipUpdate { // what is meant is the step it is at now
+	if c.Kind == contract.SkipUpdate { // meant is the step that it is at now
 		c.Target = o.run.state.Cursor
 	}
 	o.run.state.Arrived = append(o.run.state.Arrived, contract.Delivery{Enrollment: o.run.in.Enrollment, Command: &c})
@@ -86,7 +86,7 @@ func (r *run) onDelivery(_ workflow.Context, d contract.Delivery) error {
 	return nil
 }
 
-// validateEvent refuses an event that would change nothing. A refused update leaves no trace in history.
+// validateEvent refuses an event that would change nothing. A refused update costs no history.
 func (r *run) validateEvent(e contract.Event) error {
 	if e.ID == "" || e.Name == "" {
 		return reject(contract.RejectInvalid, `an event needs "id" and "name"`)
@@ -108,7 +108,7 @@ func (r *run) validateDelivery(d contract.Delivery) error {
 	return r.validateCommand(*d.Command)
 }
 
-// validateInput refuses what comes after the end, or has come before.
+// validateInput refuses what arrives after the end, and what arrived before.
 func (r *run) validateInput(id string) error {
 	switch {
 	case r.state.Ended != nil || r.state.SupersededBy != "":
@@ -129,7 +129,7 @@ func exactlyOne(d contract.Delivery) bool {
 	return n == 1
 }
 
-// validateCommand refuses an order that could not be carried out once those before it are.
+// validateCommand refuses a command that could not be executed after those that have arrived before it.
 func (r *run) validateCommand(c contract.Command) error {
 	paused := r.state.Paused
 	for _, d := range r.state.Arrived {
@@ -144,7 +144,7 @@ func (r *run) validateCommand(c contract.Command) error {
 	return r.checkCommand(c, paused)
 }
 
-// checkCommand refuses an order that cannot be carried out by an enrollment that is paused, or is not.
+// checkCommand refuses a command that the enrollment cannot execute. paused says whether it is paused by then.
 func (r *run) checkCommand(c contract.Command, paused bool) error {
 	switch {
 	case r.state.Ended != nil || r.state.SupersededBy != "":
@@ -180,7 +180,7 @@ func isCommand(kind string) bool {
 	return false
 }
 
-// target finds a path or a step.
+// target finds the step at which a path starts, or the step with this id.
 func (r *run) target(name string) (int, bool) {
 	if at, ok := r.prog.Start(name); ok {
 		return at, true

@@ -11,7 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// levelWords names a level for people, and from others: complaint above 0.7.
+// levelWords names a level for people, and as a key: complaint above 0.7.
 func levelWords(l *journey.Level) string {
 	if l == nil {
 		return ""
@@ -26,9 +26,10 @@ func levelWords(l *journey.Level) string {
 	return l.Intent
 }
 
-// queryLevels asks the world, in one go, which levels hold: those that the step it is parked at waits for, and those
-// of the reroute rules that may fire: all of them, or only those that fading can make hold. It learns too when
-// fading will. History has the answers alone, and nothing where no level counts.
+// queryLevels asks the store, by one activity, which levels hold, by levelWords: those that w waits for (nil:
+// none), and those of the reroute rules that may fire. Without all, these are only the rules that fading alone
+// can make fire. It also learns when the next score fades below its level, and records that in LevelCrossing.
+// History has the answers only, no scores; if no level counts, nothing is asked.
 func (r *run) queryLevels(ctx workflow.Context, w *wait, all bool) (holds map[string]bool, err error) {
 	crossed := r.levelCrossed(ctx)
 	holds = map[string]bool{}
@@ -61,22 +62,22 @@ func (r *run) queryLevels(ctx workflow.Context, w *wait, all bool) (holds map[st
 		holds[levelWords(&level)] = i < len(result.Hold) && result.Hold[i]
 	}
 	if crossed {
-		return holds, nil // what fell below while a step ran is still to be looked at
+		return holds, nil // what fell below while a step ran is still to be handled
 	}
 	r.state.LevelCrossing = result.Fade
 	if now := r.now(ctx); !r.state.LevelCrossing.IsZero() && !r.state.LevelCrossing.After(now) {
-		r.state.LevelCrossing = now.Add(time.Millisecond) // it was to come when it was told, and has come meanwhile
+		r.state.LevelCrossing = now.Add(time.Millisecond) // it was in the future when the store answered, and is past by now
 	}
 	return holds, nil
 }
 
-// levelCrossed reports whether the moment has come at which a score was to fall below a level.
+// levelCrossed reports whether the moment has come at which a score falls below a level.
 func (r *run) levelCrossed(ctx workflow.Context) bool {
 	return !r.state.LevelCrossing.IsZero() && !r.now(ctx).Before(r.state.LevelCrossing)
 }
 
-// handleLevelCrossing looks at the levels when a score was to have fallen below one: it may have risen since. A reroute rule
-// fires here, an arm when the step looks.
+// handleLevelCrossing asks for the levels again when a score should have fallen below one: it may have risen since. A
+// reroute rule fires here, an arm when the step's find is called.
 func (r *run) handleLevelCrossing(ctx workflow.Context, w *wait) error {
 	r.awake.by, r.state.LevelCrossing = r.state.LevelCrossing, time.Time{}
 	w.scoresStale = true

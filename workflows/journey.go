@@ -13,18 +13,17 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// maxStepsWithoutWait is how many steps may run without waiting; an enrollment that passes it fails, because
-// its journey never rests.
+// maxStepsWithoutWait is how many steps may run without a wait. An enrollment that passes it fails: its journey loops.
 const maxStepsWithoutWait = 1000
 
-// run is one run of one enrollment: what it is given, and the state that survives it.
+// run is one run of one enrollment: its input, the state that survives it, and what is open while it runs.
 type run struct {
 	in         Input
 	prog       *journey.Program
 	state      *Snapshot
 	chain      string
-	events     workflow.ReceiveChannel // signals of channels
-	deliveries workflow.ReceiveChannel // signals of the relay
+	events     workflow.ReceiveChannel // signals from channels
+	deliveries workflow.ReceiveChannel // signals from the relay
 	timer      *timer                  // outlives a wait if the next one has the same deadline
 	awake      awake
 }
@@ -39,7 +38,7 @@ func Journey(ctx workflow.Context, in Input) (contract.Result, error) {
 	return r.run(ctx)
 }
 
-// newRun loads the pinned definition and opens the ears.
+// newRun loads the pinned definition and registers the handlers of signals, updates and the query.
 func newRun(ctx workflow.Context, in Input) (*run, error) {
 	checkVersion(in)
 	prog, err := journey.Load(in.Definition, in.Revision)
@@ -69,7 +68,8 @@ func newRun(ctx workflow.Context, in Input) (*run, error) {
 	return r, r.registerHandlers(ctx)
 }
 
-// run walks, and always leaves the store knowing how it ended.
+// run walks to the end and reports it to the store, whatever the end is: also after cancellation, and after an activity
+// that was refused for good.
 func (r *run) run(ctx workflow.Context) (contract.Result, error) {
 	err := r.walk(ctx)
 	var next *workflow.ContinueAsNewError
@@ -87,7 +87,7 @@ func (r *run) run(ctx workflow.Context) (contract.Result, error) {
 		if !errors.As(err, &refused) {
 			return contract.Result{}, err
 		}
-		r.end(ctx, contract.Failed, clip(refused.Message(), 200), 0) // the world refused for good what the journey asked
+		r.end(ctx, contract.Failed, clip(refused.Message(), 200), 0) // an activity was refused for good
 	}
 	if err := r.close(ctx); err != nil {
 		return contract.Result{}, err
@@ -128,12 +128,13 @@ func (r *run) walk(ctx workflow.Context) error {
 	return nil
 }
 
-// resumesWait reports whether the step at the cursor is parked, as after continue-as-new.
+// resumesWait reports whether the step at the cursor is already waiting: the run before this one continued as
+// new there.
 func (r *run) resumesWait() bool {
 	return r.state.Wait != nil && r.state.Wait.Kind != pausedKind && r.state.Wait.Step == r.state.Cursor
 }
 
-// step runs the step at the cursor and moves on.
+// step performs the step at the cursor and moves the cursor to the next one.
 func (r *run) step(ctx workflow.Context) error {
 	at, ok := r.prog.Index(r.state.Cursor)
 	if !ok {
@@ -204,7 +205,7 @@ func (r *run) completeStep(ctx workflow.Context, step *journey.Step, outcome, ar
 	r.state.log(line)
 }
 
-// skip records that a step's condition was not true. It is no visit, and does not count as passed.
+// skip records that a step's condition was not true. That is not a visit, and does not count as passed.
 func (r *run) skip(ctx workflow.Context, step *journey.Step) {
 	r.state.Passed = append(
 		r.state.Passed,
@@ -212,7 +213,8 @@ func (r *run) skip(ctx workflow.Context, step *journey.Step) {
 	)
 }
 
-// afterMainPath decides what follows the end of a path: a holdout's watch, the goal's window, or the end.
+// afterMainPath decides what follows the end of a path. A held-out customer, and one whose goal has a window
+// (`within`), is watched until that is over; every other enrollment ends.
 func (r *run) afterMainPath(ctx workflow.Context) error {
 	until, outcome, reason := r.state.Deadline, contract.TimedOut, "the watch of the control group ended"
 	within := time.Duration(0)
@@ -220,7 +222,7 @@ func (r *run) afterMainPath(ctx workflow.Context) error {
 		within = r.prog.Goal.Within
 	}
 	switch {
-	case r.state.Silent && r.resumesWait() && !r.state.Wait.Until.IsZero(): // continued as new, perhaps on another revision: the window stands
+	case r.state.Silent && r.resumesWait() && !r.state.Wait.Until.IsZero(): // continued as new, perhaps on another revision: the window stays
 		until, outcome, reason = r.state.Wait.Until, contract.Completed, "ran to the end of its path"
 	case r.in.Holdout && within > 0:
 		until = r.in.EnteredAt.Add(within)
@@ -244,12 +246,12 @@ func (r *run) afterMainPath(ctx workflow.Context) error {
 		r.end(ctx, outcome, reason, 0)
 	}
 	if r.state.Jump != nil {
-		r.state.Wait = nil // nothing to leave behind: attend moves it
+		r.state.Wait = nil // no step to leave: handleOutbox moves the cursor
 	}
 	return nil
 }
 
-// end sets the one outcome; the first to come wins.
+// end sets the outcome. Only the first call counts.
 func (r *run) end(ctx workflow.Context, outcome, reason string, value float64) {
 	if r.state.Ended != nil {
 		return
@@ -259,8 +261,7 @@ func (r *run) end(ctx workflow.Context, outcome, reason string, value float64) {
 	r.state.log(fmt.Sprintf("%s ended: %s (%s)", stamp(now), outcome, reason))
 }
 
-// close informs the store how the enrollment ended. Events that came straight to the run are recorded first, so
-// that none is lost.
+// close reports to the store how the enrollment ended. Direct events are recorded first, so that none is lost.
 func (r *run) close(ctx workflow.Context) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
@@ -276,19 +277,19 @@ func (r *run) close(ctx workflow.Context) error {
 	return r.forwardDirectEvents(ctx)
 }
 
-// superseded reports whether err says that the enrollment is not this run's any more, and records it.
+// superseded reports whether err says that the enrollment does not belong to this run any more, and records that.
 //
-// The first run of an enrollment claims it with its first activity, under its first run id. Starting an
-// enrollment may be repeated (the relay cannot know whether a start that timed out succeeded), so a second run
-// may exist. It is refused with contract.Superseded, ends at once and reports nothing: without the claim, a
-// customer would get every message twice. If the error carries how the enrollment ended, this very run ended
-// it, and the task after that was lost: it ends the same way.
+// The first run of an enrollment claims it with its first activity, under its first run id. The relay cannot know whether
+// a start that timed out succeeded, and repeats it, so a second run may exist. That one is refused with
+// contract.Superseded, ends at once and reports nothing. Without the claim, a customer would get every message twice.
+// If the error carries how the enrollment ended, this very run had ended it, but its last workflow task was lost: it
+// ends the same way again.
 func (r *run) superseded(err error) bool {
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) && app.Type() == contract.Superseded {
 		var ended contract.Ended
 		if app.HasDetails() && app.Details(&ended) == nil && ended.Outcome != "" {
-			r.state.Ended = &ended // by this very run, whose task was lost after that
+			r.state.Ended = &ended // by this run, whose last task was lost
 			return true
 		}
 		r.state.SupersededBy = "its enrollment is closed, or belongs to another run: " + app.Message()
@@ -297,11 +298,11 @@ func (r *run) superseded(err error) bool {
 	return false
 }
 
-// now is virtual time.
+// now returns the virtual time.
 func (r *run) now(ctx workflow.Context) time.Time { return r.in.Clock.At(workflow.Now(ctx)) }
 
-// wokenAt is the virtual time at which the enrollment was woken: the deadline it slept until, though the wake came
-// late; else now.
+// wokenAt returns the virtual time at which the run was woken: the deadline that it slept until, even if it was woken
+// later; otherwise now.
 func (r *run) wokenAt(ctx workflow.Context) time.Time {
 	if !r.awake.by.IsZero() {
 		return r.awake.by
@@ -309,8 +310,8 @@ func (r *run) wokenAt(ctx workflow.Context) time.Time {
 	return r.now(ctx)
 }
 
-// key names one visit of a step: the ledger's key. A visit that continues after its step was renamed keeps the
-// key it began with.
+// key names one visit of a step, enrollment/step/visit: the key of sends, hand-offs and calls. A visit that continues
+// after its step was renamed keeps the key that it began with.
 func (r *run) key(step *journey.Step) string {
 	if r.resumesWait() && r.state.Wait.Key != "" {
 		return r.state.Wait.Key

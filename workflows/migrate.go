@@ -14,8 +14,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// checkMove loads the revision of a migrate order and finds the step at which the enrollment would go on. refused
-// says in words why it stays.
+// checkMove loads the revision of a migrate order and finds the step at which the enrollment would continue.
+// refused says in words why it stays.
 func (r *run) checkMove(c contract.Command) (to *journey.Program, step, refused string) {
 	switch {
 	case c.Revision == "" || len(c.Definition) == 0:
@@ -35,9 +35,12 @@ func (r *run) checkMove(c contract.Command) (to *journey.Program, step, refused 
 	return to, step, refused
 }
 
-// migrate goes over to another revision: the store switches first, and from then on serves the enrollment by the
-// new one; then the enrollment continues as new on it, at once, from where it is. Where it cannot, the store is
-// told why.
+// migrate moves the enrollment to another revision. The store switches first, and from then on serves the enrollment by
+// the new revision; then the run continues as new on it, at once, from where it is. If it cannot, it reports why.
+//
+// Properties of events that the run holds are those that the old revision reads, so they are asked for again,
+// as the new one reads them. Events may arrive during that activity, still read for the old revision. It is
+// therefore repeated until nothing unread is left.
 func (r *run) migrate(ctx workflow.Context, c contract.Command) error {
 	to, step, refused := r.checkMove(c)
 	move := contract.Move{Ref: r.ref(), To: c.Revision, Step: step, Refused: refused}
@@ -57,10 +60,10 @@ func (r *run) migrate(ctx workflow.Context, c contract.Command) error {
 		if !first && len(move.Events) == 0 {
 			break
 		}
-		var result contract.MoveResult // again for what came meanwhile: the relay may have read it for the old revision
+		var result contract.MoveResult
 		if err := r.local(ctx, contract.MoveActivity, "move to revision "+c.Revision, move, &result); err != nil {
 			var app *temporal.ApplicationError
-			if first && errors.As(err, &app) && app.Type() != contract.Superseded { // the store will have none of it: no reason to end
+			if first && errors.As(err, &app) && app.Type() != contract.Superseded { // the store refuses the move: no reason to end
 				move.Refused, move.Events = clip(app.Message(), 200), nil
 				return r.refuseMove(ctx, move, by)
 			}
@@ -84,13 +87,13 @@ func (r *run) migrate(ctx workflow.Context, c contract.Command) error {
 	return workflow.NewContinueAsNewError(ctx, contract.JourneyType, in)
 }
 
-// refuseMove informs the store why an enrollment does not move.
+// refuseMove reports to the store why the enrollment does not move.
 func (r *run) refuseMove(ctx workflow.Context, move contract.Move, by string) error {
 	r.state.log(fmt.Sprintf("%s stays on revision %s%s: %s", stamp(r.now(ctx)), r.in.Revision, by, clip(move.Refused, 200)))
 	return r.local(ctx, contract.MoveActivity, "refuse to move to revision "+move.To, move, nil)
 }
 
-// hasMigrateOrder reports whether an order to migrate waits to be carried out.
+// hasMigrateOrder reports whether a migrate order has arrived and is not handled yet.
 func (s *Snapshot) hasMigrateOrder() bool {
 	return slices.ContainsFunc(
 		s.Arrived,
@@ -98,8 +101,7 @@ func (s *Snapshot) hasMigrateOrder() bool {
 	)
 }
 
-// eventsToReread lists the events that the enrollment holds with properties as a revision reads them, except those asked
-// for already.
+// eventsToReread returns the ids of the events that the enrollment holds with properties, except those in asked.
 func (s *Snapshot) eventsToReread(asked []string) []string {
 	ids := []string{}
 	add := func(id string) {
@@ -126,9 +128,8 @@ func (s *Snapshot) eventsToReread(asked []string) []string {
 	return ids
 }
 
-// move makes the state one of another revision: names of steps are the new ones, properties are as it reads
-// them, and it is at step. Where an enrollment waits, until when, and how long it may live stay as they are;
-// what it sent stays sent.
+// move makes the state one of another revision: it is at step, steps have their new ids, and properties are as the new
+// revision reads them. Where the enrollment waits, until when, and its deadline stay; what it sent stays sent.
 func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]string, read map[string]map[string]any) {
 	s.Cursor, s.LevelCrossing = step, time.Time{} // its levels may be others
 	if s.Wait != nil {
@@ -183,7 +184,7 @@ func (n stepRenames) of(id string) string {
 	return id
 }
 
-// renameKeys is m under the new ids. What was renamed to an id goes before what had it.
+// renameKeys returns m under the new ids. If a step was renamed to an id that another step had, the renamed step wins.
 func renameKeys[V any](m map[string]V, name stepRenames) map[string]V {
 	out := make(map[string]V, len(m))
 	for _, renamed := range []bool{false, true} {
@@ -196,8 +197,8 @@ func renameKeys[V any](m map[string]V, name stepRenames) map[string]V {
 	return out
 }
 
-// renameVisits is how often each step was visited, under old and new ids: a step that is given the id of another
-// counts on from there, so that a key under which something was sent is not used again.
+// renameVisits returns how often each step was visited, under old and new ids. A step that gets the id of another one
+// continues its count, so that a key under which something was sent is never used again.
 func renameVisits(visits map[string]int, name stepRenames) map[string]int {
 	out := make(map[string]int, len(visits))
 	for _, id := range workflow.DeterministicKeys(visits) {

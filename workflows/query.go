@@ -11,7 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// queryState is where the enrollment is.
+// queryState answers the query state.
 func (r *run) queryState() (contract.State, error) {
 	v := contract.State{
 		Journey: r.in.Journey, Revision: r.in.Revision, Customer: r.in.Customer, Enrollment: r.in.Enrollment,
@@ -31,7 +31,7 @@ func (r *run) queryState() (contract.State, error) {
 	return v, nil
 }
 
-// describe writes the current details that the Temporal UI shows, as Markdown. They cost no history.
+// describe sets the current details that the Temporal UI shows, as Markdown. They cost no history.
 func (r *run) describe(ctx workflow.Context) {
 	var b strings.Builder
 	switch {
@@ -68,7 +68,7 @@ func (r *run) describe(ctx workflow.Context) {
 	workflow.SetCurrentDetails(ctx, b.String())
 }
 
-// label is the name of a step for people.
+// label returns the name of a step for people.
 func label(step *journey.Step) string {
 	if step.Name != "" {
 		return step.Name
@@ -76,10 +76,10 @@ func label(step *journey.Step) string {
 	return step.ID + " (" + step.Kind + ")"
 }
 
-// stamp writes a moment for people.
+// stamp formats a moment for people.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// clip shortens text to n bytes, on a character's border.
+// clip shortens text to at most n bytes, without cutting a character.
 func clip(text string, n int) string {
 	if len(text) <= n {
 		return text

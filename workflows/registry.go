@@ -8,11 +8,11 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// perform runs a step and gives the index of the next one. Every step is a named method, because workflowcheck
-// looks into those.
+// perform performs a step and returns the index of the next one. Every step is a named method, because workflowcheck
+// checks those.
 type perform func(r *run, ctx workflow.Context, step *journey.Step) (next int, err error)
 
-// kinds are the step kinds of this interpreter: one line each, twins of journey.Kinds.
+// kinds are the step kinds of this interpreter, one line each. A test compares them with journey.Kinds.
 var kinds = []struct {
 	name    string
 	perform perform
@@ -32,7 +32,7 @@ var kinds = []struct {
 	{"exit", (*run).exit},
 }
 
-// Kinds are the names of the step kinds that this interpreter runs.
+// Kinds returns the names of the step kinds that this interpreter runs.
 func Kinds() []string {
 	names := make([]string, len(kinds))
 	for i, k := range kinds {
@@ -41,7 +41,7 @@ func Kinds() []string {
 	return names
 }
 
-// performer finds a kind.
+// performer returns the method that performs a kind.
 func performer(kind string) (perform, bool) {
 	for _, k := range kinds {
 		if k.name == kind {
@@ -51,7 +51,7 @@ func performer(kind string) (perform, bool) {
 	return nil, false
 }
 
-// Register makes a worker serve the workflow types of this package.
+// Register registers the workflow types of this package with a worker.
 func Register(w worker.WorkflowRegistry) {
 	w.RegisterWorkflowWithOptions(Journey, workflow.RegisterOptions{Name: contract.JourneyType})
 	w.RegisterWorkflowWithOptions(Track, workflow.RegisterOptions{Name: contract.TrackType})

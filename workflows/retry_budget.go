@@ -9,15 +9,15 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// retryBudget says how long, and how often, an activity is repeated. Except for try, times are virtual where the clock
-// is slower than the wall: a simulation shall not repeat what fails a thousand times as often.
+// retryBudget says how long, and how often, an activity is repeated. On a clock that is slower than the wall all times
+// except try are virtual, so that a failing activity is not repeated a thousand times as often.
 type retryBudget struct {
-	try, patience   time.Duration // of one attempt, of all: at least a minute on the wall
-	interval, pause time.Duration // between attempts: the first, and the longest
-	growth          float64       // by which one interval is longer than that before
+	try, patience   time.Duration // for one attempt, and for all: at least a minute of real time
+	interval, pause time.Duration // between two attempts: at first, and at most
+	growth          float64       // the factor between one interval and the next
 }
 
-// activityOptions of an activity that this effort is made for.
+// activityOptions returns the options of a normal activity with this budget.
 func (r *run) activityOptions(e retryBudget, summary string) workflow.ActivityOptions {
 	clock := r.in.Clock
 	return workflow.ActivityOptions{

@@ -11,10 +11,10 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// handleEvent tries the goal, then the exits, then the reroutes. What fires none of them is kept for the arms of a
-// wait_for, and for a question.
+// handleEvent tries the goal, then the exits, then the reroutes. An event that fires none of them is buffered if some
+// step could take it.
 func (r *run) handleEvent(ctx workflow.Context, w *wait, d contract.Delivery) error {
-	var e *contract.Delivery // the event at hand
+	var e *contract.Delivery // nil: it is not an event of the customer
 	var rules []rule
 	switch {
 	case d.HandoffResult != nil:
@@ -42,8 +42,8 @@ func (r *run) handleEvent(ctx workflow.Context, w *wait, d contract.Delivery) er
 	return nil
 }
 
-// firstToFire is the first of the rules that fires, -1 if none does: its condition is true and its level holds.
-// Conditions are asked about in one go, levels only where it comes to them.
+// firstToFire returns the index of the first rule whose condition is true and whose level holds, -1 if there is
+// none. One activity answers all conditions, and one all levels, if a level matters.
 func (r *run) firstToFire(ctx workflow.Context, w *wait, e *contract.Delivery, rules []rule) (int, error) {
 	exprs := make([]expr.Expr, len(rules))
 	for i, rule := range rules {
@@ -72,8 +72,8 @@ func (r *run) firstToFire(ctx workflow.Context, w *wait, e *contract.Delivery, r
 	return -1, nil
 }
 
-// fire lets an event end the enrollment, or move it to another path. Either takes the event. e is nil where an
-// intent does it without an event.
+// fire ends the enrollment by a rule, or moves it to another path. The event is used up. e is nil if an intent
+// fires the rule without an event.
 func (r *run) fire(ctx workflow.Context, e *contract.Delivery, rule rule) (err error) {
 	if rule.path == "" {
 		var value float64
@@ -87,11 +87,11 @@ func (r *run) fire(ctx workflow.Context, e *contract.Delivery, rule rule) (err e
 	}
 	start, ok := r.prog.Start(rule.path)
 	if !ok {
-		return nil // lint lets no such rule through
+		return nil // lint refuses such a rule
 	}
 	r.jump(start)
 	if e != nil {
-		r.state.Last = e // the event at hand on the new path
+		r.state.Last = e // what `event` means on the new path
 	}
 	if !rule.repeat {
 		r.state.Rerouted = append(r.state.Rerouted, rule.key)
@@ -104,18 +104,17 @@ func (r *run) fire(ctx workflow.Context, e *contract.Delivery, rule rule) (err e
 	return nil
 }
 
-// rule is a rule an event may fire: a way to end, or, with path, a way elsewhere.
+// rule is a rule that an event may fire: it ends the enrollment with an outcome, or moves it to a path.
 type rule struct {
 	when, value expr.Expr
 	level       *journey.Level
 	outcome     string
 	path        string
 	repeat      bool
-	key         string // names a reroute rule over revisions, which may put it elsewhere
+	key         string // of a reroute: see rerouteKey
 }
 
-// eventRules are the rules that an event of this name may fire, in the order they are tried: the goal, the exits, the
-// reroutes.
+// eventRules returns the rules that an event of this name may fire, in the order in which they are tried.
 func (r *run) eventRules(name string) []rule {
 	var rules []rule
 	if g := r.prog.Goal; g != nil && anyOf(g.Events, name) {
@@ -137,7 +136,7 @@ func (r *run) eventRules(name string) []rule {
 	return rules
 }
 
-// scoreRules are the rules that a changed score may fire without an event: reroutes by level alone.
+// scoreRules returns the rules that a changed score may fire without an event: reroutes by level alone.
 func (r *run) scoreRules() []rule {
 	var rules []rule
 	for _, x := range r.openReroutes() {
@@ -148,7 +147,7 @@ func (r *run) scoreRules() []rule {
 	return rules
 }
 
-// openReroutes are the reroute rules that are not used up, and lead away from the path it is on.
+// openReroutes returns the reroute rules that are not used up, and do not lead to the path that the enrollment is on.
 func (r *run) openReroutes() []journey.RerouteRule {
 	at, onPath := r.prog.Index(r.state.Cursor)
 	if !onPath || r.in.Holdout || r.state.Silent {
@@ -163,12 +162,12 @@ func (r *run) openReroutes() []journey.RerouteRule {
 	return rules
 }
 
-// rerouteRule is a reroute rule as one of the rules that fire.
+// rerouteRule makes a rule of a reroute.
 func rerouteRule(x journey.RerouteRule) rule {
 	return rule{when: x.When, level: x.Level, path: x.GoTo, repeat: x.Repeat, key: rerouteKey(x)}
 }
 
-// rerouteKey names a reroute rule by what it says.
+// rerouteKey names a reroute rule by its content, which survives revisions that move it to another place.
 func rerouteKey(x journey.RerouteRule) string {
 	x.Repeat = false
 	text, err := json.Marshal(x)
@@ -178,12 +177,12 @@ func rerouteKey(x journey.RerouteRule) string {
 	return string(text)
 }
 
-// anyOf reports whether name is in names; no names are all names.
+// anyOf reports whether names contains name. An empty list stands for every name.
 func anyOf(names []string, name string) bool {
 	return len(names) == 0 || slices.Contains(names, name)
 }
 
-// anyStepTakes reports whether some step could take d.
+// anyStepTakes reports whether some step of the journey could take d.
 func (r *run) anyStepTakes(d contract.Delivery) bool {
 	if d.Event == nil {
 		return d.HandoffResult != nil
@@ -203,7 +202,7 @@ func (r *run) anyStepTakes(d contract.Delivery) bool {
 	return false
 }
 
-// armTakes reports whether an arm may take an event of this name. One by level takes none.
+// armTakes reports whether an arm may take an event of this name. An arm by level takes none.
 func armTakes(arm journey.EventArm, name string) bool {
 	return arm.Level == nil && slices.Contains(arm.Events, name)
 }

@@ -14,18 +14,18 @@ import (
 // sendPatience is how long a send is repeated, in virtual time.
 const sendPatience = 24 * time.Hour
 
-// holdFallback is how long a send is held whose answer gives no moment to come.
+// holdFallback is how long a send is held if its answer has no moment in the future.
 const holdFallback = time.Minute
 
-// sender is something to say: a message that the journey names, or that of an action yet to be chosen.
+// sender sends a message: one that the journey names, or that of an action that is yet to be decided.
 type sender interface {
-	// send tries at once. With StatusRetry the order is what is left to deliver.
+	// send tries once, at once. With StatusRetry, the returned Send is what is left for deliver.
 	send(ctx workflow.Context) (contract.SendResult, contract.Send, error)
 }
 
-// sendUntilDone says something once under one key: at once by a local activity, and if that does not do it, by a normal
-// one that is repeated and that support staff see. Held by quiet hours or by a pause, it is parked, and asks
-// afresh. said is false where the enrollment ended or moves on before.
+// sendUntilDone sends one message under one key: first by a local activity, and if that fails, by a normal
+// activity that is repeated and that support staff see. A send that quiet hours or a pause hold waits, and is
+// then tried again. said is false if the enrollment ended or moved elsewhere before.
 func (r *run) sendUntilDone(ctx workflow.Context, step *journey.Step, key string, u sender) (result contract.SendResult, said bool,
 	err error) {
 	held, until := r.resumesWait(), time.Time{} // a run before this one was held here: a send in progress is never continued as new
@@ -47,7 +47,7 @@ func (r *run) sendUntilDone(ctx workflow.Context, step *journey.Step, key string
 			return contract.SendResult{}, false, err
 		}
 		switch result.Status {
-		case contract.StatusPaused: // the journey's kill switch; its order to resume wakes the enrollment
+		case contract.StatusPaused: // the whole journey is paused; the command to resume it wakes the enrollment
 			if !r.state.Paused {
 				r.pause("the journey is paused")
 				r.state.log(stamp(r.now(ctx)) + " the journey is paused")
@@ -65,16 +65,16 @@ func (r *run) sendUntilDone(ctx workflow.Context, step *journey.Step, key string
 	}
 }
 
-// exiting reports whether the enrollment has ended, or moves elsewhere.
+// exiting reports whether the enrollment has ended or moves elsewhere.
 func (r *run) exiting() bool { return r.state.Ended != nil || r.state.Jump != nil }
 
-// message is an utterance that the journey names.
+// message sends a message that the journey names.
 type message struct {
 	run   *run
 	order contract.Send
 }
 
-// message makes the send of a step.
+// message returns the sender of a step.
 func (r *run) message(step *journey.Step, spec journey.Send) *message {
 	return &message{
 		run: r,
@@ -83,7 +83,7 @@ func (r *run) message(step *journey.Step, spec journey.Send) *message {
 	}
 }
 
-// send is tried once only: what it leaves open is deliver's.
+// send tries once only: deliver repeats it.
 func (m *message) send(ctx workflow.Context) (contract.SendResult, contract.Send, error) {
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: localTry,
@@ -102,9 +102,9 @@ func (m *message) send(ctx workflow.Context) (contract.SendResult, contract.Send
 	return contract.SendResult{Status: contract.StatusRetry}, m.order, nil
 }
 
-// deliver repeats a send as a normal activity, while events, orders and the enrollment's deadline race it. What
-// the provider says carries its own rest; the policy is for what died with its worker, or met a store that was
-// away, and grows slowly, since it counts attempts that asked nobody.
+// deliver repeats a send as a normal activity, while the run handles its inbox and its deadline. After an attempt that
+// reached the provider, the activity itself says how long to pause. The retry policy is for attempts that did not: the
+// worker died, or the store was down. Its interval grows slowly for that reason.
 func (r *run) deliver(ctx workflow.Context, step *journey.Step, order contract.Send) (contract.SendResult, error) {
 	options := r.activityOptions(
 		retryBudget{try: 30 * time.Second, patience: sendPatience, interval: contract.SendInterval, pause: contract.MaxSendInterval,
@@ -118,7 +118,7 @@ func (r *run) deliver(ctx workflow.Context, step *journey.Step, order contract.S
 	switch {
 	case err == nil && answered:
 		return result, nil
-	case err == nil && r.state.Paused: // nothing more of it goes out
+	case err == nil && r.state.Paused: // nothing more is sent
 		return contract.SendResult{Status: contract.StatusPaused}, nil
 	case !answered, errors.As(err, &app) && app.Type() == contract.Superseded, temporal.IsCanceledError(err):
 		return contract.SendResult{}, err
@@ -128,8 +128,8 @@ func (r *run) deliver(ctx workflow.Context, step *journey.Step, order contract.S
 	return result, err
 }
 
-// settled returns the arm of what came of a send: empty where it went out. An answer that a send cannot have is a
-// failure.
+// settleArm returns the arm of the result of a send: empty if it was sent. A status that a send cannot have is
+// a failure.
 func settleArm(s *contract.SendResult) (arm string) {
 	switch s.Status {
 	case contract.StatusSent:
@@ -152,7 +152,7 @@ func nextAfterSend(spec *journey.Send, arm string, next int) int {
 	return next
 }
 
-// words say what came of a send, for people.
+// sendWords describes the result of a send for people.
 func sendWords(s contract.SendResult) string {
 	text := s.Status
 	if s.Channel != "" {
@@ -164,7 +164,7 @@ func sendWords(s contract.SendResult) string {
 	return text
 }
 
-// fields are what expressions see of a send.
+// sendFields is what expressions see of a send.
 func sendFields(s contract.SendResult) map[string]any {
 	return map[string]any{"status": s.Status, "reason": s.Reason, "channel": s.Channel}
 }

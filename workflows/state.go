@@ -11,19 +11,19 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// seenLimit is how many event ids an enrollment remembers, to drop what is delivered twice.
+// seenLimit is how many delivery ids an enrollment remembers, to drop what is delivered twice.
 const seenLimit = 256
 
-// bufferLimit bounds the events kept for a later wait_for; the oldest go first.
+// bufferLimit is how many events are buffered for later steps; the oldest are dropped first.
 const bufferLimit = 500
 
-// Input is the input of a run: the contract's input, and after a continue-as-new the state so far.
+// Input is the input of a run: the contract's input, and after continue-as-new the state so far.
 type Input struct {
 	contract.Input
 	Snapshot *Snapshot `json:"snapshot,omitempty"`
 }
 
-// Snapshot is all of an enrollment's state. It survives continue-as-new as it is.
+// Snapshot is the whole state of an enrollment. It passes from run to run over continue-as-new.
 type Snapshot struct {
 	Cursor   string                    `json:"cursor,omitempty"` // step id; empty after the end of a path
 	Vars     map[string]any            `json:"vars,omitempty"`
@@ -35,45 +35,45 @@ type Snapshot struct {
 	Rerouted []string                  `json:"rerouted,omitempty"` // reroute rules that have fired, by content
 	Arrived  []contract.Delivery       `json:"arrived,omitempty"`  // not yet handled
 	Direct   []contract.Event          `json:"direct,omitempty"`   // came straight to the run, not yet stored
-	Buffer   []Buffered                `json:"kept,omitempty"`     // attended to, and free for a wait_for
-	Seen     []string                  `json:"seen,omitempty"`     // the last ids taken, oldest first
+	Buffer   []Buffered                `json:"kept,omitempty"`     // handled, and free for a step to take
+	Seen     []string                  `json:"seen,omitempty"`     // ids of the last deliveries handled, oldest first
 	Deadline time.Time                 `json:"deadline"`           // of the enrollment, virtual
-	Wait     *WaitState                `json:"parking,omitempty"`  // where it is parked
-	// when the next score will have fallen below a level that counts, virtual
+	Wait     *WaitState                `json:"parking,omitempty"`  // where it waits; nil between two steps
+	// LevelCrossing is when the next score falls below a level that counts, virtual.
 	LevelCrossing  time.Time            `json:"fade,omitzero"`
-	Paused         bool                 `json:"paused,omitempty"`      //
+	Paused         bool                 `json:"paused,omitempty"`
 	PausedBy       string               `json:"paused_by,omitempty"`   // in words
 	Reports        int                  `json:"reports,omitempty"`     // sent so far
 	Passed         []contract.StepVisit `json:"passed,omitempty"`      // not yet reported
 	Count          int                  `json:"count,omitempty"`       // steps passed in all
-	StepsSinceWait int                  `json:"hot,omitempty"`         // steps since it last parked
+	StepsSinceWait int                  `json:"hot,omitempty"`         // steps since it last slept
 	Log            []string             `json:"trail,omitempty"`       // the last lines of its story, for people
 	Silent         bool                 `json:"silent,omitempty"`      // its path has ended; only the goal is watched
 	Ended          *contract.Ended      `json:"ended,omitempty"`       // set once
-	Jump           *int                 `json:"-"`                     // a person or a rule moves it: index of the step
-	Moved          bool                 `json:"moved,omitempty"`       // it has just come over from another revision
-	SupersededBy   string               `json:"replaced_by,omitempty"` // NotMine: it ends without a word
+	Jump           *int                 `json:"-"`                     // index of the step to which a person or a rule moves it
+	Moved          bool                 `json:"moved,omitempty"`       // it has just moved here from another revision
+	SupersededBy   string               `json:"replaced_by,omitempty"` // why the enrollment belongs to another run: it ends and reports nothing
 }
 
-// Buffered is an event free for a wait_for.
+// Buffered is an event or a hand-off's result that is free for a step to take.
 type Buffered struct {
 	Delivery contract.Delivery `json:"delivery"`        // of an event or a hand-off's result
 	Tried    string            `json:"tried,omitempty"` // key of the last wait_for whose arms it did not fit
-	Old      bool              `json:"old,omitempty"`   // came before the last parking step ended: only `since: entry` sees it
+	Old      bool              `json:"old,omitempty"`   // arrived before the last wait ended: only `since: entry` takes it
 }
 
-// WaitState is where an enrollment is parked.
+// WaitState is where an enrollment waits.
 type WaitState struct {
 	contract.Position
-	Reported bool   `json:"reported,omitempty"` // the store knows
-	Asked    bool   `json:"asked,omitempty"`    // its question is out: it is for a reply
-	Key      string `json:"key,omitempty"`      // of the visit: a hand-off or a held send keeps its own when its step is renamed
-	// Activity is the label of the step whose activity runs during the wait, which then does not continue as new. Set by
-	// recordWait, read by checkMove: the enrollment cannot move to another revision meanwhile.
+	Reported bool   `json:"reported,omitempty"` // the store knows it
+	Asked    bool   `json:"asked,omitempty"`    // it waits for a reply: its question has been sent
+	Key      string `json:"key,omitempty"`      // of the visit; it stays when a revision renames the step
+	// Activity is the label of the step whose activity runs during the wait, which then does not continue as
+	// new. Set by recordWait, read by checkMove: the enrollment cannot move to another revision meanwhile.
 	Activity string `json:"-"`
 }
 
-// newSnapshot is the state an enrollment begins with.
+// newSnapshot returns the state with which an enrollment begins.
 func newSnapshot(in Input, p *journey.Program) *Snapshot {
 	s := &Snapshot{
 		Vars:     map[string]any{},
@@ -95,7 +95,7 @@ func newSnapshot(in Input, p *journey.Program) *Snapshot {
 	return s
 }
 
-// initMaps makes the maps that were empty when the enrollment continued as new.
+// initMaps makes the maps that JSON left out, because they were empty when the enrollment continued as new.
 func (s *Snapshot) initMaps() {
 	if s.Vars == nil {
 		s.Vars = map[string]any{}
@@ -114,7 +114,7 @@ func (s *Snapshot) initMaps() {
 	}
 }
 
-// saw reports whether the event was taken, or waits to be attended to.
+// saw reports whether a delivery was handled, or is still to be handled.
 func (s *Snapshot) saw(id string) bool {
 	if s.took(id) {
 		return true
@@ -127,10 +127,10 @@ func (s *Snapshot) saw(id string) bool {
 	return false
 }
 
-// took reports whether the event was taken.
+// took reports whether a delivery was handled.
 func (s *Snapshot) took(id string) bool { return slices.Contains(s.Seen, id) }
 
-// remember puts an id among the last seen.
+// remember adds the id of a delivery that is being handled.
 func (s *Snapshot) remember(id string) {
 	s.Seen = append(s.Seen, id)
 	if len(s.Seen) > seenLimit {
@@ -138,7 +138,7 @@ func (s *Snapshot) remember(id string) {
 	}
 }
 
-// buffer holds an event for a wait_for.
+// buffer keeps an event for a step to take.
 func (s *Snapshot) buffer(d contract.Delivery) {
 	s.Buffer = append(s.Buffer, Buffered{Delivery: d})
 	if len(s.Buffer) > bufferLimit {
@@ -146,14 +146,14 @@ func (s *Snapshot) buffer(d contract.Delivery) {
 	}
 }
 
-// unbuffer removes the kept event at i and hands it out.
+// unbuffer removes and returns the buffered event at index i.
 func (s *Snapshot) unbuffer(i int) contract.Delivery {
 	d := s.Buffer[i].Delivery
 	s.Buffer = append(s.Buffer[:i:i], s.Buffer[i+1:]...)
 	return d
 }
 
-// markMessagesOld marks the messages that came before a question was out as old: they are no replies to it.
+// markMessagesOld marks as old the messages that arrived before a question was sent: they are no replies to it.
 func (s *Snapshot) markMessagesOld() {
 	for i := range s.Buffer {
 		if e := s.Buffer[i].Delivery.Event; e != nil && e.Name == journey.MessageReceived {
@@ -162,10 +162,10 @@ func (s *Snapshot) markMessagesOld() {
 	}
 }
 
-// logLimit is how many lines of its story an enrollment shows.
+// logLimit is how many lines of its log an enrollment shows.
 const logLimit = 30
 
-// log adds a line to the story that support staff read.
+// log adds a line to the log that support staff read.
 func (s *Snapshot) log(line string) {
 	s.Log = append(s.Log, line)
 	if len(s.Log) > logLimit {

@@ -10,8 +10,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// ask says a question, and waits for the reply: the first message of the customer after it that an arm takes.
-// Its time runs from when it was asked.
+// ask sends a question and waits for the reply: the first message of the customer after it that an arm takes. The time
+// out counts from when the question was sent.
 func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Ask)
 	reading := &replyMatch{run: r, spec: spec, key: r.key(step)}
@@ -68,7 +68,7 @@ func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 	return spec.Replies[reply.Arm].Then, nil
 }
 
-// resultOf is what a step left so far, and more.
+// resultOf returns the result of a step so far, with more added.
 func (r *run) resultOf(step *journey.Step, more map[string]any) map[string]any {
 	result := map[string]any{}
 	for _, part := range []map[string]any{r.state.Steps[step.ID], more} {
@@ -79,7 +79,7 @@ func (r *run) resultOf(step *journey.Step, more map[string]any) map[string]any {
 	return result
 }
 
-// replyMatch looks for a reply that an arm takes.
+// replyMatch finds a reply that an arm takes.
 type replyMatch struct {
 	run   *run
 	spec  *journey.Ask
@@ -88,8 +88,8 @@ type replyMatch struct {
 	reply contract.ReplyResult
 }
 
-// find has the messages read that came after the question, oldest first. The text stays in the store, unless
-// the journey names it.
+// find has the store classify the messages that arrived after the question, oldest first. The text stays in the store,
+// unless the journey names it.
 func (x *replyMatch) find(ctx workflow.Context, _ *wait) (bool, error) {
 	r := x.run
 	for i := 0; i < len(r.state.Buffer); i++ {
@@ -112,14 +112,14 @@ func (x *replyMatch) find(ctx workflow.Context, _ *wait) (bool, error) {
 	return false, nil
 }
 
-// stepOf is the id of the step when the visit of this key began: what was sent names it so, though the step may
-// have been renamed since.
+// stepOf returns the step id in a key. It is the id that the step had when the visit began, by which the send
+// is stored, even if a revision has renamed the step since.
 func stepOf(key string) string {
 	parts := strings.Split(key, "/")
 	return parts[max(len(parts)-2, 0)]
 }
 
-// words say how a reply was understood, for people; never what was written: answered: refund (0.83).
+// replyWords describes how a reply was understood, never what was written: answered: refund (0.83).
 func replyWords(a contract.ReplyResult) string {
 	if a.Intent == "" {
 		return "answered"
@@ -127,7 +127,7 @@ func replyWords(a contract.ReplyResult) string {
 	return "answered: " + a.Intent + " (" + strconv.FormatFloat(a.Confidence, 'f', 2, 64) + ")"
 }
 
-// byChannel names a channel in a sentence.
+// byChannel names the channel of a send in a sentence.
 func byChannel(channel string) string {
 	if channel == "" {
 		return ""

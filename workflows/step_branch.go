@@ -7,7 +7,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
-// branch goes the way of the first true arm.
+// branch takes the first arm whose condition is true.
 func (r *run) branch(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Branch)
 	exprs := make([]expr.Expr, len(spec.Arms))

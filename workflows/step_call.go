@@ -12,10 +12,10 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// callSlack is what an attempt may take beside its request: to render it, and to write its response down.
+// callSlack is the time that an attempt may take besides its request: to render it, and to store the response.
 const callSlack = 10 * time.Second
 
-// call makes an HTTP request, and repeats it for an hour where another attempt may bring more.
+// call makes an HTTP request. It repeats the request for up to an hour if another attempt may succeed.
 func (r *run) call(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Call)
 	order := contract.Call{Ref: r.ref(), EvalContext: r.evalContext(nil), Key: r.key(step), Step: step.ID, Spec: *spec,
@@ -34,7 +34,7 @@ func (r *run) call(ctx workflow.Context, step *journey.Step) (int, error) {
 		if r.exiting() {
 			return step.Next, nil
 		}
-		if !answered { // paused: it is made afresh after resume, under the same key
+		if !answered { // paused: it is made again after resume, under the same key
 			held = true
 			continue
 		}
@@ -59,8 +59,8 @@ func (r *run) call(ctx workflow.Context, step *journey.Step) (int, error) {
 	}
 }
 
-// request makes the call. answered is false where something came first. Where the attempts have ended, the last
-// one's answer is the answer.
+// request makes the call. answered is false if something else ended the wait first. After the last attempt, its answer
+// counts, whatever it is.
 func (r *run) request(
 	ctx workflow.Context,
 	step *journey.Step,

@@ -10,8 +10,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// decide has the next best action chosen, and its message sent in the same breath. What could not be sent at
-// once is delivered as any send.
+// decide has the next best action chosen, and its message sent by the same activity. If that could not send it, deliver
+// does, as for any send.
 func (r *run) decide(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Decide)
 	key := r.key(step)
@@ -34,7 +34,7 @@ func (r *run) decide(ctx workflow.Context, step *journey.Step) (int, error) {
 	case d.Action == "":
 		d.Status, arm, next = contract.StatusSuppressed, journey.ArmNone, spec.None
 	case d.Status != contract.StatusChosen && d.Status != contract.StatusSuppressed && d.Status != contract.StatusSent:
-		d.Status = contract.StatusFailed // also where the answer is none that a decision may have
+		d.Status = contract.StatusFailed // also if the status is one that a decision cannot have
 	}
 	r.completeStep(ctx, step, decideWords(d), arm, map[string]any{
 		"action": d.Action, "channel": d.Channel, "propensity": d.Propensity, "priority": d.Priority, "status": d.Status,
@@ -43,14 +43,14 @@ func (r *run) decide(ctx workflow.Context, step *journey.Step) (int, error) {
 	return next, nil
 }
 
-// decision is an utterance that is chosen first.
+// decision sends the message of an action that is decided first.
 type decision struct {
 	run    *run
 	order  contract.Decide
 	result contract.DecideResult
 }
 
-// send asks for the decision until it is made. Asked again under its key, it is the same.
+// send asks for the decision until it is made. The store answers the same key with the same decision.
 func (d *decision) send(ctx workflow.Context) (contract.SendResult, contract.Send, error) {
 	d.result = contract.DecideResult{}
 	err := d.run.local(ctx, contract.DecideActivity, "decide "+d.what(), d.order, &d.result)
@@ -61,7 +61,7 @@ func (d *decision) send(ctx workflow.Context) (contract.SendResult, contract.Sen
 	}, err
 }
 
-// what is decided on: the group, or how many actions.
+// what names what is decided on: the group, or the number of actions.
 func (d *decision) what() string {
 	if d.order.Spec.Group != "" {
 		return d.order.Spec.Group
@@ -69,7 +69,7 @@ func (d *decision) what() string {
 	return fmt.Sprintf("between %d actions", len(d.order.Spec.Actions))
 }
 
-// words say what was decided, and what came of it, for people: decided loyalty-discount by email (priority 3.2).
+// decideWords describes the decision and its result: decided loyalty-discount by email (priority 3.2).
 func decideWords(d contract.DecideResult) string {
 	if d.Action == "" {
 		if d.Reason == "" {

@@ -7,8 +7,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// emit makes an event of the customer. The store hears it as any other, and delivers it back to those that
-// listen, this enrollment included.
+// emit makes an event of the customer. The store takes it as any other event, and delivers it to every enrollment that
+// listens, this one included.
 func (r *run) emit(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Emit)
 	order := contract.Emit{Ref: r.ref(), EvalContext: r.evalContext(nil), Key: r.key(step), Spec: *spec}

@@ -9,8 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// handoff returns the customer to a person, and waits for what the person makes of it. Before the next step runs
-// it is closed.
+// handoff hands the customer over to an agent and waits for the result. The hand-off is closed before the next
+// step runs.
 func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Handoff)
 	id := r.key(step)
@@ -54,13 +54,13 @@ func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 			return to, nil
 		}
 		return step.Next, nil
-	case r.state.Ended == nil: // moved on; where it ended, its last report closes the hand-off
+	case r.state.Ended == nil: // it moved elsewhere; if it ended instead, its last report closes the hand-off
 		return step.Next, r.withdraw(ctx, id, "the journey moved on")
 	}
 	return step.Next, nil
 }
 
-// withdraw takes a hand-off back.
+// withdraw closes a hand-off that nobody needs to answer any more.
 func (r *run) withdraw(ctx workflow.Context, id, reason string) error {
 	return r.local(
 		ctx,
@@ -71,7 +71,7 @@ func (r *run) withdraw(ctx workflow.Context, id, reason string) error {
 	)
 }
 
-// handoffMatch looks for the word of the agent.
+// handoffMatch finds the result that an agent chose.
 type handoffMatch struct {
 	run    *run
 	id     string

@@ -6,7 +6,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// send says a message once.
+// send sends a message once.
 func (r *run) send(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Send)
 	message := r.message(step, *spec)

@@ -9,8 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// set assigns in the order of the file; a missing value leaves the variable alone. Neighbouring traits are
-// assigned together.
+// set assigns in the order of the file; a missing value leaves the variable alone. Neighboring traits are
+// assigned by one activity.
 func (r *run) set(ctx workflow.Context, step *journey.Step) (int, error) {
 	assign := step.Spec.(*journey.Set).Assign
 	for i := 0; i < len(assign); {
@@ -43,7 +43,7 @@ func (r *run) set(ctx workflow.Context, step *journey.Step) (int, error) {
 	return step.Next, nil
 }
 
-// with is m with the value at a path, maps made on the way. Maps are copied, not changed: values may be shared.
+// with returns a copy of m with the value at a path. Maps on the path are copied too, or made: values may be shared.
 func with(m map[string]any, path []string, value any) map[string]any {
 	copied := make(map[string]any, len(m)+1)
 	for _, key := range workflow.DeterministicKeys(m) {

@@ -6,8 +6,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// split goes a way that hangs on journey, step and customer alone: the same customer, the same way, every time.
-// A simulation may say which way instead.
+// split takes an arm that depends on journey, step and customer alone: the same customer takes the same arm every time.
+// A simulation may choose the arm instead.
 func (r *run) split(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Split)
 	chosen, forced := forcedArm(spec, r.in.Arms[step.ID])
@@ -20,7 +20,7 @@ func (r *run) split(ctx workflow.Context, step *journey.Step) (int, error) {
 	return spec.Arms[chosen].Then, nil
 }
 
-// drawnArm is the arm at a place from 0 to 1 of the whole weight.
+// drawnArm returns the arm at a place between 0 and 1 of the total weight.
 func drawnArm(spec *journey.Split, place float64) int {
 	total := 0.0
 	for _, arm := range spec.Arms {
@@ -36,12 +36,12 @@ func drawnArm(spec *journey.Split, place float64) int {
 		at -= arm.Weight
 	}
 	for chosen > 0 && spec.Arms[chosen].Weight == 0 {
-		chosen-- // rounding must not choose an arm of no weight
+		chosen-- // rounding must not choose an arm without weight
 	}
 	return chosen
 }
 
-// forcedArm finds the arm that a simulation asked for.
+// forcedArm finds the arm that a simulation chose.
 func forcedArm(spec *journey.Split, want string) (int, bool) {
 	for i, arm := range spec.Arms {
 		if want != "" && arm.Key(i) == want {

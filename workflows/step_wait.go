@@ -12,7 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// wait parks for a duration, until a time of day, or until a moment that may move while it waits.
+// wait waits for a duration, until a time of day, or until a moment that may move meanwhile.
 func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Wait)
 	p := waitSpec{kind: step.Kind, step: step.ID, label: label(step), words: clockWords(spec)}
@@ -33,7 +33,7 @@ func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 		recast := recompute{run: r, spec: spec}
 		p.recompute = recast.moment
 	}
-	// A wait that was already waiting parks again even if it is due: the run may be paused.
+	// A wait that a run before this one began enters the loop even if it is due: the enrollment may be paused.
 	if !r.resumesWait() && !p.until.After(r.now(ctx)) {
 		r.completeStep(ctx, step, r.noWait(spec, p.until), "", nil)
 		return step.Next, nil
@@ -49,10 +49,10 @@ func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 	return step.Next, nil
 }
 
-// isLocal reports whether a time zone is each customer's own.
+// isLocal reports whether a time zone is the customer's own.
 func isLocal(timezone string) bool { return timezone == "" || timezone == "customer" }
 
-// clockWords say what a wait until a time of day waits for: 09:00 on mon, tue, customer's time.
+// clockWords describes a wait until a time of day: 09:00 on mon, tue, customer's time.
 func clockWords(spec *journey.Wait) []string {
 	if spec.At == "" {
 		return nil
@@ -67,7 +67,7 @@ func clockWords(spec *journey.Wait) []string {
 	return []string{text + ", " + spec.Timezone}
 }
 
-// recompute reads the moment of a wait again. One that has gone missing is now: the wait is over.
+// recompute reads the moment of a wait again. A moment that has gone missing counts as now, which ends the wait.
 type recompute struct {
 	run  *run
 	spec *journey.Wait
@@ -76,7 +76,7 @@ type recompute struct {
 func (c recompute) moment(ctx workflow.Context) (time.Time, error) {
 	now := c.run.now(ctx)
 	if due := c.run.state.Wait.Until; c.spec.At != "" && !now.Before(due) {
-		return due, nil // that time of day has come: the next one would be another
+		return due, nil // it has come: the next such time of day would be a day later
 	}
 	until, err := c.run.moment(ctx, c.spec)
 	if until.IsZero() {
@@ -85,7 +85,7 @@ func (c recompute) moment(ctx workflow.Context) (time.Time, error) {
 	return until, err
 }
 
-// noWait says in words why a wait did not wait.
+// noWait describes why a wait did not wait.
 func (r *run) noWait(spec *journey.Wait, until time.Time) string {
 	switch {
 	case spec.At != "":
@@ -98,7 +98,8 @@ func (r *run) noWait(spec *journey.Wait, until time.Time) string {
 	return "went on at once: " + stamp(until) + " is past"
 }
 
-// moment reads the until of a wait where the customer is; the zero time where it is missing or unreadable.
+// moment evaluates the until of a wait where the customer's data is. It returns the zero time if that is missing or
+// unreadable.
 func (r *run) moment(ctx workflow.Context, spec *journey.Wait) (time.Time, error) {
 	var result contract.EvaluateResult
 	ask := contract.Evaluate{

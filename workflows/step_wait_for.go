@@ -10,7 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// waitFor parks until an event of an arm has come, or its time is over.
+// waitFor waits until an event fits an arm, an intent reaches the level of one, or its time is over.
 func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.WaitFor)
 	taking := &eventMatch{run: r, spec: spec, key: r.key(step), arm: -1}
@@ -39,7 +39,7 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 		r.state.Last = &e
 	}
 	if arm.Level != nil {
-		delete(r.state.Taken, step.ID) // an intent took it there, not an event
+		delete(r.state.Taken, step.ID) // an intent took this arm, not an event
 		result := map[string]any{"event": "", "properties": map[string]any{}, "timed_out": false, "intent": arm.Level.Intent}
 		r.completeStep(ctx, step, levelWords(arm.Level), journey.ArmNumber(taking.arm), result)
 		return arm.Then, nil
@@ -59,16 +59,16 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	return arm.Then, nil
 }
 
-// eventMatch looks for an event that an arm takes, or an intent that has come to where one waits for it.
+// eventMatch finds an event that an arm takes, or an arm whose level holds.
 type eventMatch struct {
 	run   *run
 	spec  *journey.WaitFor
 	key   string             // of this visit
-	event *contract.Delivery // taken; of an arm by level the one at hand, if any
+	event *contract.Delivery // that was taken; for an arm by level, the current event, if any
 	arm   int                // from 0; -1: none yet
 }
 
-// words name what is waited for.
+// words returns what is waited for, for people.
 func (t *eventMatch) words() []string {
 	var words []string
 	for _, arm := range t.spec.Arms {
@@ -80,7 +80,7 @@ func (t *eventMatch) words() []string {
 	return words
 }
 
-// levels are those that are waited for.
+// levels returns the levels that are waited for.
 func (t *eventMatch) levels() []journey.Level {
 	var levels []journey.Level
 	for _, arm := range t.spec.Arms {
@@ -91,8 +91,8 @@ func (t *eventMatch) levels() []journey.Level {
 	return levels
 }
 
-// find tries the kept events, oldest first; in each, the first arm that fits takes it. An arm whose level holds
-// goes before those after it.
+// find tries the buffered events, oldest first; the first arm that fits takes the event. If the level of an arm holds,
+// that arm wins over those after it.
 func (t *eventMatch) find(ctx workflow.Context, w *wait) (bool, error) {
 	r := t.run
 	level := slices.IndexFunc(t.spec.Arms, func(arm journey.EventArm) bool {

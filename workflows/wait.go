@@ -78,11 +78,11 @@ func (w *wait) woken(paused bool) bool { return w.wake != nil && !paused && w.wa
 // awake is what a run remembers from one sleep to the next, over the end of a wait and the steps after it. sleep clears
 // it.
 type awake struct {
-	// by is the deadline that woke the run; zero: something else did. waitLoop and handleLevelCrossing set it, wokenAt reads
-	// it: a worker that comes late is no reason to time out.
+	// by is the deadline that woke the run; zero: something else did. waitLoop and handleLevelCrossing set it,
+	// wokenAt reads it: a worker that comes late is no reason to time out.
 	by time.Time
-	// caughtUp is the moment up to which catchUp asked the store for what has arrived, and asked how often it did. catchUp
-	// sets and reads both.
+	// caughtUp is the moment up to which catchUp asked the store for what has arrived, and asked how often it
+	// did. catchUp sets and reads both.
 	caughtUp time.Time
 	asked    int
 }

@@ -258,8 +258,8 @@ func (r *run) continueAsNew(ctx workflow.Context, w *wait) error {
 	return workflow.NewContinueAsNewError(ctx, contract.JourneyType, in)
 }
 
-// hold parks at a step that a pause interrupted, until it is resumed; with until, at one that quiet hours hold
-// back, until they end.
+// hold waits at a send or call that cannot be made now: until the end of the quiet hours, or without until, until the
+// paused journey is resumed.
 func (r *run) hold(ctx workflow.Context, step *journey.Step, key string, until time.Time) error {
 	p := waitSpec{kind: step.Kind, step: step.ID, label: label(step), key: key, until: until, words: []string{"quiet hours to end"}}
 	if until.IsZero() {

@@ -8,7 +8,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
-// Activity names: what a journey may ask of the world. package activities implements them under these names.
+// Names of the activities. Package activities implements them.
 const (
 	ReportActivity   = "report"   // Report → ReportResult (local)
 	EvaluateActivity = "evaluate" // Evaluate → EvaluateResult (local)
@@ -31,7 +31,7 @@ const (
 // belongs to the runs of another start. The run ends at once and reports nothing.
 const Superseded = "Superseded"
 
-// Ref says on whose behalf an activity acts. The first activity of a chain claims the enrollment.
+// Ref says for which enrollment an activity acts. The first activity of a chain claims the enrollment.
 type Ref struct {
 	Enrollment string      `json:"enrollment"`
 	Chain      string      `json:"chain"` // first run id of the chain
@@ -41,37 +41,37 @@ type Ref struct {
 	Clock      clock.Clock `json:"clock,omitzero"`
 }
 
-// StepVisit is a step that was passed.
+// StepVisit is a step that was passed or skipped.
 type StepVisit struct {
 	Step    string    `json:"step"`
 	Kind    string    `json:"kind"`
 	Visit   int       `json:"visit"` // from 1
 	At      time.Time `json:"at"`    // virtual
 	Outcome string    `json:"outcome,omitempty"`
-	// Arm is the way it went: the number of an arm (from 1; journey.ArmNumber), the name of a split's arm, a key such as
-	// else, none, on_timeout, on_blocked or on_failure, an outcome of a hand-off, or skipped (journey.ArmSkipped). It is
-	// empty if the step has one way only, or continues after itself.
+	// Arm is the way it went: the number of an arm (from 1; journey.ArmNumber), the name of a split's arm, a
+	// key such as else, none, on_timeout, on_blocked or on_failure, an outcome of a hand-off, or skipped
+	// (journey.ArmSkipped). It is empty if the step has one way only, or continues after itself.
 	Arm string `json:"arm,omitempty"`
 }
 
-// Position says where an enrollment waits.
+// Position is where an enrollment waits.
 type Position struct {
-	Step   string    `json:"step"` // empty while it only watches for its goal
+	Step   string    `json:"step"` // empty after the end of a path
 	Kind   string    `json:"kind"`
 	Since  time.Time `json:"since"`
 	Until  time.Time `json:"until,omitzero"`
 	For    []string  `json:"for,omitempty"`    // in words
-	Silent bool      `json:"silent,omitempty"` // it only watches for its goal, and is in nobody's way
+	Silent bool      `json:"silent,omitempty"` // it only watches for its goal, and does not count as open for re-entry
 	Paused bool      `json:"paused,omitempty"`
 }
 
-// Report informs the store where an enrollment is.
+// Report reports which steps were passed, and where the enrollment waits or how it ended.
 type Report struct {
 	Ref
-	Seq    int         `json:"seq"` // from 1, rising within the chain: a repeat changes nothing
+	Seq    int         `json:"seq"` // from 1, increasing within the chain: a repeat changes nothing
 	Passed []StepVisit `json:"passed,omitempty"`
 	Parked *Position   `json:"parked,omitempty"`
-	Key    string      `json:"key,omitempty"` // of the visit it is parked at, where the world knows the visit by one: enrollment/step/visit
+	Key    string      `json:"key,omitempty"` // enrollment/step/visit of the wait, if sends or hand-offs are stored under it
 	Ended  *Ended      `json:"ended,omitempty"`
 }
 
@@ -83,8 +83,8 @@ type Ended struct {
 	At      time.Time `json:"at"`
 }
 
-// EvalContext is what an expression or a template may see besides the customer; events are given by id and read from
-// the store.
+// EvalContext is what an expression or a template may see besides the customer. Events are named by id and read
+// from the store.
 type EvalContext struct {
 	EntryEvent string                    `json:"entry_event,omitempty"`
 	Event      string                    `json:"event,omitempty"` // the event at hand
@@ -94,13 +94,13 @@ type EvalContext struct {
 	StepCalls  map[string]string         `json:"step_calls,omitempty"`  // step id → key of the call whose response the store keeps
 }
 
-// Evaluate asks for values of expressions that read the customer. Only the answers enter history.
+// Evaluate asks for the values of expressions that read the customer. Only the answers enter history.
 type Evaluate struct {
 	Ref
 	EvalContext
 	Exprs []expr.Expr `json:"exprs"`
-	// Moment is set for `wait: {until: …}`: the one answer is then a moment, RFC 3339 in UTC, with Offset applied;
-	// a date means midnight in Timezone ("customer" or empty: the customer's, UTC where unknown).
+	// Moment is set for `wait: {until: …}`. The one answer is then a moment, RFC 3339 in UTC, with Offset
+	// applied. A date means midnight in Timezone ("customer" or empty: the customer's, UTC if that is unknown).
 	Moment *MomentSpec `json:"moment,omitempty"`
 }
 
@@ -108,18 +108,18 @@ type Evaluate struct {
 type MomentSpec struct {
 	Offset   time.Duration `json:"offset,omitempty"`
 	Timezone string        `json:"timezone,omitempty"`
-	// At, if set, asks for the next moment at which clocks show it, on one of Days; Exprs are then empty.
+	// At, if set, asks for the next moment at which clocks in Timezone show it, on one of Days. Exprs are then empty.
 	At   journey.LocalTime `json:"at,omitempty"`
 	Days []string          `json:"days,omitempty"`
 }
 
-// EvaluateResult has an answer per expression; Missing where it had none.
+// EvaluateResult has an answer for each expression. Missing says which expressions have no value.
 type EvaluateResult struct {
 	Values  []any  `json:"values"` // timestamps as RFC 3339 strings
 	Missing []bool `json:"missing"`
 }
 
-// Assign sets traits of the customer. Values are evaluated where the data is; a missing one leaves the trait alone.
+// Assign sets traits of the customer. Values are evaluated where the data is. A missing value leaves the trait alone.
 type Assign struct {
 	Ref
 	EvalContext
@@ -127,7 +127,7 @@ type Assign struct {
 	Assign []journey.Assignment `json:"assign"`
 }
 
-// Send asks for a send.
+// Send asks to send one message to one customer.
 type Send struct {
 	Ref
 	EvalContext
@@ -135,14 +135,13 @@ type Send struct {
 	Step  string       `json:"step"`
 	Visit int          `json:"visit"`
 	Spec  journey.Send `json:"spec"`
-	// Action is the next best action whose message it is: what a decision left to be delivered, by the channel
-	// it won with.
+	// Action is the next best action whose message it is, if a decision was made and its send is repeated.
 	Action string `json:"action,omitempty"`
-	// Keep has what was said kept for people, for a conversation (ask).
+	// Keep stores the rendered text, as part of a conversation that people read (ask).
 	Keep bool `json:"keep,omitempty"`
-	// GiveUp settles the send as failed with this reason: its retries have ended.
+	// GiveUp, if set, sends nothing, and settles the send as failed with this reason: its retries have ended.
 	GiveUp string `json:"give_up,omitempty"`
-	// After is how long the provider asked to be left alone at the try before, and Why what it said (DeliverActivity).
+	// After is the Retry-After of the provider at the attempt before, and Why is its reason (DeliverActivity).
 	After time.Duration `json:"after,omitempty"`
 	Why   string        `json:"why,omitempty"`
 }
@@ -152,10 +151,10 @@ const (
 	StatusSent       = "sent"
 	StatusSuppressed = "suppressed"
 	StatusFailed     = "failed"
-	StatusRetry      = "retry"  // the local activity could not; run DeliverActivity
-	StatusPaused     = "paused" // the journey is paused: ask again after resume
-	StatusHeld       = "held"   // by quiet hours: ask again at Until
-	StatusChosen     = "chosen" // of a decision that only chooses
+	StatusRetry      = "retry"  // not sent yet: DeliverActivity repeats it
+	StatusPaused     = "paused" // the journey is paused: try again after resume
+	StatusHeld       = "held"   // by quiet hours: try again at Until
+	StatusChosen     = "chosen" // of a decision that sends nothing
 )
 
 // SendResult is the result of a send.
@@ -163,13 +162,13 @@ type SendResult struct {
 	Status  string `json:"status"`
 	Reason  string `json:"reason,omitempty"`
 	Channel string `json:"channel,omitempty"`
-	// RetryAfter is how long the provider asked to be left alone, with StatusRetry; 0: not said.
+	// RetryAfter is the Retry-After of the provider, with StatusRetry; 0: it did not say.
 	RetryAfter time.Duration `json:"retry_after,omitempty"`
 	// Until is the end of the quiet hours, virtual, with StatusHeld.
 	Until time.Time `json:"until,omitzero"`
 }
 
-// Decide asks for the next best action, and has its message sent at once. A repeat under one Key answers as before.
+// Decide asks for the next best action, and sends its message. A repeat under one Key gets the same answer.
 type Decide struct {
 	Ref
 	EvalContext
@@ -179,9 +178,9 @@ type Decide struct {
 	Spec  journey.Decide `json:"spec"`
 }
 
-// DecideResult is the decision, and what came of its send. Action is empty where nothing was chosen; Reason
-// then says why, by the candidate that came furthest. With StatusRetry the send is left to DeliverActivity, as
-// Message by Channel.
+// DecideResult is the decision and the result of its send. Action is empty if nothing was chosen; Reason is
+// then that of the candidate that came furthest. With StatusRetry, DeliverActivity is to send Message by
+// Channel.
 type DecideResult struct {
 	SendResult
 	Action     string  `json:"action,omitempty"`
@@ -196,8 +195,8 @@ type Levels struct {
 	Levels []journey.Level `json:"levels"`
 }
 
-// LevelsResult has an answer per level, and when the next of those with Below that do not hold will by fading;
-// zero: none will.
+// LevelsResult has an answer for each level. Fade is the moment at which fading alone makes the next level with Below
+// hold; zero: none.
 type LevelsResult struct {
 	Hold []bool    `json:"hold"`
 	Fade time.Time `json:"fade,omitzero"` // virtual
@@ -207,21 +206,21 @@ type LevelsResult struct {
 type Reply struct {
 	Ref
 	Event string             `json:"event"` // id
-	Step  string             `json:"step"`  // that asked
+	Step  string             `json:"step"`  // that sent the question
 	Arms  []journey.ReplyArm `json:"arms"`
-	// Text asks for the text too: the journey's expressions name it.
+	// Text asks for the text of the message too: expressions of the journey name it.
 	Text bool `json:"text,omitempty"`
 }
 
-// ReplyResult says which arm takes it; -1: none, or it is no reply to this question.
+// ReplyResult says which arm takes the message.
 type ReplyResult struct {
-	Arm        int     `json:"arm"`
+	Arm        int     `json:"arm"`              // from 0; -1: none, or it is no reply to this question
 	Intent     string  `json:"intent,omitempty"` // empty: none of the intents
 	Confidence float64 `json:"confidence,omitempty"`
 	Text       string  `json:"text,omitempty"`
 }
 
-// OpenHandoff puts the customer before a queue. ID is enrollment/step/visit.
+// OpenHandoff puts the customer into a queue of agents. ID is enrollment/step/visit.
 type OpenHandoff struct {
 	Ref
 	EvalContext
@@ -231,26 +230,26 @@ type OpenHandoff struct {
 	Spec  journey.Handoff `json:"spec"`
 }
 
-// WithdrawHandoff takes it back: it timed out, or its enrollment ended or moved on.
+// WithdrawHandoff closes a hand-off that timed out, or whose enrollment moved elsewhere.
 type WithdrawHandoff struct {
 	Ref
 	ID     string `json:"id"`
 	Reason string `json:"reason"`
 }
 
-// Due asks, before what is due by the clock happens, what arrived by then and is still on its way: arrival
-// decides, not delivery.
+// Due asks which deliveries the store accepted by At and the relay has not delivered: before a deadline fires, the run
+// waits for them.
 type Due struct {
 	Ref
 	At time.Time `json:"at"` // virtual
 }
 
-// DueResult lists the ids of deliveries that arrived by then and are not known to be done; at most ten.
+// DueResult has the ids of those deliveries, at most ten.
 type DueResult struct {
 	OnTheirWay []string `json:"on_their_way,omitempty"`
 }
 
-// Record takes an event that came straight to a run, or a Track workflow, into the store.
+// Record stores an event that was sent straight to a run or to a Track workflow.
 type Record struct {
 	Clock clock.Clock `json:"clock,omitzero"`
 	Call  TrackInput  `json:"call"`
@@ -264,37 +263,37 @@ type Emit struct {
 	Spec journey.Emit `json:"spec"`
 }
 
-// Call makes an HTTP request. An attempt that another may follow ends as an error; the last word as a CallResult.
+// Call makes an HTTP request. An attempt that may be repeated returns an error, a final one a CallResult.
 type Call struct {
 	Ref
 	EvalContext
 	Key  string       `json:"key"` // enrollment/step/visit: goes out as Idempotency-Key
 	Step string       `json:"step"`
 	Spec journey.Call `json:"spec"`
-	// Reads are the fields of the response's body that the journey's expressions name ("*": all); the rest
-	// stays in the store, for templates.
+	// Reads names the fields of the response's body that expressions of the journey read ("*": all). The others
+	// stay in the store, for templates.
 	Reads []string `json:"reads,omitempty"`
 }
 
 // CallResult is the result of a call.
 type CallResult struct {
 	Status int    `json:"status,omitempty"` // HTTP status; 0: no answer
-	Body   any    `json:"body,omitempty"`   // JSON as far as it is read, else text
+	Body   any    `json:"body,omitempty"`   // JSON, only the fields in Reads; otherwise text
 	Failed bool   `json:"failed,omitempty"`
 	Reason string `json:"reason,omitempty"` // in words, without customer data
 }
 
-// Move informs the store that an enrollment goes over to another revision, or refuses to. From its commit on the
-// store serves the enrollment by the new one.
+// Move reports that an enrollment moves to another revision, or why it stays. From its commit on, the store serves the
+// enrollment by the new revision.
 type Move struct {
 	Ref
 	To      string   `json:"to"`                // revision
 	Step    string   `json:"step,omitempty"`    // where it continues
-	Refused string   `json:"refused,omitempty"` // it stays: why, in words
+	Refused string   `json:"refused,omitempty"` // why it stays, in words; empty: it moves
 	Events  []string `json:"events,omitempty"`  // ids of events whose properties are wanted as the new revision reads them
 }
 
-// MoveResult has what the new revision reads of the entry and of the events that were asked for.
+// MoveResult has the properties that the new revision reads, of the entry and of the events in Move.Events.
 type MoveResult struct {
 	Entry  map[string]any            `json:"entry,omitempty"`
 	Events map[string]map[string]any `json:"events,omitempty"` // by id

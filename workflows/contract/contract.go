@@ -13,7 +13,7 @@ import (
 const (
 	TaskQueue    = "journeys"
 	JourneyType  = "Journey"  // workflow type of an enrollment
-	TrackType    = "Track"    // workflow type that takes one event for the store
+	TrackType    = "Track"    // workflow type that takes one event into the store
 	EventName    = "event"    // signal and update of channels: Event
 	DeliveryName = "delivery" // signal and update of the relay: Delivery
 	StateQuery   = "state"    // query: State view
@@ -22,8 +22,8 @@ const (
 	ResumeUpdate = "resume"
 	SkipUpdate   = "skip"
 	GoToUpdate   = "go_to"
-	// MigrateOrder is the kind of an order to go over to another revision. It comes through the store alone,
-	// which adds the definition.
+	// MigrateOrder is the kind of a command to move to another revision. It comes through the store only, which
+	// adds the definition.
 	MigrateOrder = "migrate"
 )
 
@@ -95,10 +95,10 @@ const (
 // Command is an order of a person: the updates exit, pause, resume, skip and go_to take it.
 type Command struct {
 	Kind   string `json:"kind,omitempty"`   // exit, pause, resume; the update's name where it comes by one
-	By     string `json:"by,omitempty"`     // who gave it, for the record
+	By     string `json:"by,omitempty"`     // who gave it, for the log
 	Reason string `json:"reason,omitempty"` // shown in the Temporal UI
 	Target string `json:"target,omitempty"` // go_to: path or step id
-	// Revision, Definition and Renamed are MigrateOrder's: the revision to go over to, journey.Pack of it, and
+	// Revision, Definition and Renamed belong to MigrateOrder: the revision to move to, journey.Pack of it, and
 	// old step id → new one.
 	Revision   string            `json:"revision,omitempty"`
 	Definition []byte            `json:"definition,omitempty"`
@@ -119,9 +119,9 @@ type Input struct {
 	EntryName   string         `json:"entry_name"`        // event name
 	Entry       map[string]any `json:"entry,omitempty"`   // of its properties, those the journey reads
 	Holdout     bool           `json:"holdout,omitempty"` // takes no step
-	// Arms makes splits go a certain way, in a simulation: split step id → arm name.
+	// Arms chooses the arms of splits in a simulation: step id → arm name.
 	Arms       map[string]string `json:"arms,omitempty"`
-	Definition []byte            `json:"definition"` // journey.Pack; behind what people read in the Temporal UI
+	Definition []byte            `json:"definition"` // journey.Pack; last, because people read the fields before it in the Temporal UI
 }
 
 // Outcomes of tabi itself.
@@ -154,7 +154,7 @@ type TrackInput struct {
 	Traits      map[string]any `json:"traits,omitempty"`
 }
 
-// TrackResult says what became of it.
+// TrackResult says what the store made of the call.
 type TrackResult struct {
 	ID        string `json:"id"`
 	Customer  string `json:"customer"`
