@@ -104,7 +104,7 @@ func (s *Services) Relay() *relay.Relay {
 // Background returns the background jobs of this process.
 func (s *Services) Background() *background.Jobs {
 	return background.New(background.Config{
-		Enrollments: s.Store.Enrollments, Schedules: s.Store.Enrollments, Intents: s.Store.Intents, Offers: s.Store.Offers, Retention: s.Store,
+		Enrollments: s.Store.Enrollments, Schedules: s.Store.Enrollments, Intents: s.Store.Intents, Offers: s.Store.Offers,
 		Client: s.Temporal, Clock: s.Clock, Logger: s.Log.Named("background"),
 		Keep: time.Duration(s.Config.KeepDays) * 24 * time.Hour,
 	})

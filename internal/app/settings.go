@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tabi-journeys/tabi/activities/channels"
-	"github.com/tabi-journeys/tabi/internal/engine"
+	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/httpclassifier"
 )
 
@@ -199,7 +199,7 @@ func (c *Config) settings() []setting {
 			"decision-retention",
 			"TABI_DECISION_RETENTION",
 			"days to keep decisions, in virtual time; 0: forever",
-			num(&c.KeepDays, int(engine.DefaultKeep/(24*time.Hour))),
+			num(&c.KeepDays, int(background.DefaultKeep/(24*time.Hour))),
 		},
 		{Work, "workflow-tasks", "TABI_WORKFLOW_TASKS", "number of concurrent workflow tasks, at least 2", num(&c.WorkflowTasks, 200)},
 		{Work, "activities", "TABI_ACTIVITIES", "number of concurrent activities", num(&c.Activities, 100)},

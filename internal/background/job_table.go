@@ -14,7 +14,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -32,20 +31,20 @@ type Schedules interface {
 	NextSchedule(ctx context.Context, now time.Time) (time.Time, error)
 }
 
-// Intents recomputes scores whose definition a release has changed.
+// Intents recomputes scores whose definition a release has changed, and deletes old evidence that no longer counts.
 type Intents interface {
 	Recompute(ctx context.Context, now time.Time, limit int) (more bool, err error)
+	PruneEvidence(ctx context.Context, now time.Time, keep time.Duration, after string, limit int) (n int64, next string, err error)
 }
 
-// Offers learns from what became of offers.
+// Offers learns from the outcomes of offers, and deletes old decisions.
 type Offers interface {
 	Learn(ctx context.Context, now time.Time, limit int) (n int, err error)
+	PruneDecisions(ctx context.Context, now time.Time, keep time.Duration, limit int) (n int64, more bool, err error)
 }
 
-// Retention deletes old decisions and evidence that no longer counts.
-type Retention interface {
-	Prune(ctx context.Context, now time.Time, keep time.Duration, after string, limit int) (engine.Pruned, error)
-}
+// DefaultKeep is how long decisions and evidence are kept, in virtual time, unless configured otherwise.
+const DefaultKeep = 400 * 24 * time.Hour
 
 // Config configures the jobs. A negative interval turns its job off.
 type Config struct {
@@ -53,7 +52,6 @@ type Config struct {
 	Schedules   Schedules
 	Intents     Intents
 	Offers      Offers
-	Retention   Retention
 	Client      client.Client
 	Clock       clock.Clock // of the installation
 	Logger      *zap.Logger // default: none

@@ -122,7 +122,7 @@ func setup(t *testing.T) *suite {
 	t.Cleanup(func() { s.Close() })
 	f := &fake{runs: map[string]*workflowpb.WorkflowExecutionInfo{}, busy: map[string]bool{}}
 	return &suite{t: t, store: s, fake: f, cfg: Config{
-		Enrollments: s.Enrollments, Schedules: s.Enrollments, Intents: s.Intents, Offers: s.Offers, Retention: s, Client: f,
+		Enrollments: s.Enrollments, Schedules: s.Enrollments, Intents: s.Intents, Offers: s.Offers, Client: f,
 		ReconcileEvery: -1, ScheduleEvery: -1, IntentEvery: -1, LearnEvery: -1, PruneEvery: -1,
 	}}
 }

@@ -28,20 +28,21 @@ func TestOldDecisionsArePruned(t *testing.T) {
 			}
 			return keys
 		}
-		got, err := s.Prune(s.ctx, noon.Add(DefaultKeep), DefaultKeep, "", 2)
+		const keep = 400 * day
+		n, more, err := s.Offers.PruneDecisions(s.ctx, noon.Add(keep), keep, 2)
 		s.must(err)
-		s.same([]any{got, len(left())}, []any{Pruned{}, 4})
-		later := noon.Add(DefaultKeep + time.Millisecond)
-		for _, want := range []Pruned{{Decisions: 2, More: true}, {Decisions: 1}, {}} {
-			got, err = s.Prune(s.ctx, later, DefaultKeep, "", 2)
+		s.same([]any{n, more, len(left())}, []any{int64(0), false, 4})
+		later := noon.Add(keep + time.Millisecond)
+		for _, want := range [][]any{{int64(2), true}, {int64(1), false}, {int64(0), false}} {
+			n, more, err = s.Offers.PruneDecisions(s.ctx, later, keep, 2)
 			s.must(err)
-			s.same(got, want)
+			s.same([]any{n, more}, want)
 		}
 		s.same(left(), []string{"open"})
 		s.ends(e, contract.Completed, later)
-		got, err = s.Prune(s.ctx, later, DefaultKeep, "", 2)
+		n, _, err = s.Offers.PruneDecisions(s.ctx, later, keep, 2)
 		s.must(err)
-		s.same(got.Decisions, int64(1))
+		s.same(n, int64(1))
 	})
 }
 
@@ -53,14 +54,15 @@ func TestSpentEvidenceIsPruned(t *testing.T) {
 			s.ingest(noon, s.track(id, "Product Viewed", nil), s.track(id, "Call Ended", props{"wait_minutes": 20}))
 		}
 		s.must(s.Intake.SetIntents(s.ctx, noon, "cem", map[string]float64{"complaint": 0.5}))
-		later := noon.Add(DefaultKeep + day)
+		const keep = 400 * day
+		later := noon.Add(keep + day)
 		before := s.strengths(later, "ana")
 		after, pruned, pages := "", int64(0), 0
 		for {
-			got, err := s.Prune(s.ctx, later, DefaultKeep, after, 2)
+			n, next, err := s.Intents.PruneEvidence(s.ctx, later, keep, after, 2)
 			s.must(err)
-			pruned, pages = pruned+got.Evidence, pages+1
-			if after = got.Next; after == "" {
+			pruned, pages = pruned+n, pages+1
+			if after = next; after == "" {
 				break
 			}
 		}

@@ -13,11 +13,13 @@ import (
 // leastLeft is the remaining weight below which evidence may be deleted.
 const leastLeft = 1e-4
 
-// PruneEvidence deletes evidence from events that is older than before (Unix milliseconds) and whose remaining weight is
-// below leastLeft. It looks at no more than limit customers with an id greater than after, in id order. It returns the number
-// of deleted rows and the next after, which is empty at the end.
-func (s *Room) PruneEvidence(ctx context.Context, now time.Time, before int64, after string, limit int) (n int64, next string,
+// PruneEvidence deletes evidence from events that is older than keep (virtual time) and whose remaining weight is below
+// leastLeft. It looks at no more than limit customers with an id greater than after, in id order. It returns the number of
+// deleted rows and the next after, which is empty at the end. Scores do not change, and a new definition recomputes them from
+// the events. Evidence from classified messages and from scores that an operator set is kept.
+func (s *Room) PruneEvidence(ctx context.Context, now time.Time, keep time.Duration, after string, limit int) (n int64, next string,
 	err error) {
+	before := sqldb.Millis(now.Add(-keep))
 	rel, err := s.db.Current(ctx, s.db.Reader)
 	if err != nil {
 		return 0, "", sqldb.DatabaseError(err)

@@ -191,8 +191,7 @@ func (h *installation) relay() {
 	})
 	jobs := background.New(background.Config{
 		Enrollments: h.Store.Enrollments, Schedules: h.Store.Enrollments, Intents: h.Store.Intents, Offers: h.Store.Offers,
-		Retention: h.Store,
-		Client:    h.Temporal, Clock: h.clock, Logger: h.app.Log, ReconcileEvery: -1,
+		Client: h.Temporal, Clock: h.clock, Logger: h.app.Log, ReconcileEvery: -1,
 	})
 	h.start("relay", func(ctx context.Context) error { return app.RunAll(ctx, deliver.Run, jobs.Run) })
 }
