@@ -51,7 +51,7 @@ func (r *run) handoff(ctx workflow.Context, step *journey.Step) (int, error) {
 			map[string]any{"outcome": outcome, "agent": agent, "timed_out": false},
 		)
 		if to, ok := spec.Outcomes[outcome]; ok {
-			return to, nil
+			return *to, nil
 		}
 		return step.Next, nil
 	case r.state.Ended == nil: // it moved elsewhere; if it ended instead, its last report closes the hand-off

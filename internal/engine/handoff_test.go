@@ -17,7 +17,11 @@ import (
 func (s *suite) hands(e unit.Enrollment, id, priority string, at time.Time) {
 	s.T.Helper()
 	s.must(s.Handoffs.Open(s.ctx, at, contract.OpenHandoff{Ref: ref(e), ID: id, Step: "help", Until: at.Add(time.Hour),
-		Spec: journey.Handoff{Queue: "support", Priority: priority, Outcomes: map[string]int{"resolved": 1, "refunded": 2}}}, "call "+id))
+		Spec: journey.Handoff{
+			Queue:    "support",
+			Priority: priority,
+			Outcomes: map[string]*int{"resolved": new(1), "refunded": new(2)},
+		}}, "call "+id))
 }
 
 func TestHandoffs(t *testing.T) {

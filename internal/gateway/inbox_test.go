@@ -77,7 +77,7 @@ func (h *house) handoff() (string, contract.Ref) {
 	id := e.ID + "/call/1"
 	err := h.store.Handoffs.Open(context.Background(), instant.Add(-90*time.Minute), contract.OpenHandoff{
 		Ref: ref, ID: id, Step: "call", Until: instant.Add(150 * time.Minute),
-		Spec: journey.Handoff{Queue: "support", Priority: "high", Outcomes: map[string]int{"refunded": 0, "resolved": 0}},
+		Spec: journey.Handoff{Queue: "support", Priority: "high", Outcomes: map[string]*int{"refunded": new(int), "resolved": new(int)}},
 	}, "The parcel <never> came.")
 	if err != nil {
 		h.t.Fatal(err)

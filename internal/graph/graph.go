@@ -42,7 +42,11 @@ type Node struct {
 	End   string   // the outcome, if enrollments end here: of an exit step, or of the end of a path
 	Full  string   // the whole text, not shortened
 	named bool     // Step is an id given by the designer
+	spec  journey.Description
 }
+
+// ends reports whether the step of a node ends enrollments.
+func (n *Node) ends() bool { return n.spec.Outcome != "" }
 
 // Edge connects two nodes, identified by index.
 type Edge struct {
@@ -143,8 +147,8 @@ func pathOrder(d *journey.Definition) []journey.Path {
 		}
 		out = append(out, d.Paths[i])
 		for k := range d.Steps {
-			if spec, ok := d.Steps[k].Spec.(*journey.GoTo); ok && d.Steps[k].Path == name {
-				visit(spec.Target)
+			if d.Steps[k].Path == name {
+				visit(d.Steps[k].Describe().Jump)
 			}
 		}
 	}
@@ -235,20 +239,14 @@ func (g *Graph) connect(d *journey.Definition) {
 	}
 	for i := range d.Steps {
 		s := &d.Steps[i]
-		all := ways(s)
-		labels := len(all) > 1 || s.Kind == "wait_for" || s.Kind == "branch" || s.Kind == "split" || s.Kind == "handoff"
-		for _, w := range all {
-			e := Edge{From: i + 1, To: target(w.to, s.Path), Kind: EdgeNext, Arm: w.Arm}
-			if labels {
-				e.Label, e.Full = w.Label, w.Full
-			}
-			if s.Kind == "go_to" {
+		jump := s.Describe().Jump
+		for _, w := range ways(s) {
+			e := Edge{From: i + 1, To: target(w.to, s.Path), Kind: EdgeNext, Arm: w.Arm, Label: w.Label, Full: w.Full}
+			if jump != "" {
 				e.Kind = EdgeJump
-				path := s.Path
-				if p := slices.IndexFunc(d.Paths, func(p journey.Path) bool { return p.Name == s.Spec.(*journey.GoTo).Target }); p >= 0 {
-					path = d.Paths[p].Name
+				if slices.ContainsFunc(d.Paths, func(p journey.Path) bool { return p.Name == jump }) {
+					e.To = target(w.to, jump)
 				}
-				e.To = target(w.to, path)
 			}
 			join(e)
 		}
@@ -258,7 +256,7 @@ func (g *Graph) connect(d *journey.Definition) {
 					From:  i + 1,
 					To:    target(s.Next, s.Path),
 					Kind:  EdgeNext,
-					Arm:   armSkipped,
+					Arm:   journey.ArmSkipped,
 					Label: "otherwise",
 					Full:  "the step is skipped",
 				},
@@ -275,9 +273,9 @@ func (g *Graph) resolve(d *journey.Definition, list sequence, ends map[string]in
 	for _, b := range list {
 		s := &d.Steps[b.step]
 		path := s.Path
-		if spec, ok := s.Spec.(*journey.GoTo); ok {
-			if _, known := ends[spec.Target]; known {
-				path = spec.Target
+		if jump := s.Describe().Jump; jump != "" {
+			if _, known := ends[jump]; known {
+				path = jump
 			}
 		}
 		if b.jump == -2 {

@@ -58,8 +58,7 @@ func (s *scene) onward(b *block) []way {
 		return nil
 	}
 	n := &s.g.Nodes[b.node]
-	switch n.Kind {
-	case "wait_for", "branch", "split", "handoff", "ask", "decide":
+	if n.spec.Forks {
 		return b.arms[0].ways
 	}
 	if s.overlay == nil || len(b.arms[0].ways) < 2 {

@@ -3,6 +3,8 @@ package graph
 import (
 	"fmt"
 	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // Mermaid returns the graph as a Mermaid flowchart. Node ids are generated. Labels are quoted, and everything that
@@ -53,7 +55,7 @@ func (g *Graph) Mermaid() string {
 	classes := map[string][]string{}
 	var order []string
 	for i, n := range g.Nodes {
-		hue := hueOf(n.Kind)
+		hue := lookOf(&n).hue
 		if classes[hue] == nil {
 			order = append(order, hue)
 		}
@@ -67,8 +69,8 @@ func (g *Graph) Mermaid() string {
 	return out.String()
 }
 
-// merged returns the edges, with those between the same two nodes as one. For example, a send whose outcomes all lead
-// to the same step has one edge without a label.
+// merged returns the edges, with those between the same two nodes as one. For example, a send or a
+// decision whose outcomes all lead to the same step has one edge without a label.
 func (g *Graph) merged() []Edge {
 	var out []Edge
 	at := map[[2]int]int{}
@@ -84,12 +86,8 @@ func (g *Graph) merged() []Edge {
 		out[i].Label = strings.Trim(out[i].Label+" / "+e.Label, " /")
 	}
 	for i, e := range out {
-		switch g.Nodes[e.From].Kind {
-		case "wait_for", "branch", "split", "handoff":
-		default:
-			if ways[e.From] == 1 {
-				out[i].Label = ""
-			}
+		if spec := g.Nodes[e.From].spec; ways[e.From] == 1 && (!spec.Forks || spec.Says || spec.Stays) {
+			out[i].Label = ""
 		}
 	}
 	return out
@@ -97,7 +95,7 @@ func (g *Graph) merged() []Edge {
 
 func (g *Graph) mermaidNode(i int) string {
 	n := &g.Nodes[i]
-	text := "<b>" + mermaidText(label(n.Kind), 40) + "</b>"
+	text := "<b>" + mermaidText(lookOf(n).label, 40) + "</b>"
 	if n.Step != "" && n.named {
 		text += " " + mermaidText(n.Step, 60)
 	}
@@ -110,12 +108,12 @@ func (g *Graph) mermaidNode(i int) string {
 		}
 	}
 	open, shut := "[", "]"
-	switch n.Kind {
-	case KindEntry, KindEnd, "exit":
+	switch {
+	case n.Kind == KindEntry, n.Kind == KindEnd, n.ends():
 		open, shut = "([", "])"
-	case "branch", "split":
+	case n.spec.Chooses():
 		open, shut = "{{", "}}"
-	case KindGoal, KindExit, KindReroute, KindTimeout:
+	case n.Step == "":
 		open, shut = "[/", "/]"
 	}
 	return fmt.Sprintf("n%d%s\"%s\"%s", i, open, text, shut)
@@ -125,7 +123,7 @@ func (g *Graph) mermaidNode(i int) string {
 // quotes.
 func mermaidText(text string, n int) string {
 	var out strings.Builder
-	for _, r := range shorten(text, n) {
+	for _, r := range human.Shorten(text, n) {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune(" .,:!?+-/_()='’…%", r), r > 0x7f:
 			out.WriteRune(r)
@@ -143,5 +141,5 @@ func mermaidComment(text string) string {
 			return ' '
 		}
 		return r
-	}, shorten(text, 100))
+	}, human.Shorten(text, 100))
 }

@@ -17,7 +17,7 @@ func (g *Graph) sequence(d *journey.Definition, from, to int) sequence {
 		}
 		b := &block{node: i + 1, step: i, jump: -1}
 		if s.When != "" {
-			b.skip = &way{Arm: armSkipped, Label: "otherwise", Full: "the step is skipped", to: s.Next}
+			b.skip = &way{Arm: journey.ArmSkipped, Label: "otherwise", Full: "the step is skipped", to: s.Next}
 		}
 		g.arms(d, b, ways(s), i, end)
 		out = append(out, b)
@@ -31,8 +31,8 @@ func (g *Graph) sequence(d *journey.Definition, from, to int) sequence {
 
 // arms adds the arms of b: lists of steps in (step, end), ways that continue after it, and jumps.
 func (g *Graph) arms(d *journey.Definition, b *block, out []way, step, end int) {
-	if goTo, ok := d.Steps[step].Spec.(*journey.GoTo); ok {
-		b.jump = g.nodeOf(goTo.To, d, d.Steps[step].Path)
+	if d.Steps[step].Describe().Jump != "" {
+		b.jump = g.nodeOf(out[0].to, d, d.Steps[step].Path)
 		return
 	}
 	var starts []int

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -13,34 +14,28 @@ import (
 
 // stepNode returns the node of a step.
 func stepNode(s *journey.Step) Node {
-	title, lines, _ := words(s)
-	n := Node{ID: s.ID, Step: s.ID, Kind: s.Kind, Title: title, Lines: lines, named: !strings.HasPrefix(s.ID, s.Path+".")}
-	if s.Name != "" && s.Kind != "exit" {
-		n.Title, n.Lines = s.Name, append([]string{title}, lines...)
+	spec := s.Describe()
+	title := cmp.Or(spec.Title, spec.Question, s.Kind)
+	n := Node{ID: s.ID, Step: s.ID, Kind: s.Kind, Title: title, Lines: spec.Lines, End: spec.Outcome,
+		named: !strings.HasPrefix(s.ID, s.Path+"."), spec: spec}
+	if s.Name != "" && !n.ends() {
+		n.Title = s.Name
+		if spec.Title != "" {
+			n.Lines = append([]string{title}, spec.Lines...)
+		}
 	}
-	if s.Kind == "branch" && s.Name != "" {
-		n.Lines = nil
-	}
-	if spec, ok := s.Spec.(*journey.Exit); ok {
-		n.End = spec.Outcome
-	}
-	full := []string{label(s.Kind) + " " + s.ID}
+	full := []string{lookOf(&n).label + " " + s.ID}
 	if s.Name != "" {
 		full = append(full, s.Name)
 	}
-	if s.Kind != "set" {
-		full = append(append(full, title), lines...)
+	if spec.Full == nil {
+		full = append(append(full, title), spec.Lines...)
 	}
 	if s.When != "" {
 		n.When = condition(s.When)
 		full = append(full, "only if "+string(s.When))
 	}
-	if spec, ok := s.Spec.(*journey.Set); ok {
-		for _, a := range spec.Assign {
-			full = append(full, a.Target+"."+a.Name+" = "+string(a.Value))
-		}
-	}
-	n.Full = strings.Join(full, "\n")
+	n.Full = strings.Join(append(full, spec.Full...), "\n")
 	return n
 }
 
@@ -101,7 +96,7 @@ func ruleNodes(d *journey.Definition) []Node {
 	var out []Node
 	rule := func(id, kind, title, end string, when expr.Expr, lines ...string) {
 		n := Node{ID: id, Kind: kind, Title: title, End: end}
-		full := []string{label(kind), title}
+		full := []string{looks[kind].label, title}
 		if when != "" {
 			n.Lines = append(n.Lines, "if "+condition(when))
 			full = append(full, "if "+string(when))
@@ -131,9 +126,9 @@ func ruleNodes(d *journey.Definition) []Node {
 		title := events(r.Events)
 		switch {
 		case r.Level != nil && len(r.Events) > 0:
-			title = level(r.Level) + " on " + title
+			title = r.Level.Words() + " on " + title
 		case r.Level != nil:
-			title = level(r.Level)
+			title = r.Level.Words()
 		}
 		rule(rerouteID(i), KindReroute, title, "", r.When, line)
 	}

@@ -90,7 +90,7 @@ func (o *Overlay) foot(n *Node) (left, right, alert string) {
 	case n.Step != "":
 		c := o.Steps[n.Step]
 		right = Number(c.Passed) + " passed"
-		if n.Kind != "exit" && n.Kind != "go_to" {
+		if !n.ends() && n.spec.Jump == "" {
 			left = Number(c.Now) + " here now"
 		}
 		alert = c.Alert

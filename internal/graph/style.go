@@ -1,10 +1,13 @@
 package graph
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
 // hue is the color of a family of kinds: light is used on white and on ground, dark on dark cards and on night.
@@ -22,57 +25,39 @@ var hues = map[string]hue{
 	"slate":  {"#414c58", "#e8ecf0", "#b4bfca", "#2a333c"},
 }
 
-// hueOf returns the color of a kind.
-func hueOf(kind string) string {
-	switch kind {
-	case KindEntry, KindGoal:
-		return "green"
-	case "wait", "wait_for":
-		return "amber"
-	case "branch", "split", "decide":
-		return "violet"
-	case "send", "ask":
-		return "blue"
-	case "handoff":
-		return "rose"
-	case "set", "emit", "call":
-		return "teal"
-	case "go_to":
-		return "plum"
-	case KindReroute:
-		return "orange"
-	}
-	return "slate"
+// The look of the nodes that are not steps. A step has that of its kind.
+var looks = map[string]look{
+	KindEntry:   {"entry", "green", "M10 3h3v10h-3M2 8h8M7 5l3 3-3 3"},
+	KindEnd:     {"end", "slate", "M4 4h8v8H4z"},
+	KindGoal:    {"goal", "green", "M4 14V2.500h8.500L10.500 6l2 3.500H4"},
+	KindExit:    {"exit when", "slate", "M6 3H3v10h3M6 8h8M11 5l3 3-3 3"},
+	KindReroute: {"reroute when", "orange", "M2 5h3l6 6h3M12 9l2 2-2 2M2 11h3l2-2M9 7l2-2h3M12 3l2 2-2 2"},
+	KindTimeout: {"longest life", "slate", "M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12M8 4.800V8l2.400 1.600"},
 }
 
-// icons are stroke paths in a box of 16 by 16.
-var icons = map[string]string{
-	"wait":      "M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12M8 4.8V8l2.4 1.6",
-	"wait_for":  "M4 2h8M4 14h8M5 2c0 4 6 4 6 6s-6 2-6 6M11 2c0 4-6 4-6 6s6 2 6 6",
-	"branch":    "M8 2l6 6-6 6-6-6z",
-	"split":     "M8 14V9L3 4M8 9l5-5M3 7.500V4h3.500M13 7.500V4H9.500",
-	"send":      "M2 4h12v8.500H2zM2 4.500l6 4.500 6-4.500",
-	"decide":    "M8 2l1.800 4 4.200.4-3.200 2.800 1 4.300L8 11.200 4.200 13.500l1-4.300L2 6.400 6.200 6z",
-	"ask":       "M2 3h12v8H8l-3 3v-3H2zM6.500 5.800a1.500 1.500 0 1 1 2 1.400c-.5.2-.5.600-.5.900",
-	"handoff":   "M8 8a2.700 2.700 0 1 0 0-5.400A2.700 2.700 0 1 0 8 8M3 14c0-3 2-4.500 5-4.500s5 1.500 5 4.500",
-	"set":       "M3 13l.8-3L11 2.800l2.200 2.200L6 12.200z",
-	"emit":      "M9 2L4 9h4l-1 5 5-7H8z",
-	"call":      "M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12M2 8h12M8 2c-3.600 4-3.600 8 0 12M8 2c3.600 4 3.600 8 0 12",
-	"go_to":     "M3 3v5a3 3 0 0 0 3 3h7M10 8l3 3-3 3",
-	"exit":      "M6 3H3v10h3M6 8h8M11 5l3 3-3 3",
-	KindEntry:   "M10 3h3v10h-3M2 8h8M7 5l3 3-3 3",
-	KindEnd:     "M4 4h8v8H4z",
-	KindGoal:    "M4 14V2.500h8.500L10.500 6l2 3.500H4",
-	KindExit:    "M6 3H3v10h3M6 8h8M11 5l3 3-3 3",
-	KindReroute: "M2 5h3l6 6h3M12 9l2 2-2 2M2 11h3l2-2M9 7l2-2h3M12 3l2 2-2 2",
-	KindTimeout: "M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12M8 4.800V8l2.400 1.600",
+// look is how a kind of node is drawn. Its icon is a path of strokes in a box of 16 by 16.
+type look struct{ label, hue, icon string }
+
+// familyHues are the colors of steps; those of other families are slate.
+var familyHues = map[journey.Family]string{
+	journey.Waiting: "amber", journey.Choosing: "violet", journey.Speaking: "blue", journey.Human: "rose",
+	journey.Acting: "teal", journey.Jumping: "plum",
 }
 
-func icon(kind string) string {
-	if d := icons[kind]; d != "" {
-		return d
+// plainIcon is that of a kind without one.
+const plainIcon = "M8 3a5 5 0 1 0 0 10a5 5 0 1 0 0-10"
+
+// lookOf returns the look of a node.
+func lookOf(n *Node) look {
+	if n.Step == "" {
+		return looks[n.Kind]
 	}
-	return "M8 3a5 5 0 1 0 0 10a5 5 0 1 0 0-10"
+	kind, _ := journey.KindNamed(n.Kind)
+	return look{
+		label: cmp.Or(kind.Words(), n.Kind),
+		hue:   cmp.Or(familyHues[kind.Family], "slate"),
+		icon:  cmp.Or(kind.Icon, plainIcon),
+	}
 }
 
 // shades are the colors that belong to no kind: light, dark.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // Options of SVG.
@@ -39,9 +41,9 @@ func (g *Graph) SVG(o Options) []byte {
 		w.f("<style>%s</style>\n", Style())
 		w.f(`<rect class="ground" width="%s" height="%s"/>`+"\n", num(s.width), num(s.height))
 		w.f(`<text class="name" x="%s" y="%s">%s</text>`+"\n", num(margin), num(margin+14), esc(fit(g.Journey, s.width-2*margin, 18, true)))
-		about := shorten(g.Description, 400)
+		about := human.Shorten(g.Description, 400)
 		if about == "" && g.Owner != "" {
-			about = "owner: " + shorten(g.Owner, 80)
+			about = "owner: " + human.Shorten(g.Owner, 80)
 		}
 		if about != "" {
 			w.f(
@@ -77,9 +79,9 @@ func (g *Graph) sentence() string {
 			steps++
 		}
 	}
-	text := fmt.Sprintf("A flow chart of %s on %s.", plural(steps, "step", "steps"), plural(len(g.lanes), "path", "paths"))
+	text := fmt.Sprintf("A flow chart of %s on %s.", human.Count(steps, "step", "steps"), human.Count(len(g.lanes), "path", "paths"))
 	if g.Description != "" {
-		text = strings.TrimSpace(shorten(g.Description, 400)) + " " + text
+		text = strings.TrimSpace(human.Shorten(g.Description, 400)) + " " + text
 	}
 	return text
 }
@@ -122,7 +124,7 @@ func (w *writer) line(l line) {
 	}
 	w.f(`<g class="edge %s">`, l.kind)
 	if l.full != "" {
-		w.f("<title>%s</title>", esc(shorten(l.full, 300)))
+		w.f("<title>%s</title>", esc(human.Shorten(l.full, 300)))
 	}
 	w.f(`<path d="%s"/>%s</g>`+"\n", rounded(points), head)
 }
@@ -159,7 +161,7 @@ func (w *writer) pill(p pill) {
 		class = "way quiet"
 	}
 	w.f(`<g class="%s"><title>%s</title><rect x="%s" y="%s" width="%s" height="%s" rx="10"/><text x="%s" y="%s">%s`,
-		class, esc(shorten(p.full, 300)), num(p.x), num(p.y), num(p.w), num(p.h), num(p.x+p.w/2), num(p.y+14), esc(p.text))
+		class, esc(human.Shorten(p.full, 300)), num(p.x), num(p.y), num(p.w), num(p.h), num(p.x+p.w/2), num(p.y+14), esc(p.text))
 	if p.share != "" {
 		w.f(`<tspan class="share" dx="5">%s</tspan>`, esc(p.share))
 	}
@@ -169,8 +171,8 @@ func (w *writer) pill(p pill) {
 func (w *writer) card(g *Graph, c *card) {
 	n := &g.Nodes[c.node]
 	round := 9.0
-	class := "card " + hueOf(n.Kind)
-	if n.Kind == "exit" || n.Kind == KindEnd {
+	class := "card " + lookOf(n).hue
+	if n.ends() || n.Kind == KindEnd {
 		class += " end"
 		round = 16
 	}
@@ -197,8 +199,8 @@ func (w *writer) card(g *Graph, c *card) {
 		num(round),
 		num(headHeight-round-0.5),
 	)
-	w.f(`<path class="icon" transform="translate(%s %s)" d="%s"/>`, num(c.x+9), num(c.y+4.5), icon(n.Kind))
-	kind := strings.ToUpper(label(n.Kind))
+	w.f(`<path class="icon" transform="translate(%s %s)" d="%s"/>`, num(c.x+9), num(c.y+4.5), lookOf(n).icon)
+	kind := strings.ToUpper(lookOf(n).label)
 	w.f(`<text class="kind" x="%s" y="%s">%s</text>`, num(c.x+30), num(c.y+16.5), esc(kind))
 	if n.named {
 		room := c.w - 30 - 12 - measure(kind, 11, true)*1.1 - 10

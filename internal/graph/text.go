@@ -5,6 +5,8 @@ import (
 	"unicode"
 
 	"golang.org/x/text/width"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // Text is measured with the widths of Arial and Helvetica, in thousandths of the font size, with some slack because
@@ -69,7 +71,7 @@ func reach(runes []rune, most, size float64, bold bool) int {
 
 // fit shortens text to a width and marks the cut with an ellipsis.
 func fit(text string, most, size float64, bold bool) string {
-	runes := []rune(shorten(text, 400))
+	runes := []rune(human.Shorten(text, 400))
 	if reach(runes, most, size, bold) == len(runes) {
 		return string(runes)
 	}
@@ -79,7 +81,7 @@ func fit(text string, most, size float64, bold bool) string {
 
 // wrap breaks text into at most n lines of a width and shortens the last one.
 func wrap(text string, most, size float64, bold bool, n int) []string {
-	runes := []rune(shorten(text, 400))
+	runes := []rune(human.Shorten(text, 400))
 	var out []string
 	for len(runes) > 0 {
 		end := reach(runes, most, size, bold)

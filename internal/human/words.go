@@ -1,6 +1,7 @@
 package human
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -16,4 +17,26 @@ func Printable(text string) string {
 		}
 		return r
 	}, text)
+}
+
+// Shorten returns text on one line, of at most n characters; if it was longer, it ends in "…".
+func Shorten(text string, n int) string {
+	text = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))), " ")
+	if runes := []rune(text); len(runes) > n {
+		return strings.TrimRight(string(runes[:n-1]), " ") + "…"
+	}
+	return text
+}
+
+// Count returns a number with its noun: 1 way, 2 ways.
+func Count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
 }

@@ -67,11 +67,8 @@ func sameWords(a, b *Step) bool {
 			return s.ID
 		}
 		for _, arm := range spec.Describe().Arms {
-			*arm.To = End
-		}
-		if h, ok := spec.(*Handoff); ok {
-			for outcome := range h.Outcomes {
-				h.Outcomes[outcome] = End
+			if arm.To != nil {
+				*arm.To = End
 			}
 		}
 		data, err = json.Marshal(spec)

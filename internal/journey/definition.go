@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
@@ -104,6 +105,20 @@ func (l *Level) Holds(score float64) bool {
 		return score > *l.Above
 	}
 	return l.Below != nil && score < *l.Below
+}
+
+// Words names a threshold for people: complaint above 0.7. It returns "" for nil.
+func (l *Level) Words() string {
+	number := func(x *float64) string { return strconv.FormatFloat(*x, 'g', -1, 64) }
+	switch {
+	case l == nil:
+		return ""
+	case l.Above != nil:
+		return l.Intent + " above " + number(l.Above)
+	case l.Below != nil:
+		return l.Intent + " below " + number(l.Below)
+	}
+	return l.Intent
 }
 
 // RerouteRule moves an enrollment to another path.

@@ -1,13 +1,18 @@
 package journey
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // Kind describes a kind of step: its manual entry, and how its JSON is read.
 type Kind struct {
 	Name    string
+	Label   string   // its name for people, if that is not Name with spaces
+	Family  Family   // by which drawings color it
+	Icon    string   // for drawings: an SVG path of strokes in a box of 16 by 16
 	Form    string   // its syntax, on one line
 	Doc     string   // what it does, in a sentence or two
 	Example string   // a YAML list of steps
@@ -16,6 +21,23 @@ type Kind struct {
 
 	New func() Spec // an empty spec, for the JSON of a definition
 }
+
+// Words returns the name of the kind for people.
+func (k Kind) Words() string { return cmp.Or(k.Label, strings.ReplaceAll(k.Name, "_", " ")) }
+
+// Family is what kinds of steps have in common for people.
+type Family string
+
+// Families of kinds.
+const (
+	Waiting  Family = "waiting"  // waits for a time or for events
+	Choosing Family = "choosing" // takes one of several ways
+	Speaking Family = "speaking" // sends a message
+	Human    Family = "human"    // needs a person
+	Acting   Family = "acting"   // changes something
+	Jumping  Family = "jumping"  // continues elsewhere
+	Ending   Family = "ending"   // ends the enrollment
+)
 
 // Kinds are the kinds of step, in the order of the manual.
 var Kinds = []Kind{

@@ -5,7 +5,9 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
+	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
@@ -16,9 +18,14 @@ type Spec interface {
 	Describe() Description
 }
 
-// Description describes a spec to the passes over a whole definition.
+// Description describes a spec: to the passes over a whole definition, and to people.
 type Description struct {
-	Arms  []Arm // the named ways out, in the order of the file
+	Title    string   // for people: what the step does, as "message cart-reminder"
+	Question string   // for people: stands in for the title of a step without a name, as "which is true first?"
+	Lines    []string // for people: more about it
+	Full     []string // for people: the whole text, if Title and Lines are shortened
+
+	Arms  []Arm // the ways out, in the order in which people see them
 	Exprs []Expression
 
 	Events     [][]string // the event names of each rule; an empty rule matches every event
@@ -30,12 +37,17 @@ type Description struct {
 	Messages        []Saying
 	Groups, Actions []string
 
-	Parks  bool // an enrollment waits there, so a cycle through it is not endless
-	Stays  bool // an enrollment may be there for long without parking, because it retries
-	Says   bool // it sends a message
-	GoesOn bool // it may continue after the step without an arm
-	Ends   bool // it ends the enrollment
+	Parks bool // an enrollment waits there, so a cycle through it is not endless
+	Stays bool // an enrollment may be there for long without parking, because it retries
+	Says  bool // it sends a message
+	Forks bool // its point is which way it takes: drawings label even the only way
+
+	Jump    string // the path or step it jumps to, as written; its only arm leads there
+	Outcome string // it ends the enrollment with this outcome, and has no arm
 }
+
+// Chooses reports whether a step of a kind only takes one of its arms, at once.
+func (d *Description) Chooses() bool { return d.Forks && !d.Parks && !d.Stays }
 
 // Saying is a message that a step sends.
 type Saying struct {
@@ -45,11 +57,44 @@ type Saying struct {
 
 // Arm is a way out of a step.
 type Arm struct {
-	Key     string // its name in step visits and coverage; empty: the kind has one way out
-	To      *int   // index of its first step; the step's Next if it has none
+	Key     string // its name in step visits and coverage; empty: the way of a visit that names none
+	To      *int   // index of its first step; the step's Next if it has none. nil: it always leads after the step
 	Instead *int   // where it leads if it is absent; nil: after the step
 	Always  bool   // it is a separate arm even if it leads after the step
+	Never   bool   // it cannot be taken: on_timeout of a step without a timeout
+	Other   bool   // it is also the way of visits that name an arm which the step does not have
+	Label   string // for people, in a few words; empty: nothing to say
+	Full    string // for people, in whole
 }
+
+// Target returns the index of the step to which an arm of s leads, or End.
+func (a *Arm) Target(s *Step) int {
+	if a.To == nil {
+		return s.Next
+	}
+	return *a.To
+}
+
+// Arms that several kinds have.
+func armTimeout(to *int, after time.Duration, full string) Arm {
+	return Arm{
+		Key: ArmTimeout, To: to, Never: after <= 0,
+		Label: "after " + human.Duration(after), Full: full + " within " + human.Duration(after),
+	}
+}
+
+func armBlocked(to, instead *int) Arm {
+	return Arm{Key: ArmBlocked, To: to, Instead: instead, Label: "blocked", Full: "the contact policy does not permit it"}
+}
+
+func armFailed(to, instead *int, full string) Arm {
+	return Arm{Key: ArmFailure, To: to, Instead: instead, Label: "failed", Full: full}
+}
+
+// exprLength bounds a condition in a title or a label, in characters.
+const exprLength = 64
+
+func short(e expr.Expr) string { return human.Shorten(string(e), exprLength) }
 
 // Keys of arms that designers neither number nor name.
 const (
@@ -102,8 +147,9 @@ func (s *Step) Describe() Description {
 func (s *Step) ArmKeys() []string {
 	var out []string
 	for _, arm := range s.Describe().Arms {
-		absent := *arm.To == s.Next || arm.Instead != nil && *arm.To == *arm.Instead
-		if arm.Key != "" && (arm.Always || !absent) {
+		to := arm.Target(s)
+		absent := to == s.Next || arm.Instead != nil && to == *arm.Instead
+		if arm.Key != "" && !arm.Never && (arm.Always || !absent) {
 			out = append(out, arm.Key)
 		}
 	}
@@ -114,11 +160,12 @@ func (s *Step) ArmKeys() []string {
 // without repeats.
 func Successors(s *Step) []int {
 	var out []int
-	d := s.Describe()
-	for _, arm := range d.Arms {
-		out = append(out, *arm.To)
+	for _, arm := range s.Describe().Arms {
+		if !arm.Never {
+			out = append(out, arm.Target(s))
+		}
 	}
-	if d.GoesOn || s.When != "" {
+	if s.When != "" {
 		out = append(out, s.Next)
 	}
 	slices.Sort(out)

@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"regexp"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 var askKind = Kind{
-	Name: "ask",
+	Name:   "ask",
+	Family: Speaking,
+	Icon:   "M2 3h12v8H8l-3 3v-3H2zM6.500 5.800a1.500 1.500 0 1 1 2 1.400c-.5.2-.5.600-.5.900",
 	Form: "`ask: <message>`, `via:` as of send, `timeout:` (required); `replies:` list of arms `{intent: NAME, then: [...]}`, " +
 		"`{matches: \"<regexp>\", then: [...]}` or `{any: true, then: [...]}`; " +
 		"`on_timeout: [...]`; optional `data`, `category`, `topic`, `tone`, `on_blocked: [...]`, `on_failure: [...]` as of send",
@@ -46,21 +50,27 @@ func (*Ask) Kind() string { return "ask" }
 // Describe implements Spec.
 func (a *Ask) Describe() Description {
 	d := Description{
+		Title: "question " + a.Question.Message, Lines: append(a.Question.delivery(), "at most "+human.Duration(a.Timeout)),
 		Exprs: sortedExprs(a.Question.Data), Events: [][]string{{MessageReceived}},
 		Messages: []Saying{{a.Question.Message, a.Question.Via}},
-		Parks:    true, Says: true,
+		Parks:    true, Says: true, Forks: true,
 	}
 	for i := range a.Replies {
 		reply := &a.Replies[i]
-		d.Arms = append(d.Arms, Arm{Key: ArmNumber(i), To: &reply.Then, Always: true})
-		if reply.Intent != "" {
+		arm := Arm{Key: ArmNumber(i), To: &reply.Then, Always: true, Label: "any reply", Full: "any reply"}
+		switch {
+		case reply.Intent != "":
 			d.Intents = append(d.Intents, reply.Intent)
+			arm.Label, arm.Full = reply.Intent, "a reply with the intent "+reply.Intent
+		case reply.Matches != "":
+			arm.Label, arm.Full = "/"+human.Shorten(reply.Matches, exprLength/2)+"/", "a reply that matches "+reply.Matches
 		}
+		d.Arms = append(d.Arms, arm)
 	}
 	d.Arms = append(d.Arms,
-		Arm{Key: ArmTimeout, To: &a.OnTimeout},
-		Arm{Key: ArmBlocked, To: &a.Question.OnBlocked, Instead: &a.OnTimeout},
-		Arm{Key: ArmFailure, To: &a.Question.OnFailure, Instead: &a.OnTimeout})
+		armTimeout(&a.OnTimeout, a.Timeout, "no reply that fits came"),
+		armBlocked(&a.Question.OnBlocked, &a.OnTimeout),
+		armFailed(&a.Question.OnFailure, &a.OnTimeout, undelivered))
 	return d
 }
 

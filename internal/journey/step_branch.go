@@ -1,13 +1,13 @@
 package journey
 
-import (
-	"github.com/tabi-journeys/tabi/internal/journey/expr"
-)
+import "github.com/tabi-journeys/tabi/internal/journey/expr"
 
 var branchKind = Kind{
-	Name: "branch",
-	Form: "list of arms `{when:, then: [...]}`; beside it `else: [...]`",
-	Doc:  "Takes the first arm whose condition is true, or `else` if there is none.",
+	Name:   "branch",
+	Family: Choosing,
+	Icon:   "M8 2l6 6-6 6-6-6z",
+	Form:   "list of arms `{when:, then: [...]}`; beside it `else: [...]`",
+	Doc:    "Takes the first arm whose condition is true, or `else` if there is none.",
 	Example: "- branch:\n    - when: customer.tier == \"gold\"\n      then: [{wait: 1h}]\n    - {when: entry.total > 100, then: " +
 		"[{wait: 2h}]}\n  else:\n    - wait: 3h\n",
 	Results: []string{"arm"},
@@ -32,12 +32,12 @@ func (*Branch) Kind() string { return "branch" }
 
 // Describe implements Spec.
 func (b *Branch) Describe() Description {
-	var d Description
+	d := Description{Question: "which is true first?", Forks: true}
 	for i := range b.Arms {
 		arm := &b.Arms[i]
-		d.Arms = append(d.Arms, Arm{Key: ArmNumber(i), To: &arm.Then, Always: true})
+		d.Arms = append(d.Arms, Arm{Key: ArmNumber(i), To: &arm.Then, Always: true, Label: short(arm.When), Full: string(arm.When)})
 		d.Exprs = append(d.Exprs, Expression{"when", arm.When, expr.Bool})
 	}
-	d.Arms = append(d.Arms, Arm{Key: ArmElse, To: &b.Else})
+	d.Arms = append(d.Arms, Arm{Key: ArmElse, To: &b.Else, Label: "else", Full: "none of the conditions is true"})
 	return d
 }

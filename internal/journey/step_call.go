@@ -4,15 +4,20 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 var callKind = Kind{
-	Name: "call",
-	Form: "`call: {method:, url: <Liquid>, headers:, body:, timeout:}`; beside it `on_failure: [...]`",
+	Name:   "call",
+	Family: Acting,
+	Icon:   "M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12M2 8h12M8 2c-3.600 4-3.600 8 0 12M8 2c3.600 4 3.600 8 0 12",
+	Form:   "`call: {method:, url: <Liquid>, headers:, body:, timeout:}`; beside it `on_failure: [...]`",
 	Doc: "Makes an HTTP request. `method` defaults to GET, or to POST with a `body`; the body is a text, or a mapping or list that is " +
 		"sent as JSON. A temporary failure is retried for an hour. After that, or after a response that refuses the request, " +
 		"`on_failure` runs.",
@@ -60,7 +65,32 @@ func (*Call) Kind() string { return "call" }
 
 // Describe implements Spec.
 func (c *Call) Describe() Description {
-	return Description{Arms: []Arm{{Key: ArmFailure, To: &c.OnFailure}}, Stays: true, GoesOn: true}
+	return Description{
+		Title: c.Method + " " + address(c.URL), Lines: []string{"at most " + human.Duration(c.Timeout) + " a try"},
+		Arms: []Arm{
+			{Label: "answered", Full: "the request was answered"},
+			armFailed(&c.OnFailure, nil, "the request failed for good"),
+		},
+		Stays: true,
+	}
+}
+
+// address returns the host and path of a URL. The rest may be a secret.
+func address(raw string) string {
+	if u, err := url.Parse(raw); err == nil && u.Host != "" && !strings.Contains(raw, "{{") && !strings.Contains(raw, "{%") {
+		return u.Host + u.Path
+	}
+	raw, _, _ = strings.Cut(raw, "?")
+	if _, rest, ok := strings.Cut(raw, "://"); ok {
+		raw = rest
+	}
+	if host, rest, ok := strings.Cut(raw, "/"); strings.Contains(host, "@") {
+		host = host[strings.LastIndexByte(host, '@')+1:]
+		if raw = host; ok {
+			raw += "/" + rest
+		}
+	}
+	return raw
 }
 
 // valid checks the fixed parts of a call. Templates are checked when they are rendered.

@@ -1,9 +1,16 @@
 package journey
 
-import "errors"
+import (
+	"errors"
+	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/human"
+)
 
 var decideKind = Kind{
-	Name: "decide",
+	Name:   "decide",
+	Family: Choosing,
+	Icon:   "M8 2l1.800 4 4.200.4-3.200 2.800 1 4.300L8 11.200 4.200 13.500l1-4.300L2 6.400 6.200 6z",
 	Form: "`decide: <group>` or a list of action names; optional `send: false` (only chooses), `via:` a channel or a list (narrows), " +
 		"`none: [...]`",
 	Doc: "Chooses the next best action of a group, or of the actions listed: of those that are eligible, applicable, suitable and " +
@@ -31,9 +38,25 @@ func (*Decide) Kind() string { return "decide" }
 
 // Describe implements Spec.
 func (d *Decide) Describe() Description {
-	out := Description{Arms: []Arm{{Key: ArmNone, To: &d.None}}, Actions: d.Actions, Stays: true, GoesOn: true}
+	out := Description{
+		Title: "the best of " + d.Group, Actions: d.Actions, Stays: true, Forks: true,
+		Arms: []Arm{
+			{Label: "chosen", Full: "the best was chosen, and its message sent"},
+			{Key: ArmNone, To: &d.None, Label: "none", Full: "nothing was chosen"},
+		},
+	}
 	if d.Group != "" {
 		out.Groups = []string{d.Group}
+	} else {
+		out.Title = "the best of " + human.Count(len(d.Actions), "action", "actions")
+		out.Lines = append(out.Lines, strings.Join(d.Actions, ", "))
+	}
+	if len(d.Via) > 0 {
+		out.Lines = append(out.Lines, "via "+strings.Join(d.Via, " or "))
+	}
+	if d.Choose {
+		out.Lines = append(out.Lines, "only chooses")
+		out.Arms[0].Full = "the best was chosen; nothing is sent"
 	}
 	return out
 }

@@ -2,14 +2,18 @@ package journey
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 var emitKind = Kind{
-	Name: "emit",
-	Form: "`emit: <event name>`; optional `properties: {k: <CEL>}`",
+	Name:   "emit",
+	Family: Acting,
+	Icon:   "M9 2L4 9h4l-1 5 5-7H8z",
+	Form:   "`emit: <event name>`; optional `properties: {k: <CEL>}`",
 	Doc: "Creates an event of this customer. Every journey sees it, including this one: it can enter journeys, satisfy waits and reach " +
 		"goals. A property whose value is missing is left out. A chain of emitted events ends after 10.",
 	Example: "- emit: Cart Abandoned\n  properties: {cart_id: entry.cart_id, items: size(entry.items), reason: \"'silence'\"}\n",
@@ -28,7 +32,11 @@ func (*Emit) Kind() string { return "emit" }
 
 // Describe implements Spec.
 func (e *Emit) Describe() Description {
-	return Description{Exprs: sortedExprs(e.Properties), GoesOn: true}
+	d := Description{Title: "event " + e.Event, Exprs: sortedExprs(e.Properties), Arms: []Arm{{}}}
+	if len(e.Properties) > 0 {
+		d.Lines = []string{"with " + strings.Join(slices.Sorted(maps.Keys(e.Properties)), ", ")}
+	}
+	return d
 }
 
 // valid checks everything in the spec except its jumps.

@@ -2,6 +2,8 @@ package journey
 
 var exitKind = Kind{
 	Name:    "exit",
+	Family:  Ending,
+	Icon:    "M6 3H3v10h3M6 8h8M11 5l3 3-3 3",
 	Form:    "`exit: <outcome>`",
 	Doc:     "Ends the enrollment with this outcome.",
 	Example: "- exit: declined\n",
@@ -17,6 +19,6 @@ type Exit struct {
 func (*Exit) Kind() string { return "exit" }
 
 // Describe implements Spec.
-func (*Exit) Describe() Description {
-	return Description{Ends: true}
+func (e *Exit) Describe() Description {
+	return Description{Title: e.Outcome, Outcome: e.Outcome}
 }

@@ -2,6 +2,8 @@ package journey
 
 var goToKind = Kind{
 	Name:    "go_to",
+	Family:  Jumping,
+	Icon:    "M3 3v5a3 3 0 0 0 3 3h7M10 8l3 3-3 3",
 	Form:    "`go_to: <path>` or `<step id>`",
 	Doc:     "Continues at the beginning of a path, or at a step. A cycle must contain a wait.",
 	Example: "- id: again\n  wait: 1d\n- when: vars.tries < 3\n  go_to: again\n",
@@ -19,5 +21,5 @@ func (*GoTo) Kind() string { return "go_to" }
 
 // Describe implements Spec.
 func (g *GoTo) Describe() Description {
-	return Description{Arms: []Arm{{To: &g.To}}}
+	return Description{Title: g.Target, Arms: []Arm{{To: &g.To}}, Jump: g.Target}
 }

@@ -1,13 +1,20 @@
 package journey
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 var handoffKind = Kind{
-	Name: "handoff",
+	Name:   "handoff",
+	Label:  "hand-off",
+	Family: Human,
+	Icon:   "M8 8a2.700 2.700 0 1 0 0-5.400A2.700 2.700 0 1 0 8 8M3 14c0-3 2-4.500 5-4.500s5 1.500 5 4.500",
 	Form: "`handoff: <queue>`; optional `priority: low, normal, high, urgent`, `note: <Liquid>`, `timeout: 4h`, `outcomes: {resolved: " +
 		"[...]}`, `on_timeout: [...]`",
 	Doc: "Hands the customer over to the agents of a queue and waits until an agent resolves the hand-off with an outcome, or until " +
@@ -25,12 +32,12 @@ var Priorities = []string{"low", "normal", "high", "urgent"}
 
 // Handoff assigns the customer to an agent of a queue.
 type Handoff struct {
-	Queue     string         `json:"queue"`
-	Priority  string         `json:"priority"`       // default normal
-	Note      string         `json:"note,omitempty"` // Liquid
-	Timeout   time.Duration  `json:"timeout,omitempty"`
-	Outcomes  map[string]int `json:"outcomes,omitempty"` // outcome → first step; others go to Next
-	OnTimeout int            `json:"on_timeout"`
+	Queue     string          `json:"queue"`
+	Priority  string          `json:"priority"`       // default normal
+	Note      string          `json:"note,omitempty"` // Liquid
+	Timeout   time.Duration   `json:"timeout,omitempty"`
+	Outcomes  map[string]*int `json:"outcomes,omitempty"` // outcome → first step; others go to Next
+	OnTimeout int             `json:"on_timeout"`
 }
 
 // Kind implements Spec.
@@ -38,11 +45,36 @@ func (*Handoff) Kind() string { return "handoff" }
 
 // Describe implements Spec.
 func (h *Handoff) Describe() Description {
-	d := Description{Parks: true, GoesOn: true}
-	for _, outcome := range slices.Sorted(maps.Keys(h.Outcomes)) {
-		to := h.Outcomes[outcome] // a copy: a map has no places
-		d.Arms = append(d.Arms, Arm{Key: outcome, To: &to})
+	d := Description{Title: "queue " + h.Queue, Parks: true, Forks: true}
+	if h.Priority != "" && h.Priority != "normal" {
+		d.Lines = append(d.Lines, h.Priority+" priority")
 	}
-	d.Arms = append(d.Arms, Arm{Key: ArmTimeout, To: &h.OnTimeout})
+	if h.Timeout > 0 {
+		d.Lines = append(d.Lines, "at most "+human.Duration(h.Timeout))
+	}
+	for _, outcome := range h.outcomes() {
+		d.Arms = append(d.Arms, Arm{Key: outcome, To: h.Outcomes[outcome], Label: outcome, Full: "the agent resolved it as " + outcome})
+	}
+	d.Arms = append(d.Arms,
+		Arm{Other: true, Label: "other outcome", Full: "the agent resolved it in other words"},
+		armTimeout(&h.OnTimeout, h.Timeout, "nobody resolved it"))
 	return d
+}
+
+// outcomes returns the outcomes in the order of the file: first by their steps, then by name.
+func (h *Handoff) outcomes() []string {
+	place := func(outcome string) uint { return uint(*h.Outcomes[outcome]) } // End comes last
+	return slices.SortedFunc(maps.Keys(h.Outcomes), func(a, b string) int {
+		return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a, b))
+	})
+}
+
+// valid checks the outcomes.
+func (h *Handoff) valid() error {
+	for _, outcome := range slices.Sorted(maps.Keys(h.Outcomes)) {
+		if h.Outcomes[outcome] == nil {
+			return fmt.Errorf("the outcome %q leads nowhere", outcome)
+		}
+	}
+	return nil
 }

@@ -1,9 +1,16 @@
 package journey
 
-import "github.com/tabi-journeys/tabi/internal/journey/expr"
+import (
+	"cmp"
+	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+)
 
 var sendKind = Kind{
-	Name: "send",
+	Name:   "send",
+	Family: Speaking,
+	Icon:   "M2 4h12v8.500H2zM2 4.500l6 4.500 6-4.500",
 	Form: "`send: <message>`, `via:` a channel, `best` (default: the channel the customer answers most, of those permitted) or a list " +
 		"(the first permitted); optional `data: {k: <CEL>}`, `category: marketing` (default) or `transactional`, `topic:`, `tone:`, " +
 		"`on_blocked: [...]`, `on_failure: [...]`",
@@ -43,9 +50,35 @@ func (*Send) Kind() string { return "send" }
 // Describe implements Spec.
 func (s *Send) Describe() Description {
 	return Description{
-		Arms:     []Arm{{Key: ArmBlocked, To: &s.OnBlocked}, {Key: ArmFailure, To: &s.OnFailure}},
+		Title: "message " + s.Message, Lines: s.delivery(),
+		Arms: []Arm{
+			{Label: "sent", Full: "it was sent"},
+			armBlocked(&s.OnBlocked, nil),
+			armFailed(&s.OnFailure, nil, undelivered),
+		},
 		Exprs:    sortedExprs(s.Data),
 		Messages: []Saying{{s.Message, s.Via}},
-		Says:     true, Stays: true, GoesOn: true,
+		Says:     true, Stays: true,
 	}
+}
+
+const undelivered = "it could not be delivered"
+
+// delivery describes the options of a send.
+func (s *Send) delivery() []string {
+	lines := []string{"via " + cmp.Or(strings.Join(s.Via, ", else "), "the channel answered most")}
+	var more []string
+	if s.Category == Transactional {
+		more = append(more, s.Category)
+	}
+	if s.Topic != "" {
+		more = append(more, "topic "+s.Topic)
+	}
+	if s.Tone != "" {
+		more = append(more, s.Tone+" tone")
+	}
+	if len(more) > 0 {
+		lines = append(lines, strings.Join(more, ", "))
+	}
+	return lines
 }

@@ -1,10 +1,15 @@
 package journey
 
-import "github.com/tabi-journeys/tabi/internal/journey/expr"
+import (
+	"github.com/tabi-journeys/tabi/internal/human"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+)
 
 var setKind = Kind{
-	Name: "set",
-	Form: "`set: {vars.x: <CEL>, customer.stage: <CEL>}`",
+	Name:   "set",
+	Family: Acting,
+	Icon:   "M3 13l.8-3L11 2.800l2.200 2.200L6 12.200z",
+	Form:   "`set: {vars.x: <CEL>, customer.stage: <CEL>}`",
 	Doc: "Sets variables of the enrollment and traits of the customer, in the order of the file. A missing value leaves its target " +
 		"unchanged.",
 	Example: "- set: {vars.tries: vars.tries + 1, customer.stage: \"'trial'\"}\n",
@@ -28,9 +33,14 @@ func (*Set) Kind() string { return "set" }
 
 // Describe implements Spec.
 func (s *Set) Describe() Description {
-	d := Description{GoesOn: true}
+	d := Description{Title: "set " + human.Count(len(s.Assign), "value", "values"), Arms: []Arm{{}}}
 	for _, a := range s.Assign {
+		d.Lines = append(d.Lines, a.Target+"."+a.Name+" = "+short(a.Value))
+		d.Full = append(d.Full, a.Target+"."+a.Name+" = "+string(a.Value))
 		d.Exprs = append(d.Exprs, Expression{a.Target + "." + a.Name, a.Value, expr.Any})
+	}
+	if len(d.Lines) == 1 {
+		d.Title, d.Lines = d.Lines[0], nil
 	}
 	return d
 }

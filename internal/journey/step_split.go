@@ -5,11 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 var splitKind = Kind{
-	Name: "split",
-	Form: "list of arms `{weight: 50, name:, then: [...]}`",
+	Name:   "split",
+	Family: Choosing,
+	Icon:   "M8 14V9L3 4M8 9l5-5M3 7.500V4h3.500M13 7.500V4H9.500",
+	Form:   "list of arms `{weight: 50, name:, then: [...]}`",
 	Doc: "Takes an arm at random, by a hash of journey, step id and customer: the same customer always takes the same arm. " +
 		"Weights are shares of their sum. Give the step an id, or an edit can move customers to another arm.",
 	Example: "- id: greeting\n  split:\n    - {weight: 80, name: short, then: [{wait: 1h}]}\n    - {weight: 20, name: long}\n",
@@ -37,12 +43,29 @@ func (*Split) Kind() string { return "split" }
 
 // Describe implements Spec.
 func (s *Split) Describe() Description {
-	var d Description
+	d := Description{Title: "by chance, " + human.Count(len(s.Arms), "way", "ways"), Forks: true}
+	sum := 0.0
+	for _, arm := range s.Arms {
+		sum += arm.Weight
+	}
 	for i := range s.Arms {
 		arm := &s.Arms[i]
-		d.Arms = append(d.Arms, Arm{Key: arm.Key(i), To: &arm.Then, Always: true})
+		label := strings.TrimLeft(arm.Name+" "+share(arm.Weight, sum), " ")
+		d.Arms = append(d.Arms, Arm{Key: arm.Key(i), To: &arm.Then, Always: true, Label: label, Full: label + " of the customers"})
 	}
 	return d
+}
+
+// share returns the share of a weight in percent, for people; "" without a sum.
+func share(weight, sum float64) string {
+	if sum <= 0 {
+		return ""
+	}
+	percent, decimals := 100*weight/sum, -1
+	if percent != math.Trunc(percent) {
+		decimals = 1
+	}
+	return strconv.FormatFloat(percent, 'f', decimals, 64) + " %"
 }
 
 // valid checks everything in the spec except its jumps.

@@ -2,13 +2,17 @@ package journey
 
 import (
 	"errors"
+	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 var waitKind = Kind{
-	Name: "wait",
+	Name:   "wait",
+	Family: Waiting,
+	Icon:   "M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12M8 4.8V8l2.4 1.6",
 	Form: "`wait: 2h` · `wait: {until: \"09:00\", days: [mon, tue], timezone: customer}` · `wait: {until: customer.trial_ends_at, " +
 		"offset: -2d}`",
 	Doc: "Waits for a duration, until a time of day on some days of the week, or until a moment: a timestamp, an RFC 3339 text, or a " +
@@ -36,9 +40,30 @@ func (*Wait) Kind() string { return "wait" }
 // Describe implements Spec.
 func (w *Wait) Describe() Description {
 	return Description{
-		Exprs: []Expression{{"until", w.Until, expr.Moment}},
-		Parks: true, GoesOn: true,
+		Title: w.title(), Exprs: []Expression{{"until", w.Until, expr.Moment}},
+		Arms: []Arm{{}}, Parks: true,
 	}
+}
+
+func (w *Wait) title() string {
+	switch {
+	case w.At != "":
+		text := "until " + string(w.At)
+		if len(w.Days) > 0 {
+			text += " on " + strings.Join(w.Days, ", ")
+		}
+		if w.Timezone == "" || w.Timezone == "customer" {
+			return text + ", the customer's time"
+		}
+		return text + ", " + w.Timezone
+	case w.Until != "" && w.Offset < 0:
+		return human.Duration(-w.Offset) + " before " + string(w.Until)
+	case w.Until != "" && w.Offset > 0:
+		return human.Duration(w.Offset) + " after " + string(w.Until)
+	case w.Until != "":
+		return "until " + string(w.Until)
+	}
+	return "for " + human.Duration(w.Duration)
 }
 
 // valid checks everything in the spec except its jumps.

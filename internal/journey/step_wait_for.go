@@ -2,13 +2,18 @@ package journey
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 var waitForKind = Kind{
-	Name: "wait_for",
+	Name:   "wait_for",
+	Family: Waiting,
+	Icon:   "M4 2h8M4 14h8M5 2c0 4 6 4 6 6s-6 2-6 6M11 2c0 4-6 4-6 6s6 2 6 6",
 	Form: "list of arms `{event: NAME or list, when:, then: [...]}`, `{intent: NAME, above: X, then: [...]}`, `{intent: NAME, below: " +
 		"X, then: [...]}`, or one bare arm; beside it `timeout:` (required), `on_timeout: [...]`, `since: entry`",
 	Doc: "Waits until an event of an arm comes, or until the timeout. Events since the end of the last wait count; " +
@@ -42,19 +47,62 @@ func (*WaitFor) Kind() string { return "wait_for" }
 
 // Describe implements Spec.
 func (w *WaitFor) Describe() Description {
-	d := Description{Parks: true, TakesEvent: true}
+	d := Description{Lines: []string{"at most " + human.Duration(w.Timeout)}, Parks: true, Forks: true, TakesEvent: true}
+	if w.Since == "entry" {
+		d.Lines[0] += ", events since entry count"
+	}
+	var waited []string
 	for i := range w.Arms {
 		arm := &w.Arms[i]
-		d.Arms = append(d.Arms, Arm{Key: ArmNumber(i), To: &arm.Then, Always: true})
+		d.Arms = append(d.Arms, Arm{Key: ArmNumber(i), To: &arm.Then, Always: true, Label: w.label(i), Full: arm.words()})
 		d.Exprs = append(d.Exprs, Expression{"when", arm.When, expr.Bool})
 		if arm.Level != nil {
 			d.Levels = append(d.Levels, arm.Level)
+			waited = append(waited, arm.Level.Words())
 		} else {
 			d.Events = append(d.Events, arm.Events)
+			waited = append(waited, arm.Events...)
 		}
 	}
-	d.Arms = append(d.Arms, Arm{Key: ArmTimeout, To: &w.OnTimeout})
+	d.Title = "for " + strings.Join(distinct(waited), " or ")
+	d.Arms = append(d.Arms, armTimeout(&w.OnTimeout, w.Timeout, "nothing came"))
 	return d
+}
+
+// words describes the arm: what it waits for, and its condition.
+func (a *EventArm) words() string {
+	switch {
+	case a.Level != nil:
+		return a.Level.Words()
+	case a.When != "":
+		return strings.Join(a.Events, " or ") + ", if " + string(a.When)
+	}
+	return strings.Join(a.Events, " or ")
+}
+
+// label describes an arm in a few words: without its condition, unless another arm waits for the same events.
+func (w *WaitFor) label(i int) string {
+	arm := &w.Arms[i]
+	if arm.When == "" {
+		return arm.words()
+	}
+	for k := range w.Arms {
+		if k != i && slices.Equal(w.Arms[k].Events, arm.Events) {
+			return strings.Join(arm.Events, " or ") + " if " + short(arm.When)
+		}
+	}
+	return strings.Join(arm.Events, " or ")
+}
+
+// distinct returns the words without repeats, in their order.
+func distinct(words []string) []string {
+	var out []string
+	for _, word := range words {
+		if !slices.Contains(out, word) {
+			out = append(out, word)
+		}
+	}
+	return out
 }
 
 // valid checks everything in the spec except its jumps.

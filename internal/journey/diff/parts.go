@@ -92,8 +92,8 @@ func (p *parts) read(name string, v reflect.Value) {
 		p.readStruct(name, v)
 	case v.Kind() == reflect.Map:
 		for _, key := range sortedKeys(v) {
-			if inner := v.MapIndex(reflect.ValueOf(key)); inner.Kind() == reflect.Int {
-				p.arms = append(p.arms, partArm{name + "." + key, int(inner.Int())})
+			if inner := v.MapIndex(reflect.ValueOf(key)); inner.Type() == reflect.TypeFor[*int]() {
+				p.arms = append(p.arms, partArm{name + "." + key, int(inner.Elem().Int())})
 			} else {
 				p.read(name+"."+key, inner)
 			}

@@ -198,9 +198,9 @@ func handoffYAML(h *journey.Handoff, out *yamlMap, arm func(string, int) []yamlM
 		// Arms with steps are in the order of the program. The order of the others does not matter.
 		var arms yamlMap
 		for _, outcome := range slices.SortedFunc(maps.Keys(h.Outcomes), func(a, b string) int {
-			return cmp.Or(cmp.Compare(h.Outcomes[a], h.Outcomes[b]), cmp.Compare(a, b))
+			return cmp.Or(cmp.Compare(*h.Outcomes[a], *h.Outcomes[b]), cmp.Compare(a, b))
 		}) {
-			arms.steps(outcome, arm(outcome, h.Outcomes[outcome]))
+			arms.steps(outcome, arm(outcome, *h.Outcomes[outcome]))
 		}
 		*out = append(*out, yamlField{key: "outcomes", fields: arms})
 	}

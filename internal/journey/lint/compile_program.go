@@ -83,12 +83,6 @@ func (j *journeyCheck) link(list []*stepTree, behind int) {
 			}
 			j.link(a.steps, s.Next)
 		}
-		if spec, ok := s.Spec.(*journey.Handoff); ok && len(s.outcomes) > 0 {
-			spec.Outcomes = map[string]int{}
-			for outcome, target := range s.outcomes {
-				spec.Outcomes[outcome] = *target
-			}
-		}
 	}
 }
 

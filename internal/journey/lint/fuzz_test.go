@@ -139,7 +139,7 @@ func TestRoundTrip(t *testing.T) {
 			case 5:
 				spec = &journey.Handoff{
 					Queue:     "q",
-					Outcomes:  map[string]int{"x": to.Draw(t, "x"), "y": to.Draw(t, "y")},
+					Outcomes:  map[string]*int{"x": new(to.Draw(t, "x")), "y": new(to.Draw(t, "y"))},
 					OnTimeout: to.Draw(t, "to"),
 				}
 			case 6:

@@ -115,7 +115,7 @@ func TestInvalidDefinitions(t *testing.T) {
 		"id":         func(d *journey.Definition) { d.Steps = append(d.Steps, d.Steps[0]) },
 		"expression": func(d *journey.Definition) { d.Steps[0].When = "((" },
 		"outcome": func(d *journey.Definition) {
-			d.Steps[0].Kind, d.Steps[0].Spec = "handoff", &journey.Handoff{Outcomes: map[string]int{"x": 9}, OnTimeout: journey.End}
+			d.Steps[0].Kind, d.Steps[0].Spec = "handoff", &journey.Handoff{Outcomes: map[string]*int{"x": new(9)}, OnTimeout: journey.End}
 		},
 		"go_to": func(d *journey.Definition) { d.Steps[0].Kind, d.Steps[0].Spec = "go_to", &journey.GoTo{To: -2} },
 	} {

@@ -25,9 +25,6 @@ func (j *journeyCheck) graph() {
 		if len(edges[i]) == 0 && s.kind != "exit" { // arms that could not be read
 			edges[i] = []int{s.Next}
 		}
-		if spec, ok := s.Spec.(*journey.Handoff); ok && spec.Timeout == 0 {
-			edges[i] = handoffWithoutTimeout(&s.Step, spec)
-		}
 	}
 	used := j.usedPaths()
 	lost := slices.ContainsFunc(j.all, func(s *stepTree) bool { return s.kind == "go_to" && j.Unread(s.targetAt) }) // it may lead anywhere
@@ -69,16 +66,6 @@ func (j *journeyCheck) usedPaths() map[string]bool {
 		}
 	}
 	return used
-}
-
-// handoffWithoutTimeout returns the successors of a handoff whose on_timeout can never run.
-func handoffWithoutTimeout(s *journey.Step, spec *journey.Handoff) []int {
-	out := []int{s.Next}
-	for _, to := range spec.Outcomes {
-		out = append(out, to)
-	}
-	slices.Sort(out)
-	return out
 }
 
 func reach(edges [][]int, reached []bool, from int) {

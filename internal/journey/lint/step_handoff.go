@@ -26,18 +26,17 @@ func parseHandoff(r *stepReader, n *source.Node) journey.Spec {
 	}
 	if o := r.get("outcomes"); o != nil {
 		if m := r.Mapping(o, "outcomes"); m != nil {
-			targets := map[string]*int{}
+			spec.Outcomes = map[string]*int{}
 			for i, key := range o.Keys {
 				if key.Shape != source.Scalar || !key.IsText() || key.Text == "" {
 					r.Report(key.Pos, "bad-value", "", "an outcome is called by a text")
 					continue
 				}
-				if targets[key.Text] == nil {
-					targets[key.Text] = new(int)
-					r.arm(o.Values[i], key.Text, targets[key.Text])
+				if spec.Outcomes[key.Text] == nil {
+					spec.Outcomes[key.Text] = new(int)
+					r.arm(o.Values[i], key.Text, spec.Outcomes[key.Text])
 				}
 			}
-			r.step.outcomes = targets
 		}
 	}
 	r.arm(r.get("on_timeout"), "on_timeout", &spec.OnTimeout)

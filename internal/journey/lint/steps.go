@@ -23,8 +23,7 @@ type stepTree struct {
 	index int
 	arms  []*armTree
 
-	targetAt source.Pos      // of the value of go_to
-	outcomes map[string]*int // of a handoff, until the program is linked
+	targetAt source.Pos // of the value of go_to
 }
 
 // armTree is a nested list of steps.
