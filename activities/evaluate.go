@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -70,7 +70,7 @@ func stepZone(name string, customer map[string]any) *time.Location {
 	if name == "" || name == "customer" {
 		name, _ = customer["timezone"].(string)
 	}
-	if found, ok := journey.Zone(name); ok {
+	if found, ok := localtime.Zone(name); ok {
 		return found
 	}
 	return time.UTC

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -37,7 +38,7 @@ func (t Timetable) zone(name string) *time.Location {
 	if name == Everybody {
 		name = t.program.Entry.Schedule.Timezone
 	}
-	zone, ok := journey.Zone(name)
+	zone, ok := localtime.Zone(name)
 	if !ok {
 		return time.UTC
 	}

@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -37,7 +37,7 @@ func FlushTimezones(ctx context.Context, b *unit.Unit) error {
 // ZoneOf returns the name of a customer's time zone, or UTC if it is unknown.
 func ZoneOf(traits map[string]any) string {
 	name, _ := traits["timezone"].(string)
-	if _, ok := journey.Zone(name); !ok {
+	if _, ok := localtime.Zone(name); !ok {
 		return Utc
 	}
 	return name

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 )
 
 // quietState is the result of the quiet hours at this moment.
@@ -33,7 +34,7 @@ func (p *PolicyEvaluator) quietState() quietState {
 // missing_timezone, else UTC.
 func QuietZone(q *journey.QuietHours, customer string) *time.Location {
 	for _, name := range []string{q.Timezone, customer, q.MissingTimezone} {
-		if zone, ok := journey.Zone(name); ok {
+		if zone, ok := localtime.Zone(name); ok {
 			return zone
 		}
 	}
@@ -43,7 +44,7 @@ func QuietZone(q *journey.QuietHours, customer string) *time.Location {
 // Quiet reports whether now is within the quiet hours, and when they end.
 //
 // They begin when the local clock shows From and end when it next shows To; the end itself is no longer quiet. Both
-// moments are those of LocalTime.Next, which decides what a clock change does: a time that comes twice is the first,
+// moments are those of localtime.Time.Next, which decides what a clock change does: a time that comes twice is the first,
 // one that is skipped is the next that exists.
 //
 // Example: 21:00–08:00 in Asia/Tokyo. At 20:59 nothing is quiet; at 21:00 and at 07:59 sends are held until 08:00; at

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 )
 
 func TestQuiet(t *testing.T) {
@@ -58,7 +59,7 @@ func TestQuiet(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			zone, ok := journey.Zone(c.zone)
+			zone, ok := localtime.Zone(c.zone)
 			if !ok {
 				t.Fatal("no such zone")
 			}
@@ -66,7 +67,7 @@ func TestQuiet(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			until, quiet := Quiet(&journey.QuietHours{From: journey.LocalTime(c.from), To: journey.LocalTime(c.to)}, now, zone)
+			until, quiet := Quiet(&journey.QuietHours{From: localtime.Time(c.from), To: localtime.Time(c.to)}, now, zone)
 			got := ""
 			if quiet {
 				got = until.In(zone).Format(time.RFC3339)
@@ -84,7 +85,7 @@ func TestQuietHoursEnd(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"Europe/Berlin", "America/New_York", "Asia/Tokyo", "Asia/Kathmandu", "Australia/Lord_Howe",
 		"Pacific/Apia", "UTC"} {
-		zone, _ := journey.Zone(name)
+		zone, _ := localtime.Zone(name)
 		for _, q := range []journey.QuietHours{{From: "21:00", To: "08:00"}, {From: "01:30", To: "02:30"}, {From: "02:30", To: "01:45"}} {
 			for now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC); now.Year() == 2026; now = now.Add(45 * time.Minute) {
 				until, quiet := Quiet(&q, now, zone)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
@@ -18,7 +19,7 @@ func weekly(schedule journey.Schedule, change ...func(*journey.Definition)) *jou
 	}}, change...)...)
 }
 
-func everyDay(at journey.LocalTime, zone string) journey.Schedule {
+func everyDay(at localtime.Time, zone string) journey.Schedule {
 	return journey.Schedule{At: at, Timezone: zone}
 }
 

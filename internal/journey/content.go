@@ -1,6 +1,6 @@
 package journey
 
-import "fmt"
+import "github.com/tabi-journeys/tabi/internal/journey/source"
 
 // Treatment is the text of a message for one channel: field → Liquid source.
 type Treatment map[string]string
@@ -20,14 +20,5 @@ type Content struct {
 	Messages map[string]*Message    `json:"messages"`
 	Rules
 	// Places maps journey → step id → position of the step's mapping, for diagnostics.
-	Places map[string]map[string]Place `json:"-"`
+	Places map[string]map[string]source.Place `json:"-"`
 }
-
-// Place is a position in a file. Lines and columns (in characters) count from 1.
-type Place struct {
-	File         string
-	Line, Column int
-}
-
-// String returns file:line:col.
-func (p Place) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 )
 
 // Definition is a compiled journey: a flat list of steps with jump targets, as the interpreter runs it. It holds no
@@ -87,9 +88,9 @@ type ExitRule struct {
 
 // Schedule is a time of day on some days of the week.
 type Schedule struct {
-	At       LocalTime `json:"at"`
-	Days     []string  `json:"days,omitempty"`     // of Weekdays, in that order; empty: every day
-	Timezone string    `json:"timezone,omitempty"` // IANA name; empty: each customer's own
+	At       localtime.Time `json:"at"`
+	Days     []string       `json:"days,omitempty"`     // of Weekdays, in that order; empty: every day
+	Timezone string         `json:"timezone,omitempty"` // IANA name; empty: each customer's own
 }
 
 // Level is a threshold of an intent's score. One of Above and Below is set.

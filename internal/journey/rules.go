@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 )
 
 // Rules hold everything the decision engine decides by: how intents are inferred, the next best actions, and the
@@ -117,11 +118,11 @@ const (
 // QuietHours are the hours in which only transactional messages are sent: from From until To (exclusive), also across
 // midnight.
 type QuietHours struct {
-	From            LocalTime `json:"from"`
-	To              LocalTime `json:"to"`
-	Timezone        string    `json:"timezone,omitempty"`         // IANA name; empty: each customer's own
-	MissingTimezone string    `json:"missing_timezone,omitempty"` // for customers without one; empty: UTC
-	OnBlocked       string    `json:"on_blocked"`                 // Queue (default) or Drop
+	From            localtime.Time `json:"from"`
+	To              localtime.Time `json:"to"`
+	Timezone        string         `json:"timezone,omitempty"`         // IANA name; empty: each customer's own
+	MissingTimezone string         `json:"missing_timezone,omitempty"` // for customers without one; empty: UTC
+	OnBlocked       string         `json:"on_blocked"`                 // Queue (default) or Drop
 }
 
 // Suppression forbids marketing while When is true.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 )
 
 var waitKind = Kind{
@@ -26,12 +27,12 @@ var waitKind = Kind{
 // Wait parks for Duration, or until the moment that Until evaluates to plus Offset, or until the next time of day At on
 // one of Days.
 type Wait struct {
-	At       LocalTime     `json:"at,omitempty"`
-	Days     []string      `json:"days,omitempty"` // of Weekdays, in that order; empty: every day
-	Duration time.Duration `json:"duration,omitempty"`
-	Until    expr.Expr     `json:"until,omitempty"`
-	Offset   time.Duration `json:"offset,omitempty"` // may be negative
-	Timezone string        `json:"timezone,omitempty"`
+	At       localtime.Time `json:"at,omitempty"`
+	Days     []string       `json:"days,omitempty"` // of Weekdays, in that order; empty: every day
+	Duration time.Duration  `json:"duration,omitempty"`
+	Until    expr.Expr      `json:"until,omitempty"`
+	Offset   time.Duration  `json:"offset,omitempty"` // may be negative
+	Timezone string         `json:"timezone,omitempty"`
 }
 
 // Kind implements Spec.

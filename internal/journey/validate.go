@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 )
 
 // validRules checks what a definition holds besides its steps.
@@ -30,12 +32,12 @@ func (d *Definition) validRules() error {
 }
 
 // validClock checks a time of day and its days.
-func validClock(at LocalTime, days []string) error {
+func validClock(at localtime.Time, days []string) error {
 	if _, _, _, err := at.Parse(); err != nil {
 		return err
 	}
 	for _, day := range days {
-		if !slices.Contains(Weekdays, day) {
+		if !slices.Contains(localtime.Weekdays, day) {
 			return fmt.Errorf("%q is no day of the week", day)
 		}
 	}

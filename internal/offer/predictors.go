@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -53,12 +53,12 @@ func Predict(ctx context.Context, tx sqldb.Conn, customerID string, v expr.Vars,
 	for name, score := range v.Intent {
 		out["intent."+name] = score
 	}
-	zone, _ := journey.Zone(customer.ZoneOf(v.Customer))
+	zone, _ := localtime.Zone(customer.ZoneOf(v.Customer))
 	if zone == nil {
 		zone = time.UTC
 	}
 	local := now.In(zone)
-	out["hour"], out["weekday"] = float64(local.Hour()), journey.Weekdays[(int(local.Weekday())+6)%7]
+	out["hour"], out["weekday"] = float64(local.Hour()), localtime.Weekdays[(int(local.Weekday())+6)%7]
 	if err := behaved(ctx, tx, out, customerID, now); err != nil {
 		return nil, err
 	}

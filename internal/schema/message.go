@@ -2,13 +2,14 @@ package schema
 
 import (
 	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/internal/schema/shape"
 )
 
 // message is the schema of messages/<message>.yaml.
-func (b *builder) message() *Schema {
-	whole, part := keys{}, keys{}
+func (b *builder) message() *shape.Schema {
+	whole, part := shape.Keys{}, shape.Keys{}
 	var channels []string
-	for _, c := range b.channels {
+	for _, c := range b.Channels {
 		if c.Any {
 			continue // it uses the treatment of another channel
 		}
@@ -16,35 +17,35 @@ func (b *builder) message() *Schema {
 		whole[c.Name] = b.treatment(c, true)
 		part[c.Name] = b.treatment(c, false)
 	}
-	variant := object(part)
-	named := &Schema{MinLength: 1}
-	s := object(and(whole, keys{
-		"message":   b.label().with("The message's name, which is also the file's."),
-		"about":     text().with("What the message is about."),
-		"tones":     mapOf(named, variant).with("The same message in other tones: what differs, by tone."),
-		"languages": mapOf(named, variant).with("The same message in other languages: what differs, by customer.language."),
+	variant := shape.Object(part)
+	named := &shape.Schema{MinLength: 1}
+	s := shape.Object(shape.And(whole, shape.Keys{
+		"message":   b.Label().With("The message's name, which is also the file's."),
+		"about":     shape.Text().With("What the message is about."),
+		"tones":     shape.MapOf(named, variant).With("The same message in other tones: what differs, by tone."),
+		"languages": shape.MapOf(named, variant).With("The same message in other languages: what differs, by customer.language."),
 	}), "message")
-	s.AnyOf = need(channels...)
+	s.AnyOf = shape.Need(channels...)
 	return s
 }
 
 // treatment is the schema of a channel's text. With whole, required fields must be present.
-func (b *builder) treatment(c channel.Spec, whole bool) *Schema {
-	s := object(keys{})
+func (b *builder) treatment(c channel.Spec, whole bool) *shape.Schema {
+	s := shape.Object(shape.Keys{})
 	s.Description = c.Doc
 	if c.Address != "" {
 		s.Description += " Goes to customer." + c.Address + "."
 	}
 	for _, f := range c.Fields {
-		value := text()
+		value := shape.Text()
 		if f.Required {
 			value.MinLength = 1
 		}
-		s.Properties[f.Name] = value.with("Liquid. " + f.Doc)
+		s.Properties[f.Name] = value.With("Liquid. " + f.Doc)
 		switch {
 		case !whole || !f.Required:
 		case f.Or != "":
-			s.AnyOf = need(f.Name, f.Or)
+			s.AnyOf = shape.Need(f.Name, f.Or)
 		default:
 			s.Required = append(s.Required, f.Name)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
+	"github.com/tabi-journeys/tabi/internal/schema/shape"
 )
 
 var update = flag.Bool("update", false, "write docs/schema anew")
@@ -78,7 +79,7 @@ func TestSchemasAreSound(t *testing.T) {
 		if err := json.Unmarshal(data, &root); err != nil {
 			t.Fatal(err)
 		}
-		if root["$schema"] != Dialect || root["additionalProperties"] != false {
+		if root["$schema"] != shape.Dialect || root["additionalProperties"] != false {
 			t.Errorf("%s: the dialect is %v, other keys are %v", k.Name, root["$schema"], root["additionalProperties"])
 		}
 		described(t, k.Name, root, "")
@@ -108,14 +109,14 @@ func described(t *testing.T, kind string, node any, path string) {
 }
 
 // def returns a definition of the journey's schema.
-func def(t *testing.T, name string) *Schema {
+func def(t *testing.T, name string) *shape.Schema {
 	t.Helper()
-	b := &builder{channels: channels.Shipped().Specs(), defs: map[string]*Schema{}}
+	b := &builder{shape.NewBuilder(channels.Shipped().Specs())}
 	b.journey()
-	if b.defs[name] == nil {
+	if b.Defs[name] == nil {
 		t.Fatalf("the schema has no part %s", name)
 	}
-	return b.defs[name]
+	return b.Defs[name]
 }
 
 // TestKindsMatchRegistry compares the schema's kinds, options and results with the registry and the manual.
@@ -163,7 +164,7 @@ func TestKindsMatchRegistry(t *testing.T) {
 // TestEnumerationsMatchLint compares the words of each enumeration with those that lint lists for an unknown word.
 func TestEnumerationsMatchLint(t *testing.T) {
 	t.Parallel()
-	for step, have := range map[string]*Schema{
+	for step, have := range map[string]*shape.Schema{
 		"call: {url: \"https://x.example\", method: X}":       def(t, "step_call").Properties["call"].Properties["method"],
 		"handoff: q\n    priority: X":                         def(t, "step_handoff").Properties["priority"],
 		"send: m\n    category: X":                            def(t, "step_send").Properties["category"],
@@ -187,12 +188,12 @@ func TestEnumerationsMatchLint(t *testing.T) {
 // TestChannelsMatchRegistry compares the channels and their fields with the registry.
 func TestChannelsMatchRegistry(t *testing.T) {
 	t.Parallel()
-	b := &builder{channels: channels.Shipped().Specs(), defs: map[string]*Schema{}}
+	b := &builder{shape.NewBuilder(channels.Shipped().Specs())}
 	message := b.message()
 	b.journey()
 	var names []string
 	for i, c := range channels.Shipped().Specs() {
-		names = append(names, b.defs["channel"].AnyOf[i].Enum[0].(string))
+		names = append(names, b.Defs["channel"].AnyOf[i].Enum[0].(string))
 		treatment := message.Properties[c.Name]
 		if (treatment == nil) != c.Any {
 			t.Errorf("%s: has a treatment: %v", c.Name, treatment != nil)

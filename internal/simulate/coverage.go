@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
 // Coverage says which steps and arms of a journey the scenarios visited. Counted are steps; every arm of wait_for,
@@ -19,9 +20,9 @@ type Coverage struct {
 
 // Missed is a step or arm that no scenario visited. The arms of a step that was never entered are not listed.
 type Missed struct {
-	Place journey.Place `json:"-"`
-	Step  string        `json:"step"`
-	Arm   string        `json:"arm,omitempty"` // empty: the step itself
+	Place source.Place `json:"-"`
+	Step  string       `json:"step"`
+	Arm   string       `json:"arm,omitempty"` // empty: the step itself
 }
 
 // String returns the place, and what was missed.
@@ -64,7 +65,7 @@ func Cover(content *journey.Content, names []string, results []Result) []Coverag
 	return out
 }
 
-func cover(d *journey.Definition, places map[string]journey.Place, taken map[string]map[string]bool) Coverage {
+func cover(d *journey.Definition, places map[string]source.Place, taken map[string]map[string]bool) Coverage {
 	c := Coverage{Journey: d.Journey, Missing: []Missed{}}
 	for i := range d.Steps {
 		s := &d.Steps[i]

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/scenario"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
 	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -88,7 +89,7 @@ func (w *scenarioRun) entered(i *enrollment, in contract.Input) {
 	if in.Holdout {
 		held = ", held out"
 	}
-	w.record(w.since(), journey.Place{}, "%s entered by %s%s", i.name(), in.EntryName, held)
+	w.record(w.since(), source.Place{}, "%s entered by %s%s", i.name(), in.EntryName, held)
 }
 
 // observe records the calls and results of activities.
@@ -153,14 +154,14 @@ func (i *enrollment) reported(r contract.Report) {
 			w.visit(i.journey, p.Step, p.Arm)
 		}
 		if p.Arm == journey.ArmSkipped {
-			w.record(p.At.Sub(w.clock.Origin), journey.Place{}, "%sskipped %s", i.prefix(), p.Step)
+			w.record(p.At.Sub(w.clock.Origin), source.Place{}, "%sskipped %s", i.prefix(), p.Step)
 			continue
 		}
 		if i.parked != p.Step {
 			i.visited = append(i.visited, p.Step)
 		}
 		i.parked = ""
-		w.record(p.At.Sub(w.clock.Origin), journey.Place{}, "%s%s", i.prefix(), i.describeVisit(p))
+		w.record(p.At.Sub(w.clock.Origin), source.Place{}, "%s%s", i.prefix(), i.describeVisit(p))
 	}
 	if p := r.Parked; p != nil && p.Step != "" && (i.parked != p.Step || !i.since.Equal(p.Since)) {
 		if says := p.Kind == "send" || p.Kind == "ask"; i.parked != p.Step ||
@@ -171,13 +172,13 @@ func (i *enrollment) reported(r contract.Report) {
 		i.parked, i.since = p.Step, p.Since
 		if text, ok := i.unreported[p.Step]; ok && (p.Kind == "handoff" || p.Kind == "ask") {
 			delete(i.unreported, p.Step)
-			w.record(w.since(), journey.Place{}, "%s%s", i.prefix(), text)
+			w.record(w.since(), source.Place{}, "%s%s", i.prefix(), text)
 		}
-		w.record(w.since(), journey.Place{}, "%swaits at %s%s", i.prefix(), p.Step, until(p, w.clock.Origin))
+		w.record(w.since(), source.Place{}, "%swaits at %s%s", i.prefix(), p.Step, until(p, w.clock.Origin))
 	}
 	if r.Ended != nil {
 		i.ended = r.Ended
-		w.record(r.Ended.At.Sub(w.clock.Origin), journey.Place{}, "%sended: %s (%s)", i.prefix(), r.Ended.Outcome, r.Ended.Reason)
+		w.record(r.Ended.At.Sub(w.clock.Origin), source.Place{}, "%sended: %s (%s)", i.prefix(), r.Ended.Outcome, r.Ended.Reason)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/scenario"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
 	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -217,6 +218,6 @@ func (w *scenarioRun) fail(f Failure) {
 	}
 }
 
-func (w *scenarioRun) record(at time.Duration, place journey.Place, format string, args ...any) {
+func (w *scenarioRun) record(at time.Duration, place source.Place, format string, args ...any) {
 	w.log = append(w.log, Entry{At: at, Text: fmt.Sprintf(format, args...), Place: place})
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/scenario"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -52,7 +53,7 @@ type Result struct {
 	Journey  string
 	File     string
 	Name     string
-	Place    journey.Place
+	Place    source.Place
 	Passed   bool
 	Failures []Failure
 	Story    []Entry // in order of time
@@ -63,7 +64,7 @@ type Result struct {
 
 // Failure is one difference from what the scenario expects, or the reason it could not continue.
 type Failure struct {
-	Place    journey.Place // in the scenario file; its Line is 0 if there is none
+	Place    source.Place  // in the scenario file; its Line is 0 if there is none
 	At       time.Duration // in scenario time, from the start
 	End      bool          // after the timeline, when every enrollment had ended
 	What     string        // what was compared: outcome, sent, …; empty if the scenario could not continue
@@ -76,7 +77,7 @@ type Failure struct {
 type Entry struct {
 	At    time.Duration // in scenario time, from the start
 	Text  string
-	Place journey.Place // of the line that caused it; its Line is 0 if none did
+	Place source.Place // of the line that caused it; its Line is 0 if none did
 }
 
 // Run runs one scenario of a test. Runs share nothing and may be concurrent. content must have been checked without

@@ -6,6 +6,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 )
 
 // Names of the activities. Package activities implements them.
@@ -109,8 +110,8 @@ type MomentSpec struct {
 	Offset   time.Duration `json:"offset,omitempty"`
 	Timezone string        `json:"timezone,omitempty"`
 	// At, if set, asks for the next moment at which clocks in Timezone show it, on one of Days. Exprs are then empty.
-	At   journey.LocalTime `json:"at,omitempty"`
-	Days []string          `json:"days,omitempty"`
+	At   localtime.Time `json:"at,omitempty"`
+	Days []string       `json:"days,omitempty"`
 }
 
 // EvaluateResult has an answer for each expression. Missing says which expressions have no value.

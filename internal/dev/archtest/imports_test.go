@@ -90,9 +90,8 @@ var rooms = []string{
 var chains = [][][]string{
 	{
 		{"internal/clock"},
-		{"internal/journey/expr", "internal/journey/template"},
+		{"internal/journey/expr", "internal/journey/template", "internal/journey/localtime", "internal/journey/source"},
 		{"internal/journey"},
-		{"internal/journey/source"},
 		{"internal/journey/lint"},
 		{"internal/journey/scenario"},
 	},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 	"pgregory.net/rapid"
 )
 
@@ -174,7 +175,10 @@ func notBlank(s string) bool { return s != "" }
 func (g *generator) clock(key string) yamlMap {
 	out := yamlMap{{key: key, inline: rapid.SampledFrom([]string{`"09:00"`, `23:59:59`, `"00:00"`}).Draw(g.T, "clock")}}
 	if g.maybe("days") {
-		out.plain("days", wordsYAML(rapid.SliceOfNDistinct(rapid.SampledFrom(journey.Weekdays), 1, 7, rapid.ID[string]).Draw(g.T, "days")))
+		out.plain(
+			"days",
+			wordsYAML(rapid.SliceOfNDistinct(rapid.SampledFrom(localtime.Weekdays), 1, 7, rapid.ID[string]).Draw(g.T, "days")),
+		)
 	}
 	if zone := genZones.Draw(g.T, "zone"); zone != "" {
 		out.plain("timezone", zone)

@@ -9,6 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 )
 
 // YAML returns a journey file that compiles to the same definition. It shows people a published revision. The comments
@@ -108,7 +109,7 @@ func rule(events []string, when expr.Expr) (out yamlMap) {
 }
 
 // clockYAML returns the keys of a time of day on some days.
-func clockYAML(key string, at journey.LocalTime, days []string, zone string) yamlMap {
+func clockYAML(key string, at localtime.Time, days []string, zone string) yamlMap {
 	out := yamlMap{{key: key, inline: `"` + string(at) + `"`}}
 	if len(days) > 0 {
 		out.plain("days", wordsYAML(days))

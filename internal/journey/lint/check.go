@@ -44,7 +44,7 @@ func Open(files []File, opts Options) *Folder {
 		Content: &journey.Content{
 			Journeys: map[string]*journey.Definition{},
 			Messages: map[string]*journey.Message{},
-			Places:   map[string]map[string]journey.Place{},
+			Places:   map[string]map[string]source.Place{},
 		},
 		Messages: map[string]*messageFile{},
 		journeys: map[string]string{},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
@@ -19,12 +20,12 @@ var (
 )
 
 // localTime reads a time of day.
-func (f *fileCheck) localTime(n *source.Node, what string) (journey.LocalTime, bool) {
+func (f *fileCheck) localTime(n *source.Node, what string) (localtime.Time, bool) {
 	text, ok := f.Word(n, what)
 	if !ok {
 		return "", false
 	}
-	at := journey.LocalTime(strings.TrimSpace(text))
+	at := localtime.Time(strings.TrimSpace(text))
 	if _, _, _, err := at.Parse(); err != nil || !clockTime.MatchString(string(at)) {
 		f.Report(n.Pos, "bad-value", "", "%s: %q is no time of day: write HH:MM, from 00:00 to 23:59", what, text)
 		return "", false
@@ -37,17 +38,19 @@ func (f *fileCheck) days(n *source.Node) []string {
 	given, places := f.Words(n, "days")
 	var known []string
 	for i, day := range given {
-		if slices.Contains(journey.Weekdays, day) {
+		if slices.Contains(localtime.Weekdays, day) {
 			known = append(known, day)
 			continue
 		}
 		hint := ""
-		if lower := strings.ToLower(strings.TrimSpace(day)); len(lower) >= 3 && slices.Contains(journey.Weekdays, lower[:3]) {
+		if lower := strings.ToLower(strings.TrimSpace(day)); len(lower) >= 3 && slices.Contains(localtime.Weekdays, lower[:3]) {
 			hint = lower[:3]
 		}
-		f.Report(places[i].Pos, "bad-value", hint, "%q is no day: days are %s", day, human.Join(journey.Weekdays))
+		f.Report(places[i].Pos, "bad-value", hint, "%q is no day: days are %s", day, human.Join(localtime.Weekdays))
 	}
-	slices.SortFunc(known, func(a, b string) int { return slices.Index(journey.Weekdays, a) - slices.Index(journey.Weekdays, b) })
+	slices.SortFunc(known, func(a, b string) int {
+		return slices.Index(localtime.Weekdays, a) - slices.Index(localtime.Weekdays, b)
+	})
 	return known
 }
 
@@ -57,7 +60,7 @@ func (f *fileCheck) zone(n *source.Node) string {
 	if !ok || zone == "customer" {
 		return ""
 	}
-	if _, ok := journey.Zone(zone); !ok {
+	if _, ok := localtime.Zone(zone); !ok {
 		f.Report(n.Pos, "bad-value", "", "%q is no time zone: write customer or an IANA name such as Asia/Tokyo", zone)
 		return ""
 	}

@@ -113,10 +113,10 @@ func (f *fileCheck) keepJourney() {
 
 // places records the positions of the steps, also of a journey with errors.
 func (j *journeyCheck) places() {
-	at := map[string]journey.Place{}
+	at := map[string]source.Place{}
 	for _, s := range j.all {
 		if _, taken := at[s.id]; !taken {
-			at[s.id] = journey.Place{File: j.File, Line: s.at.Line, Column: s.at.Col}
+			at[s.id] = source.Place{File: j.File, Line: s.at.Line, Column: s.at.Col}
 		}
 	}
 	j.Content.Places[j.def.Journey] = at

@@ -8,17 +8,18 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/journeytest"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
 func TestPlaces(t *testing.T) {
 	t.Parallel()
-	source := "journey: a\nentry: {event: X}\nsteps:\n  - wait: 1h\n  - {id: asked, wait_for: [{event: A, then: [{exit: x}]}], " +
+	text := "journey: a\nentry: {event: X}\nsteps:\n  - wait: 1h\n  - {id: asked, wait_for: [{event: A, then: [{exit: x}]}], " +
 		"timeout: 1h}\n  - go_to: nowhere\npaths:\n  side:\n    - id: 旅\n      wait: 1h\n    -   exit: y\n"
-	content, _ := lint.Check([]lint.File{{Name: "dir/a.yaml", Data: []byte(source)}}, journeytest.Options())
-	want := map[string]journey.Place{}
+	content, _ := lint.Check([]lint.File{{Name: "dir/a.yaml", Data: []byte(text)}}, journeytest.Options())
+	want := map[string]source.Place{}
 	for id, at := range map[string][2]int{"main.1": {4, 5}, "asked": {5, 5}, "main.2.1.1": {5, 46}, "main.3": {6, 5}, "旅": {9, 7},
 		"side.2": {11, 9}} {
-		want[id] = journey.Place{File: "dir/a.yaml", Line: at[0], Column: at[1]}
+		want[id] = source.Place{File: "dir/a.yaml", Line: at[0], Column: at[1]}
 	}
 	if content.Journeys["a"] != nil {
 		t.Error("a journey with an error is there")

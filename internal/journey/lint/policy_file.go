@@ -5,6 +5,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
@@ -105,7 +106,7 @@ func (r *ruleCheck) quietHours(n *source.Node) *journey.QuietHours {
 	}
 	if v := m.Get("missing_timezone"); v != nil {
 		zone, ok := r.Word(v, "missing_timezone")
-		if _, known := journey.Zone(zone); ok && !known {
+		if _, known := localtime.Zone(zone); ok && !known {
 			r.Report(v.Pos, "bad-value", "", "%q is no time zone: write an IANA name such as Asia/Tokyo", zone)
 		}
 		out.MissingTimezone = zone
@@ -118,7 +119,7 @@ func (r *ruleCheck) quietHours(n *source.Node) *journey.QuietHours {
 }
 
 // sameTime reports whether two times of day are equal.
-func sameTime(a, b journey.LocalTime) bool {
+func sameTime(a, b localtime.Time) bool {
 	h, m, s, _ := a.Parse()
 	h2, m2, s2, _ := b.Parse()
 	return h == h2 && m == m2 && s == s2

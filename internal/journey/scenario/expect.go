@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/human"
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
@@ -21,7 +20,7 @@ type expectation struct {
 
 // expect reads an expectation. final marks the one after the last line.
 func (s *scenarioCheck) expect(n *source.Node, final bool) *Expect {
-	e := &expectation{scenarioCheck: s, out: &Expect{Place: s.Place(n.Pos), Places: map[string]journey.Place{}}, final: final}
+	e := &expectation{scenarioCheck: s, out: &Expect{Place: s.Place(n.Pos), Places: map[string]source.Place{}}, final: final}
 	e.keys = s.Mapping(n, "expect")
 	if e.keys == nil {
 		s.expects = true // the intention is unknown

@@ -3,7 +3,7 @@ package scenario
 import (
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
 // File is a checked scenario file, `<journey>.test.yaml`.
@@ -22,7 +22,7 @@ const DefaultCustomer = "customer"
 // Scenario is one story in simulated time. The file's settings for all scenarios are already merged into it.
 type Scenario struct {
 	Name     string
-	Place    journey.Place
+	Place    source.Place
 	ID       string         // of the customer; default DefaultCustomer
 	Customer map[string]any // traits, without id
 	Start    time.Time      // in the zone it was written in
@@ -43,7 +43,7 @@ type CallAnswer struct {
 // Line is one entry of a timeline; exactly one of the pointers and maps is set.
 type Line struct {
 	At    time.Duration // from the start
-	Place journey.Place
+	Place source.Place
 
 	Event    *Event
 	Intent   map[string]float64 // intent → score it is set to
@@ -78,7 +78,7 @@ type Resolve struct {
 // Expect is an expectation at a moment of a timeline, or at the end. Nil and empty fields are not checked. In a
 // timeline, Latest is the latest message sent so far and Sent, if it is a list, all messages so far.
 type Expect struct {
-	Place    journey.Place
+	Place    source.Place
 	Key      *string // the entry key of the enrollment to check; nil: the latest enrollment
 	Outcome  string
 	Step     string
@@ -89,7 +89,7 @@ type Expect struct {
 	Visited  []string
 	Handoffs *[]string // queues: exactly these, in this order
 	Vars     map[string]any
-	Places   map[string]journey.Place // of the values: key → place
+	Places   map[string]source.Place // of the values: key → place
 }
 
 // Said is a message in an expectation. Empty fields are not checked.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/human"
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"gopkg.in/yaml.v3"
 )
 
@@ -323,8 +322,8 @@ func (m *Mapping) Strangers() []*Node {
 }
 
 // Place returns a position with this file's name.
-func (f *Document) Place(at Pos) journey.Place {
-	return journey.Place{File: f.File, Line: at.Line, Column: at.Col}
+func (f *Document) Place(at Pos) Place {
+	return Place{File: f.File, Line: at.Line, Column: at.Col}
 }
 
 // Whole reads a whole number in a range.

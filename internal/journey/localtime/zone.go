@@ -1,4 +1,4 @@
-package journey
+package localtime
 
 import (
 	"sync"

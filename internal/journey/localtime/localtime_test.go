@@ -1,4 +1,4 @@
-package journey
+package localtime
 
 import (
 	"slices"
@@ -17,7 +17,7 @@ func mustZone(t interface{ Fatal(...any) }, name string) *time.Location {
 	return zone
 }
 
-func TestLocalTimeNext(t *testing.T) {
+func TestNext(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ why, zone, at, days, after, want string }{
 		{"later today", "Asia/Tokyo", "09:00", "", "2026-03-02T08:00:00+09:00", "2026-03-02T09:00:00+09:00"},
@@ -63,23 +63,23 @@ func TestLocalTimeNext(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		at, ok := LocalTime(c.at).Next(after, mustZone(t, c.zone), strings.Fields(c.days))
+		at, ok := Time(c.at).Next(after, mustZone(t, c.zone), strings.Fields(c.days))
 		if got := at.In(mustZone(t, c.zone)).Format(time.RFC3339); !ok || got != c.want {
 			t.Errorf("%s: %s %s in %s behind %s is %s (%v), want %s", c.why, c.at, c.days, c.zone, c.after, got, ok, c.want)
 		}
 	}
-	for _, bad := range []LocalTime{"", "24:00", "9", "09:60", "noon", "09:00:60", "-1:00"} {
+	for _, bad := range []Time{"", "24:00", "9", "09:60", "noon", "09:00:60", "-1:00"} {
 		if at, ok := bad.Next(time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), time.UTC, nil); ok {
 			t.Errorf("%q is %s", bad, at)
 		}
 	}
-	if at, ok := LocalTime("09:00").Next(time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), time.UTC, []string{"monday"}); ok {
+	if at, ok := Time("09:00").Next(time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), time.UTC, []string{"monday"}); ok {
 		t.Errorf("monday, which is no day, is %s", at)
 	}
 }
 
-// TestLocalTimeNextMatchesSearch compares the answer with a minute-by-minute search.
-func TestLocalTimeNextMatchesSearch(t *testing.T) {
+// TestNextMatchesSearch compares the answer with a minute-by-minute search.
+func TestNextMatchesSearch(t *testing.T) {
 	t.Parallel()
 	zones := rapid.SampledFrom(
 		[]string{
@@ -100,7 +100,7 @@ func TestLocalTimeNextMatchesSearch(t *testing.T) {
 			Add(time.Duration(rapid.IntRange(0, 20*365*24*60).Draw(t, "minute")) * time.Minute)
 		clock := time.Date(2000, 1, 1, 0, rapid.IntRange(0, 24*60-1).Draw(t, "clock"), 0, 0, time.UTC).Format("15:04")
 		days := rapid.SliceOfNDistinct(rapid.SampledFrom(Weekdays), 0, 3, rapid.ID[string]).Draw(t, "days")
-		at, ok := LocalTime(clock).Next(after, zone, days)
+		at, ok := Time(clock).Next(after, zone, days)
 		if !ok || !at.After(after) {
 			t.Fatalf("%s behind %s is %s, %v", clock, after.In(zone), at, ok)
 		}

@@ -1,4 +1,5 @@
-package journey
+// Package localtime computes with times of day, days of the week and time zones.
+package localtime
 
 import (
 	"fmt"
@@ -6,8 +7,8 @@ import (
 	"time"
 )
 
-// LocalTime is a time of day, `HH:MM` or `HH:MM:SS`, without a time zone.
-type LocalTime string
+// Time is a time of day, `HH:MM` or `HH:MM:SS`, without a time zone.
+type Time string
 
 // Weekdays are the days of the week as a journey writes them, Monday first.
 var Weekdays = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
@@ -15,7 +16,7 @@ var Weekdays = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
 func weekday(d time.Weekday) string { return Weekdays[(int(d)+6)%7] }
 
 // Parse returns the hour, minute and second.
-func (l LocalTime) Parse() (hour, minute, second int, err error) {
+func (l Time) Parse() (hour, minute, second int, err error) {
 	for _, layout := range []string{"15:04", "15:04:05"} {
 		if t, err := time.Parse(layout, string(l)); err == nil {
 			return t.Hour(), t.Minute(), t.Second(), nil
@@ -40,7 +41,7 @@ func (l LocalTime) Parse() (hour, minute, second int, err error) {
 //
 // The search starts one day early, because the first occurrence of "yesterday's" time may still be ahead of after, and
 // ends after two weeks, because the only permitted weekday may be the day that a zone skips.
-func (l LocalTime) Next(after time.Time, zone *time.Location, days []string) (at time.Time, ok bool) {
+func (l Time) Next(after time.Time, zone *time.Location, days []string) (at time.Time, ok bool) {
 	hour, minute, second, err := l.Parse()
 	if err != nil {
 		return time.Time{}, false
