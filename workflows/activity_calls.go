@@ -48,10 +48,10 @@ func (r *run) report(ctx workflow.Context, parked *contract.Position) error {
 	r.state.Reports++
 	passed := r.state.Passed
 	r.state.Passed = nil
-	what := "tell the store how it ended"
+	what := "report how the enrollment ended"
 	out := contract.Report{Ref: r.ref(), Seq: r.state.Reports, Passed: passed, Parked: parked, Ended: r.state.Ended}
 	if parked != nil {
-		what, out.Key = "tell the store where it waits", r.state.Wait.Key
+		what, out.Key = "report where the enrollment waits", r.state.Wait.Key
 	}
 	err := r.local(ctx, contract.ReportActivity, what, out, nil)
 	if err != nil {

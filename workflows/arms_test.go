@@ -8,7 +8,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// The store is told by which arm every step was left.
+// Reports name the arm by which each step was left.
 func TestArms(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

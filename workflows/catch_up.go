@@ -38,7 +38,7 @@ func (r *run) catchUp(ctx workflow.Context, moment time.Time, late bool) (bool, 
 			at = later(moment, r.awake.caughtUp)
 		}
 		var due contract.DueResult
-		if err := r.local(ctx, contract.DueActivity, "what came before", contract.Due{Ref: r.ref(), At: at}, &due); err != nil {
+		if err := r.local(ctx, contract.DueActivity, "check for undelivered events", contract.Due{Ref: r.ref(), At: at}, &due); err != nil {
 			return false, err
 		}
 		if r.hasInput() {
@@ -70,7 +70,7 @@ func (r *run) anyUnseen(ids []string) bool {
 func (r *run) shortSleep(ctx workflow.Context, d time.Duration) (bool, error) {
 	napping, cancel := workflow.WithCancel(ctx)
 	defer cancel()
-	over := workflow.NewTimerWithOptions(napping, d, workflow.TimerOptions{Summary: "an event is on its way"})
+	over := workflow.NewTimerWithOptions(napping, d, workflow.TimerOptions{Summary: "wait for an undelivered event"})
 	if err := workflow.Await(ctx, func() bool { return r.hasInput() || over.IsReady() }); err != nil {
 		return false, err
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // What arrived before a time-out and is still on its way goes before it.
-func TestOnTheirWay(t *testing.T) {
+func TestDeadlineWaitsForUndeliveredEvents(t *testing.T) {
 	t.Parallel()
 	const steps = "  - wait_for: {event: Answered, then: [{exit: answered}]}\n    timeout: 1h\n  - exit: silence\n"
 	for name, c := range map[string]struct {
@@ -63,8 +63,8 @@ func TestOnTheirWay(t *testing.T) {
 	}
 }
 
-// An enrollment that is woken late takes what has come by then first; what came once its step was due is the
-// next step's.
+// An enrollment that is woken late handles first what has arrived by then. What arrived after its step was due
+// belongs to the next step.
 func TestWokenLate(t *testing.T) {
 	t.Parallel()
 	const (
@@ -100,8 +100,8 @@ func TestWokenLate(t *testing.T) {
 	}
 }
 
-// What has come by now is asked for, and not forever: what goes on coming does not hold the enrollment up.
-func TestWhatGoesOnComing(t *testing.T) {
+// A late run waits for what has arrived by now, but not forever: a stream of events does not hold the deadline up.
+func TestCatchUpIsBoundedInAStreamOfEvents(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - wait: 1h\n", "goal: {event: Bought}"))
 	var asked []time.Duration
@@ -127,9 +127,9 @@ func TestWhatGoesOnComing(t *testing.T) {
 	}
 }
 
-// A wait that a trait moves into the past is over when that trait came: what came during the wait is not the
-// next step's.
-func TestAWaitThatIsMovedIntoThePast(t *testing.T) {
+// A wait that a trait moves into the past is over when that trait arrived: what arrived during the wait does
+// not belong to the next step.
+func TestWaitThatIsMovedIntoThePast(t *testing.T) {
 	t.Parallel()
 	const steps = "  - wait: {until: customer.end}\n  - wait_for: {event: Answered, then: [{exit: answered}]}\n    timeout: 1h\n  - " +
 		"exit: silence\n"

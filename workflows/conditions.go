@@ -73,7 +73,7 @@ func (r *run) conditions(ctx workflow.Context, e *contract.Delivery, exprs []exp
 		return answers, nil
 	}
 	var result contract.EvaluateResult
-	if err := r.local(ctx, contract.EvaluateActivity, "conditions on the customer",
+	if err := r.local(ctx, contract.EvaluateActivity, "check conditions on the customer",
 		contract.Evaluate{Ref: r.ref(), EvalContext: r.evalContext(e), Exprs: remote}, &result); err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (r *run) value(ctx workflow.Context, e *contract.Delivery, source expr.Expr
 		return expr.ToPlain(value), err == nil, nil
 	}
 	var result contract.EvaluateResult
-	if err := r.local(ctx, contract.EvaluateActivity, "a value of the customer",
+	if err := r.local(ctx, contract.EvaluateActivity, "compute a value from the customer",
 		contract.Evaluate{Ref: r.ref(), EvalContext: r.evalContext(e), Exprs: []expr.Expr{source}}, &result); err != nil {
 		return nil, false, err
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Every way of parking is continued as new at once, and goes on as if nothing had been.
+// A run continues as new in every kind of wait, and the wait goes on as before.
 func TestContinueAsNew(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

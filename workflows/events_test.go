@@ -9,7 +9,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
-func TestDuplicatesStrangersAndNonsense(t *testing.T) {
+func TestUselessDeliveriesAreRefused(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: a, wait_for: {event: A}, timeout: 5h}\n  - {id: b, wait_for: {event: A}, timeout: 5h}\n"))
 	p.event(time.Hour, "e1", "A", nil)
@@ -44,7 +44,7 @@ func TestDuplicatesStrangersAndNonsense(t *testing.T) {
 	}
 }
 
-func TestTheSameEventByTwoWaysInOneTaskCountsOnce(t *testing.T) {
+func TestSameEventByTwoWaysInOneTaskCountsOnce(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: a, wait_for: {event: A}, timeout: 5h}\n  - {id: b, wait_for: {event: A}, timeout: 5h}\n"))
 	p.at(time.Hour, func() {
@@ -54,7 +54,7 @@ func TestTheSameEventByTwoWaysInOneTaskCountsOnce(t *testing.T) {
 	p.expect(contract.Completed, p.run(), "a@1h: A", "b@6h: timed out")
 }
 
-func TestAnEventStraightToTheRunIsRecordedFirstAndComesBack(t *testing.T) {
+func TestDirectEventIsRecordedFirstAndComesBack(t *testing.T) {
 	t.Parallel()
 	for _, way := range []string{"signal", "update"} {
 		t.Run(way, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestAnEventStraightToTheRunIsRecordedFirstAndComesBack(t *testing.T) {
 	}
 }
 
-func TestStraysAreNotLostWhenTheRunEnds(t *testing.T) {
+func TestDirectEventsAreNotLostWhenTheRunEnds(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(p *play){
 		"in the task of the end": func(p *play) {
@@ -132,7 +132,7 @@ func TestStraysAreNotLostWhenTheRunEnds(t *testing.T) {
 	}
 }
 
-func TestAStrayThatTheStoreRefusesStopsNothing(t *testing.T) {
+func TestDirectEventThatTheStoreRefusesIsDropped(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))
 	p.refuse = func(contract.Record) error {
@@ -142,7 +142,7 @@ func TestAStrayThatTheStoreRefusesStopsNothing(t *testing.T) {
 	p.expect(contract.Completed, p.run(), "w@5h")
 }
 
-func TestAfterTheEndUpdatesAreRefused(t *testing.T) {
+func TestUpdatesAreRefusedAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 1h}\n"))
 	p.report = func(n int, r contract.Report) error {
@@ -161,7 +161,7 @@ func TestAfterTheEndUpdatesAreRefused(t *testing.T) {
 	}
 }
 
-func TestOrders(t *testing.T) {
+func TestCommands(t *testing.T) {
 	t.Parallel()
 	const steps = "  - {id: w, wait: 5h}\n  - {id: v, wait: 5h}\npaths:\n  aside: [{id: a, exit: aside}]\n"
 	tests := map[string]struct {

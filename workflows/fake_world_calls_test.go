@@ -11,7 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// arms is the arm by which every step was left, as the store was told: "b else".
+// arms returns the arm by which each step was left, from the reports: "b else".
 func (w *world) arms() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -24,7 +24,7 @@ func (w *world) arms() []string {
 	return all
 }
 
-// onClock answers with the next moment at which the clocks of the zone show a time. now is what the test says it is.
+// onClock answers with the next moment at which clocks in the zone show a time.
 func (w *world) onClock(in contract.Evaluate) (contract.EvaluateResult, error) {
 	name := in.Moment.Timezone
 	if name == "" || name == "customer" {

@@ -11,7 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// brain is what the world knows of intents, actions and replies.
+// brain is what the world knows about intents, actions and replies.
 type brain struct {
 	scores   map[string]score
 	gauges   []contract.Levels
@@ -23,7 +23,7 @@ type brain struct {
 	misfades time.Duration // what the world prints fading comes so much too early
 }
 
-// score is what an intent's was at a moment; it fades with its half-life.
+// score is the score of an intent at a moment. It fades with its half-life.
 type score struct {
 	value float64
 	at    time.Time
@@ -88,7 +88,7 @@ func (w *world) doDecide(_ context.Context, in contract.Decide) (contract.Decide
 	return offered(contract.StatusSent, "")(0, in)
 }
 
-// offered is a decision for the discount by email, of which came status.
+// offered is a decision for the discount by email, with the status of its send.
 func offered(status, reason string) func(int, contract.Decide) (contract.DecideResult, error) {
 	return func(int, contract.Decide) (contract.DecideResult, error) {
 		return contract.DecideResult{

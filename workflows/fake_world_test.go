@@ -18,7 +18,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// testChannels are channels as the channel registry gives them.
+// testChannels are channels as the channel registry describes them.
 var testChannels = []channel.Spec{
 	{
 		Name:    "email",
@@ -56,7 +56,7 @@ func compile(source string) (*journey.Program, error) {
 	return journey.NewProgram(content.Journeys[name])
 }
 
-// world is what the interpreter asks: it answers, fails where told to, and keeps an account of every call.
+// world stands in for all activities: it answers, fails where the test says so, and keeps an account of every call.
 type world struct {
 	mu       sync.Mutex
 	prog     *journey.Program
@@ -241,7 +241,7 @@ func (w *world) doRecord(_ context.Context, in contract.Record) (contract.TrackR
 	return contract.TrackResult{ID: in.Call.MessageID, Customer: in.Call.UserID}, nil
 }
 
-// passed is every step the store was told of, with its time since the start: "nudge@1h0m0s: sent by email".
+// passed returns every step in the reports, with its time since the start: "nudge@1h0m0s: sent by email".
 func (w *world) passed() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -258,7 +258,7 @@ func (w *world) passed() []string {
 	return all
 }
 
-// parked is every place the store was told of: "response wait_for until 24h".
+// parked returns every wait in the reports: "response wait_for until 24h".
 func (w *world) parked() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -281,7 +281,7 @@ func (w *world) parked() []string {
 	return all
 }
 
-// ends are the ends the store was told of.
+// ends returns the outcomes in the reports.
 func (w *world) ends() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

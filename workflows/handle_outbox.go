@@ -132,7 +132,7 @@ func (r *run) execute(ctx workflow.Context, c contract.Command) error {
 		r.state.log(at + " resumed" + by)
 	case contract.SkipUpdate:
 		if c.Target != r.state.Cursor {
-			r.state.log(at + " nothing skipped" + by + ": it had moved on")
+			r.state.log(at + " nothing skipped" + by + ": the enrollment had already left that step")
 			return nil
 		}
 		if i, ok := r.prog.Index(r.state.Cursor); ok {
@@ -142,7 +142,7 @@ func (r *run) execute(ctx workflow.Context, c contract.Command) error {
 	case contract.GoToUpdate:
 		if i, ok := r.target(c.Target); ok {
 			r.jump(i)
-			r.state.log(at + " sent to " + c.Target + by)
+			r.state.log(at + " moved to " + c.Target + by)
 		}
 	}
 	return nil

@@ -20,7 +20,7 @@ func (r *run) registerHandlers(ctx workflow.Context) error {
 		Description: "what tabi's own relay delivers; channels use the signal event",
 	})
 	if err := workflow.SetQueryHandlerWithOptions(ctx, contract.StateQuery, r.queryState, workflow.QueryHandlerOptions{
-		Description: "where the instance is, since when, until when, and what it waits for",
+		Description: "where the enrollment is, since when, until when, and what it waits for",
 	}); err != nil {
 		return err
 	}
@@ -49,10 +49,10 @@ func (r *run) registerHandlers(ctx workflow.Context) error {
 
 // commands are the updates by which people act on an enrollment.
 var commands = []struct{ kind, doc string }{
-	{contract.ExitUpdate, "end the instance with outcome cancelled: {by, reason}"},
-	{contract.PauseUpdate, "send nothing and go nowhere until resume; deadlines run on: {by, reason}"},
-	{contract.ResumeUpdate, "go on; what has become due meanwhile happens now: {by}"},
-	{contract.SkipUpdate, "leave the step it is parked at, for the one behind it: {by, reason}"},
+	{contract.ExitUpdate, "end the enrollment with outcome cancelled: {by, reason}"},
+	{contract.PauseUpdate, "stay at this step and send nothing until resumed; deadlines keep running: {by, reason}"},
+	{contract.ResumeUpdate, "continue; what became due in the meantime happens now: {by}"},
+	{contract.SkipUpdate, "leave the current step and continue with the one after it: {by, reason}"},
 	{contract.GoToUpdate, "go to a path or a step: {target, by, reason}"},
 }
 
@@ -148,17 +148,17 @@ func (r *run) validateCommand(c contract.Command) error {
 func (r *run) checkCommand(c contract.Command, paused bool) error {
 	switch {
 	case r.state.Ended != nil || r.state.SupersededBy != "":
-		return reject(contract.RejectJourneyEnded, "the instance has ended")
+		return reject(contract.RejectJourneyEnded, "the enrollment has ended")
 	case c.Kind == contract.ResumeUpdate && !paused:
-		return reject(contract.RejectInvalid, "it is not paused")
+		return reject(contract.RejectInvalid, "the enrollment is not paused")
 	case c.Kind == contract.PauseUpdate && paused:
-		return reject(contract.RejectInvalid, "it is paused already")
+		return reject(contract.RejectInvalid, "the enrollment is already paused")
 	case c.Kind == contract.MigrateOrder:
 		if _, _, refused := r.checkMove(c); refused != "" {
 			return reject(contract.RejectInvalid, refused)
 		}
 	case c.Kind == contract.SkipUpdate && r.state.Cursor == "":
-		return reject(contract.RejectInvalid, "there is no step to skip: its path has ended")
+		return reject(contract.RejectInvalid, "there is no step to skip: the enrollment has reached the end of its path")
 	case (c.Kind == contract.SkipUpdate || c.Kind == contract.GoToUpdate) && r.in.Holdout:
 		return reject(contract.RejectInvalid, "the customer is held out as control group and takes no step")
 	case c.Kind == contract.GoToUpdate:

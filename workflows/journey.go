@@ -216,7 +216,7 @@ func (r *run) skip(ctx workflow.Context, step *journey.Step) {
 // afterMainPath decides what follows the end of a path. A held-out customer, and one whose goal has a window
 // (`within`), is watched until that is over; every other enrollment ends.
 func (r *run) afterMainPath(ctx workflow.Context) error {
-	until, outcome, reason := r.state.Deadline, contract.TimedOut, "the watch of the control group ended"
+	until, outcome, reason := r.state.Deadline, contract.TimedOut, "the control group's observation ended"
 	within := time.Duration(0)
 	if r.prog.Goal != nil {
 		within = r.prog.Goal.Within
@@ -236,7 +236,7 @@ func (r *run) afterMainPath(ctx workflow.Context) error {
 	}
 	what := "the goal"
 	if r.in.Holdout {
-		what = "the goal; held out as control group"
+		what = "the goal, in the control group"
 	}
 	end, err := r.waitLoop(ctx, waitSpec{kind: "watch", until: until, afterPath: true, words: []string{what}})
 	if err != nil {
@@ -292,7 +292,7 @@ func (r *run) superseded(err error) bool {
 			r.state.Ended = &ended // by this run, whose last task was lost
 			return true
 		}
-		r.state.SupersededBy = "its enrollment is closed, or belongs to another run: " + app.Message()
+		r.state.SupersededBy = "the enrollment is closed, or belongs to another run: " + app.Message()
 		return true
 	}
 	return false

@@ -251,7 +251,7 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
-func TestCancelledWhileItReports(t *testing.T) {
+func TestCancelledDuringAReport(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: a, set: {vars.a: 1}}\n  - {id: x, wait: 3d}\n"))
 	p.report = func(n int, _ contract.Report) error {
@@ -271,7 +271,7 @@ func TestCancelledWhileItReports(t *testing.T) {
 	}
 }
 
-func TestNotMineEndsAtOnceWithoutAWord(t *testing.T) {
+func TestSupersededRunEndsAtOnceAndReportsNothing(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 1h}\n  - {id: s, send: hello, via: email}\n"))
 	p.report = func(int, contract.Report) error { return errSuperseded() }
@@ -281,7 +281,7 @@ func TestNotMineEndsAtOnceWithoutAWord(t *testing.T) {
 	}
 }
 
-func TestNotMineAtTheLastReport(t *testing.T) {
+func TestSupersededAtTheLastReport(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: x, set: {vars.a: 1}}\n"))
 	p.report = func(int, contract.Report) error { return errSuperseded() }
@@ -290,8 +290,9 @@ func TestNotMineAtTheLastReport(t *testing.T) {
 	}
 }
 
-// Its last task was lost behind its end: it is done again without the event that ended it, and the store tells.
-func TestARunLearnsHowItHasEnded(t *testing.T) {
+// The last task of a run was lost after its end. It runs again without the event that ended it, and learns from
+// the store how it ended.
+func TestRunWhoseLastTaskWasLostEndsAsBefore(t *testing.T) {
 	t.Parallel()
 	for name, yaml := range map[string]string{"where it waits": "  - {id: w, wait: 1h}\n",
 		"at another end": "  - {id: x, set: {vars.a: 1}}\n"} {
@@ -310,7 +311,7 @@ func TestARunLearnsHowItHasEnded(t *testing.T) {
 	}
 }
 
-func TestWhatTheWorldRefusesForGoodEndsAsFailed(t *testing.T) {
+func TestActivityRefusedForGoodFailsTheEnrollment(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 1h}\n"))
 	p.report = func(n int, _ contract.Report) error {
@@ -325,7 +326,7 @@ func TestWhatTheWorldRefusesForGoodEndsAsFailed(t *testing.T) {
 	p.same("ends", []string{contract.Failed}, p.ends())
 }
 
-func TestABadDefinitionIsRefused(t *testing.T) {
+func TestBadDefinitionIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(in *Input){
 		"no definition":      func(in *Input) { in.Definition, in.Revision = []byte("not gzip"), "ba9876543210" },
@@ -343,7 +344,7 @@ func TestABadDefinitionIsRefused(t *testing.T) {
 	}
 }
 
-func TestANewerInterpreterBlocksTheTask(t *testing.T) {
+func TestNewerInterpreterBlocksTheTask(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 1h}\n"))
 	p.in.Interpreter = contract.InterpreterVersion + 1

@@ -19,13 +19,13 @@ import (
 func (r *run) checkMove(c contract.Command) (to *journey.Program, step, refused string) {
 	switch {
 	case c.Revision == "" || len(c.Definition) == 0:
-		return nil, "", "an order to migrate needs a revision and its definition: it comes through the store alone"
+		return nil, "", "a migrate command needs a revision and its definition; only the store can send it"
 	case c.Revision == r.in.Revision:
-		return nil, "", fmt.Sprintf("it is on revision %s already", c.Revision)
+		return nil, "", fmt.Sprintf("the enrollment is already on revision %s", c.Revision)
 	case r.in.Holdout:
 		return nil, "", "the customer is held out as control group and takes no step"
 	case r.state.Wait != nil && r.state.Wait.Activity != "":
-		return nil, "", fmt.Sprintf("%s is under way; try again later", r.state.Wait.Activity)
+		return nil, "", fmt.Sprintf("%s is in progress; try again later", r.state.Wait.Activity)
 	}
 	to, err := journey.Load(c.Definition, c.Revision)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// to is the order to go over to another revision of the journey, as the store gives it.
+// to returns the command to move to another revision of the journey, as the store sends it.
 func (p *play) to(source string, renamed map[string]string) contract.Delivery {
 	p.t.Helper()
 	prog, err := compile(source)
@@ -118,7 +118,7 @@ func TestMigrateRefused(t *testing.T) {
 		"no definition": {
 			to:      other,
 			spoil:   func(_ *play, e *contract.Delivery) { e.Command.Definition = nil },
-			refused: "through the store alone",
+			refused: "only the store can send it",
 		},
 		"the same revision": {to: journeyOf(steps), refused: "already"},
 		"held out": {
@@ -130,19 +130,19 @@ func TestMigrateRefused(t *testing.T) {
 		"mapped to another kind": {
 			to:      other,
 			renamed: map[string]string{"w": "x"},
-			refused: "an instance moves only to a step of its kind",
+			refused: "an enrollment can only move to a step of the same kind",
 		},
 		"of another journey": {to: strings.Replace(other, "journey: j", "journey: k", 1), refused: `is of journey "k"`},
-		"while a call is under way": {
+		"while a call is in progress": {
 			steps:   oneCall,
 			to:      journeyOf(oneCall, "timeout: 9d"),
-			refused: "c (call) is under way; try again later",
+			refused: "c (call) is in progress; try again later",
 			outcome: "no-score",
 		},
-		"while a send is under way": {
+		"while a send is in progress": {
 			steps:   oneSend,
 			to:      journeyOf(oneSend, "timeout: 9d"),
-			refused: "s (send) is under way; try again later",
+			refused: "s (send) is in progress; try again later",
 			outcome: "failed-send",
 		},
 	}
@@ -189,7 +189,7 @@ func TestMigrateRefused(t *testing.T) {
 }
 
 // An order is taken while a step is busy for a moment, and cannot be carried out when its turn comes.
-func TestMigrateRefusedWhenItsTurnComes(t *testing.T) {
+func TestMigrateRefusedAfterEarlierCommands(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: a, set: {customer.x: 1}}\n  - {id: w, wait: 5h}\n  - {id: x, exit: old}\n"))
 	order := p.to(journeyOf("  - {id: a, set: {customer.x: 1}}\n  - {id: v, wait: 5h}\n"), nil)
@@ -200,7 +200,7 @@ func TestMigrateRefusedWhenItsTurnComes(t *testing.T) {
 	}
 }
 
-func TestMigrateWhereItStands(t *testing.T) {
+func TestMigrateDuringEachKindOfWait(t *testing.T) {
 	t.Parallel()
 	const handed = "  - {id: desk, handoff: care, timeout: 9h, outcomes: {refunded: [{id: money, exit: money}]}}\n  - {id: done, " +
 		"exit: done}\n"
@@ -331,7 +331,7 @@ func (p *play) then(do func(p *play)) {
 }
 
 // What comes while the store moves the enrollment was read for the old revision, and is read again.
-func TestMigrateReadsWhatCameMeanwhile(t *testing.T) {
+func TestMigrateReadsEventsThatArriveMeanwhile(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait_for: {event: A, when: event.n > 5}, timeout: 9h}\n"))
 	p.events = map[string]map[string]any{"e1": {"n": 1.0, "k": 8.0}}
@@ -365,7 +365,7 @@ func TestMigrateIsRepeatedUntilTheStoreIsBack(t *testing.T) {
 	n.expect(contract.Completed, n.run(), "w@5h")
 }
 
-func TestMigrateThatTheStoreRefusesEndsNobody(t *testing.T) {
+func TestMigrateThatTheStoreRefusesKeepsTheRun(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))
 	order := p.to(journeyOf("  - {id: w, wait: 6h}\n"), nil)
@@ -382,7 +382,7 @@ func TestMigrateThatTheStoreRefusesEndsNobody(t *testing.T) {
 	}
 }
 
-func TestMigrateOfAClosedEnrollmentEndsWithoutAWord(t *testing.T) {
+func TestMigrateOfAClosedEnrollmentReportsNothing(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))
 	order := p.to(journeyOf("  - {id: w, wait: 6h}\n"), nil)
@@ -394,7 +394,7 @@ func TestMigrateOfAClosedEnrollmentEndsWithoutAWord(t *testing.T) {
 }
 
 // An order that comes while the enrollment is about to continue as new by itself is carried out first.
-func TestMigrateGoesBeforeARenewal(t *testing.T) {
+func TestMigrateGoesBeforeContinueAsNew(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))
 	order := p.to(journeyOf("  - {id: w, wait: 6h}\n"), nil)
@@ -411,7 +411,7 @@ func TestMigrateGoesBeforeARenewal(t *testing.T) {
 	n.expect(contract.Completed, n.run(), "w@5h")
 }
 
-func TestNobodyMigratesAnInstancePastTheStore(t *testing.T) {
+func TestMigrateNotFromTheStoreIsRefused(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))
 	p.order(time.Hour, contract.MigrateOrder, contract.Command{Revision: "x"})

@@ -129,7 +129,7 @@ func (p *play) deliveryOf(id, name string, properties map[string]any) contract.D
 	return contract.Delivery{ID: id, Enrollment: p.in.Enrollment, Event: &contract.CustomerEvent{Name: name, Properties: properties}}
 }
 
-// scores is the word that a score changed without an event.
+// scores delivers that a score changed without an event.
 func (p *play) scores(id string) contract.Delivery {
 	return contract.Delivery{ID: id, Enrollment: p.in.Enrollment, ScoresChanged: &contract.ScoresChanged{}}
 }
@@ -146,7 +146,7 @@ func (p *play) order(d time.Duration, kind string, c contract.Command) {
 	p.at(d, func() { p.env.UpdateWorkflow(kind, id, p.callbacks(id), c) })
 }
 
-// resolve is the word of an agent.
+// resolve is the result that an agent chooses.
 func (p *play) resolve(d time.Duration, id, handoff, outcome string) {
 	p.at(d, func() {
 		p.update(
@@ -189,7 +189,7 @@ func (p *play) run() contract.Result {
 	return result
 }
 
-// renewed runs until it continues as new, and returns the play of the next run; the world goes on.
+// renewed runs until the run continues as new, and returns the play of the next run, in the same world.
 func (p *play) renewed() *play {
 	p.t.Helper()
 	p.env.ExecuteWorkflow(Journey, p.in)

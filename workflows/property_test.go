@@ -19,7 +19,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// happening is what comes to an enrollment at a moment after its entry, in whichever run it then is.
+// happening is what arrives for an enrollment at a moment after its entry, in any of its runs.
 type happening struct {
 	at time.Duration
 	do func(p *play)
@@ -270,7 +270,7 @@ func TestAnyJourneyEndsOnce(t *testing.T) {
 	}
 }
 
-// consistent looks at what the store was told: reports in order, hand-offs opened once, events used once.
+// consistent checks the reports: they are in order, hand-offs are opened once, events are used once.
 func (p *play) consistent(t *rapid.T, source string) {
 	for i, r := range p.reports {
 		if i > 0 && r.Seq <= p.reports[i-1].Seq { // one that was cancelled leaves a gap

@@ -36,15 +36,15 @@ func (r *run) describe(ctx workflow.Context) {
 	var b strings.Builder
 	switch {
 	case r.state.SupersededBy != "":
-		fmt.Fprintf(&b, "**Ended without effect**: %s\n", r.state.SupersededBy)
+		fmt.Fprintf(&b, "**Ended, nothing reported**: %s\n", r.state.SupersededBy)
 	case r.state.Ended != nil:
 		fmt.Fprintf(&b, "**Ended: %s** (%s)\n", r.state.Ended.Outcome, r.state.Ended.Reason)
 	default:
 		if r.state.Paused {
-			fmt.Fprintf(&b, "**Paused** (%s): deadlines run on, events are kept, nothing is sent.\n\n", r.state.PausedBy)
+			fmt.Fprintf(&b, "**Paused** (%s): deadlines keep running, events are kept, nothing is sent.\n\n", r.state.PausedBy)
 		}
 		if r.in.Holdout {
-			b.WriteString("**Held out** as control group: takes no step.\n\n")
+			b.WriteString("**Held out** in the control group: takes no step.\n\n")
 		}
 		if p := r.state.Wait; p != nil {
 			b.WriteString("**Waiting**")
@@ -58,7 +58,7 @@ func (r *run) describe(ctx workflow.Context) {
 			if !p.Until.IsZero() {
 				fmt.Fprintf(&b, ", until %s", stamp(p.Until))
 			}
-			fmt.Fprintf(&b, ". It ends at the latest %s.\n", stamp(r.state.Deadline))
+			fmt.Fprintf(&b, ". The journey times out at %s.\n", stamp(r.state.Deadline))
 		}
 	}
 	b.WriteString("\n")

@@ -7,7 +7,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// A send that quiet hours hold is parked at its step, and asks afresh, under the same key, when they end.
+// A send that quiet hours hold waits at its step, and is tried again under the same key when they end.
 func TestSendHeldByQuietHours(t *testing.T) {
 	t.Parallel()
 	n := map[string]any{"n": 1.0}
@@ -137,7 +137,7 @@ func TestSendHeldByQuietHours(t *testing.T) {
 	}
 }
 
-func TestSendHeldByQuietHoursInWords(t *testing.T) {
+func TestSendHeldByQuietHoursIsShown(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf(oneSend))
 	p.send = heldUntil(9 * time.Hour)
@@ -155,8 +155,8 @@ func TestSendHeldByQuietHoursInWords(t *testing.T) {
 	p.run()
 }
 
-// A report names the visit whose send is held: what an earlier visit of the step left can be told from it.
-func TestAReportNamesTheVisit(t *testing.T) {
+// A report names the visit whose send is held, so that the store can tell it from an earlier visit of the step.
+func TestReportNamesTheVisit(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf(oneSend))
 	p.send = heldUntil(9 * time.Hour)

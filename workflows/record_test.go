@@ -291,8 +291,7 @@ func (s shape) program() (*journey.Program, error) {
 	return journey.NewProgram(content.Journeys[s.shipped])
 }
 
-// TestRecordHistories runs every shape on a real server and saves its history. It does so only when asked,
-// because what it saves is the record of what workers in the field have run.
+// TestRecordHistories runs every shape on a real server and saves its history, only with -record.
 func TestRecordHistories(t *testing.T) {
 	t.Parallel()
 	if !*record {

@@ -13,8 +13,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// BenchmarkReplay takes the interpreter through whole runs: a parked wait that an event ends, and a shipped
-// journey. It is what a worker does that has lost a run from its cache, and what it costs to interpret.
+// BenchmarkReplay replays whole runs: a wait that an event ends, and a shipped journey. A worker does that when
+// a run has fallen out of its cache.
 func BenchmarkReplay(b *testing.B) {
 	for _, name := range []string{"v1-wait_for", "v1-cart-recovery"} {
 		b.Run(name, func(b *testing.B) {

@@ -9,7 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// reroutes prepares a journey with a second path, on which waits, sends and hand-offs are left behind.
+// reroutes prepares a journey with a second path, to which waits, sends and hand-offs are left.
 func reroutes(t *testing.T, steps, head string, rules ...journey.RerouteRule) *play {
 	t.Helper()
 	const paths = "paths:\n  recovery:\n    - {id: r, set: {vars.by: event.n, vars.name: event_name}}\n    - {id: rest, wait_for: " +
@@ -216,7 +216,7 @@ func TestReroute(t *testing.T) {
 	}
 }
 
-func TestRerouteGivesTheEventToItsPath(t *testing.T) {
+func TestReroutePassesTheEventToItsPath(t *testing.T) {
 	t.Parallel()
 	p := reroutes(t, "  - {id: w, wait: 9h}\n", "", on("Failed", "recovery"))
 	p.event(time.Hour, "e1", "Failed", map[string]any{"n": 7.0})
@@ -228,8 +228,8 @@ func TestRerouteGivesTheEventToItsPath(t *testing.T) {
 	p.run()
 }
 
-// Goal, exits and reroutes that read the customer are asked about in one go.
-func TestReroutesAreAskedWithTheExits(t *testing.T) {
+// Goal, exits and reroutes that read the customer are checked by one activity.
+func TestReroutesAndExitsAreCheckedByOneActivity(t *testing.T) {
 	t.Parallel()
 	p := reroutes(
 		t,

@@ -111,7 +111,7 @@ func (r *run) deliver(ctx workflow.Context, step *journey.Step, order contract.S
 			growth: 1.2},
 		"send "+order.Spec.Message,
 	)
-	waiting := waitSpec{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"the channel to take it"}}
+	waiting := waitSpec{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"the channel to accept it"}}
 	var result contract.SendResult
 	answered, err := r.race(ctx, waiting, options, contract.DeliverActivity, order, &result)
 	var app *temporal.ApplicationError
@@ -124,7 +124,7 @@ func (r *run) deliver(ctx workflow.Context, step *journey.Step, order contract.S
 		return contract.SendResult{}, err
 	}
 	order.GiveUp = contract.RetriesEnded
-	err = r.local(ctx, contract.SendActivity, "give up "+order.Spec.Message, order, &result)
+	err = r.local(ctx, contract.SendActivity, "give up sending "+order.Spec.Message, order, &result)
 	return result, err
 }
 

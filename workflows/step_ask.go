@@ -99,7 +99,7 @@ func (x *replyMatch) find(ctx workflow.Context, _ *wait) (bool, error) {
 		}
 		order := contract.Reply{Ref: r.ref(), Event: kept.Delivery.ID, Step: stepOf(x.key), Arms: x.spec.Replies, Text: r.prog.Reads().Text}
 		var reply contract.ReplyResult
-		if err := r.local(ctx, contract.ReplyActivity, "read a reply", order, &reply); err != nil {
+		if err := r.local(ctx, contract.ReplyActivity, "classify a reply", order, &reply); err != nil {
 			return false, err
 		}
 		if reply.Arm >= 0 && reply.Arm < len(x.spec.Replies) {

@@ -72,9 +72,9 @@ func (r *run) request(
 	}
 	options := r.activityOptions(
 		retryBudget{try: timeout + callSlack, patience: time.Hour, interval: time.Second, pause: 5 * time.Minute, growth: 2},
-		"call of "+label(step),
+		"HTTP call: "+label(step),
 	)
-	waiting := waitSpec{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"an answer to its call"}}
+	waiting := waitSpec{kind: step.Kind, step: step.ID, label: label(step), key: order.Key, words: []string{"the response to its call"}}
 	answered, err = r.race(ctx, waiting, options, contract.CallActivity, order, &result)
 	var app *temporal.ApplicationError
 	switch {

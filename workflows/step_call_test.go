@@ -29,7 +29,7 @@ func refused(status int, reason string) func(int, contract.Call) (contract.CallR
 	}
 }
 
-// broken fails the first n attempts, with details where the activity says what the last of them came to.
+// broken fails the first n attempts, with details where the activity reports its last result.
 func broken(n int, details ...any) func(int, contract.Call) (contract.CallResult, error) {
 	return func(attempt int, _ contract.Call) (contract.CallResult, error) {
 		if attempt <= n {
@@ -76,7 +76,7 @@ func TestCall(t *testing.T) {
 		"at the third attempt": {
 			call: broken(2), outcome: "done", calls: 3, passed: []string{"c@3s: 201", "risky@3s: skipped", "done@3s: done"},
 		},
-		"an event while it is under way is kept, a goal ends it": {
+		"an event while it is in progress is kept, a goal ends it": {
 			call: broken(1000), head: "goal: {event: Bought}", play: func(p *play) { p.event(2*time.Second, "e1", "Bought", nil) },
 			outcome: contract.Goal, calls: 2,
 		},
@@ -179,7 +179,7 @@ func TestCallWhoseRetriesEnd(t *testing.T) {
 	}
 }
 
-func TestCallIsKnownToTemplates(t *testing.T) {
+func TestTemplatesReadTheResponseOfACall(t *testing.T) {
 	t.Parallel()
 	p := newPlay(
 		t,
@@ -199,8 +199,8 @@ func TestCallIsKnownToTemplates(t *testing.T) {
 	}
 }
 
-// A slow clock is a simulation's: its retries are as many as those of real life.
-func TestCallOfASimulation(t *testing.T) {
+// A simulation has a slow clock: a call is repeated as often as in real life.
+func TestCallOnASlowClock(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - id: c\n    call: {url: \"https://a.example\"}\n"))
 	p.in.Clock.Slow, p.in.Clock.Origin, p.in.Clock.Epoch = 1000, testStart, testStart

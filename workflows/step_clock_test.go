@@ -129,7 +129,7 @@ func TestWaitUntilATimeOfDay(t *testing.T) {
 	}
 }
 
-// travel changes the customer's time zone, as an event tells.
+// travel changes the customer's time zone, as an event does.
 func (p *play) travel(d time.Duration, zone string) {
 	p.at(d, func() {
 		p.mu.Lock()
@@ -141,7 +141,7 @@ func (p *play) travel(d time.Duration, zone string) {
 	})
 }
 
-func TestWaitUntilATimeOfDayInWords(t *testing.T) {
+func TestWaitUntilATimeOfDayIsShown(t *testing.T) {
 	t.Parallel()
 	for want, w := range map[string]journey.Wait{
 		"09:00 on mon, tue, customer's time": {At: "09:00", Days: []string{"mon", "tue"}},

@@ -38,7 +38,7 @@ func TestEmit(t *testing.T) {
 }
 
 // What an enrollment emits comes back to it as any event: an arm may take it, an exit may end it.
-func TestEmitIsHeardByItsInstance(t *testing.T) {
+func TestEmitIsDeliveredToItsOwnEnrollment(t *testing.T) {
 	t.Parallel()
 	p := newPlay(
 		t,

@@ -141,7 +141,7 @@ paths:
 	)
 }
 
-func TestThousandStepsWithoutWaitingFail(t *testing.T) {
+func TestThousandStepsWithoutAWaitFail(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: {until: entry.nothing}}\n  - {id: back, go_to: w}\n"))
 	result := p.run()

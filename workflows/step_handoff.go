@@ -65,7 +65,7 @@ func (r *run) withdraw(ctx workflow.Context, id, reason string) error {
 	return r.local(
 		ctx,
 		contract.WithdrawActivity,
-		"withdraw the hand-off",
+		"close the hand-off",
 		contract.WithdrawHandoff{Ref: r.ref(), ID: id, Reason: reason},
 		nil,
 	)

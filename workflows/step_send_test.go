@@ -73,21 +73,21 @@ func TestSend(t *testing.T) {
 				"deliver hello (s/1)",
 			}, passed: []string{"s@0s: suppressed (CAP_REACHED)", "blocked@0s: blocked"},
 		},
-		"the goal ends a send that is under way": {
+		"the goal ends a send that is in progress": {
 			send: answer(contract.StatusRetry, ""), deliver: failing(1000), head: "goal: {event: Bought, value: event.total}",
 			play:    func(p *play) { p.event(2*time.Second, "e1", "Bought", map[string]any{"total": 7.0}) },
 			outcome: contract.Goal, account: []string{"send hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)"},
 		},
-		"the longest life ends a send that is under way": {
+		"the longest life ends a send that is in progress": {
 			send: answer(contract.StatusRetry, ""), deliver: failing(1000), head: "timeout: 2s",
 			outcome: contract.TimedOut, account: []string{"send hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)"},
 		},
-		"a person ends a send that is under way": {
+		"a person ends a send that is in progress": {
 			send: answer(contract.StatusRetry, ""), deliver: failing(1000),
 			play:    func(p *play) { p.order(2*time.Second, contract.ExitUpdate, contract.Command{By: "kim"}) },
 			outcome: contract.Cancelled, account: []string{"send hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)"},
 		},
-		"a person skips a send that is under way": {
+		"a person skips a send that is in progress": {
 			send: answer(contract.StatusRetry, ""), deliver: failing(1000),
 			play:    func(p *play) { p.order(2*time.Second, contract.SkipUpdate, contract.Command{}) },
 			outcome: "done", account: []string{"send hello (s/1)", "deliver hello (s/1)", "deliver hello (s/1)"},
@@ -181,7 +181,7 @@ func TestSendGivesUpWhenRetriesEnd(t *testing.T) {
 	}
 }
 
-func TestSendUnderWayIsCancelledWithItsRun(t *testing.T) {
+func TestSendInProgressIsCanceledWithItsRun(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf(oneSend))
 	p.send = answer(contract.StatusRetry, "")

@@ -33,7 +33,7 @@ func (r *run) set(ctx workflow.Context, step *journey.Step) (int, error) {
 		if i > 0 {
 			key += "/" + assign[i].Name // a second group of the same step
 		}
-		if err := r.local(ctx, contract.AssignActivity, label(step),
+		if err := r.local(ctx, contract.AssignActivity, "set traits: "+label(step),
 			contract.Assign{Ref: r.ref(), EvalContext: r.evalContext(nil), Key: key, Assign: assign[i:end]}, nil); err != nil {
 			return 0, err
 		}

@@ -89,13 +89,13 @@ func (c recompute) moment(ctx workflow.Context) (time.Time, error) {
 func (r *run) noWait(spec *journey.Wait, until time.Time) string {
 	switch {
 	case spec.At != "":
-		return fmt.Sprintf("went on at once: no clock shows %q", clip(string(spec.At), 80))
+		return fmt.Sprintf("did not wait: no clock shows %q", clip(string(spec.At), 80))
 	case spec.Until == "":
 		return ""
 	case until.IsZero():
-		return fmt.Sprintf("went on at once: %s is missing or no date", clip(string(spec.Until), 80))
+		return fmt.Sprintf("did not wait: %s is missing or not a date", clip(string(spec.Until), 80))
 	}
-	return "went on at once: " + stamp(until) + " is past"
+	return "did not wait: " + stamp(until) + " is in the past"
 }
 
 // moment evaluates the until of a wait where the customer's data is. It returns the zero time if that is missing or
@@ -111,7 +111,7 @@ func (r *run) moment(ctx workflow.Context, spec *journey.Wait) (time.Time, error
 	if spec.At != "" {
 		ask.Exprs, ask.Moment = nil, &contract.MomentSpec{At: spec.At, Days: spec.Days, Timezone: spec.Timezone}
 	}
-	if err := r.local(ctx, contract.EvaluateActivity, "the moment to wait for", ask, &result); err != nil {
+	if err := r.local(ctx, contract.EvaluateActivity, "compute when the wait ends", ask, &result); err != nil {
 		return time.Time{}, err
 	}
 	if len(result.Values) == 0 || len(result.Missing) > 0 && result.Missing[0] {

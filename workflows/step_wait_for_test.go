@@ -124,7 +124,7 @@ func TestWaitFor(t *testing.T) {
 	}
 }
 
-func TestWaitForResultAndEventAtHand(t *testing.T) {
+func TestWaitForResultAndCurrentEvent(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf(`  - {id: before, set: {vars.before: event.cart_id, vars.name: event_name}}
   - id: w
@@ -157,7 +157,7 @@ entry.cart_id}}
 	}
 }
 
-func TestWaitForAConditionOnTheCustomerIsAskedOncePerEvent(t *testing.T) {
+func TestWaitForChecksTheCustomerOncePerEvent(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait_for: {event: A, when: customer.vip == true}, timeout: 5h}\n"))
 	p.event(1*time.Hour, "e1", "A", nil)

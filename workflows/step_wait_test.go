@@ -28,11 +28,11 @@ func TestWait(t *testing.T) {
 		"a past date": {
 			steps:    "  - {id: w, wait: {until: customer.ends_at}}\n",
 			customer: map[string]any{"ends_at": "2026-03-01T10:00:00Z"},
-			passed:   []string{"w@0s: went on at once: 2026-03-01 10:00:00 UTC is past"},
+			passed:   []string{"w@0s: did not wait: 2026-03-01 10:00:00 UTC is in the past"},
 		},
 		"a missing date": {
 			steps:  "  - {id: w, wait: {until: customer.ends_at}}\n",
-			passed: []string{"w@0s: went on at once: customer.ends_at is missing or no date"},
+			passed: []string{"w@0s: did not wait: customer.ends_at is missing or not a date"},
 		},
 		"a date that moves back and forth": {
 			steps:    "  - {id: w, wait: {until: customer.ends_at}}\n",
@@ -70,7 +70,7 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// move changes the trait that the wait names, as an event that prints it.
+// move changes the trait that the wait names, as an event does.
 func (p *play) move(id, to string) {
 	p.mu.Lock()
 	if p.customer = map[string]any{}; to != "" {

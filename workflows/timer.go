@@ -35,7 +35,7 @@ func (r *run) setTimer(ctx workflow.Context, deadline time.Time, summary string)
 // timerSummary is the text that the Temporal UI shows beside the timer.
 func timerSummary(p waitSpec, deadline time.Time, fades bool) string {
 	if fades {
-		return clip(fmt.Sprintf("%s, an intent may have faded at %s", p.label, stamp(deadline)), 200)
+		return clip(fmt.Sprintf("%s, until an intent may have faded at %s", p.label, stamp(deadline)), 200)
 	}
 	text := fmt.Sprintf("%s, until %s", p.label, stamp(deadline))
 	if p.label == "" {

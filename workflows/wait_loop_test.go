@@ -9,9 +9,9 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Wherever it is parked by what the brain decides, it goes on where it was: as a new run, and on another
-// revision, where its step has another id.
-func TestParkingsOfTheBrainGoOn(t *testing.T) {
+// Every wait of a send, an ask or a decision continues where it was: in a new run, and on another revision,
+// where its step has another id.
+func TestWaitsContinueAsNew(t *testing.T) {
 	t.Parallel()
 	const gone = "paths:\n  away:\n    - {id: gone, exit: away}\n"
 	once := "send hello (s/1)"

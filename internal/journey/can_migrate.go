@@ -33,7 +33,7 @@ func (p *Program) CanMigrate(step string, to *Program, renamed map[string]string
 		return "", fmt.Sprintf("there is no step %q in revision %s", target, to.Revision())
 	case p.Steps[at].Kind != to.Steps[there].Kind:
 		return "", fmt.Sprintf(
-			"step %q is a %s, %q would be a %s: an instance moves only to a step of its kind",
+			"step %q is a %s, %q would be a %s: an enrollment can only move to a step of the same kind",
 			step,
 			p.Steps[at].Kind,
 			target,

@@ -27,7 +27,7 @@ func TestMigrationCommands(t *testing.T) {
 	}{
 		{"taken", nil, enrollment.MigrationOrdered, ""},
 		{"taken before", rejects("taken before", contract.RejectDuplicate), enrollment.MigrationOrdered, ""},
-		{"ended meanwhile", rejects("the instance has ended", contract.RejectJourneyEnded), enrollment.MigrationOrdered, ""},
+		{"ended meanwhile", rejects("the enrollment has ended", contract.RejectJourneyEnded), enrollment.MigrationOrdered, ""},
 		{"refused", rejects("step \"x\" is a send", contract.RejectInvalid), enrollment.MigrationRefused, `step "x" is a send`},
 		{"refused in another way", rejects("not now", "CannotMove"), enrollment.MigrationRefused, "not now"},
 		{"nobody answers", func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }, enrollment.MigrationOrdered, ""},

@@ -103,7 +103,7 @@ func TestOperatorUpdates(t *testing.T) {
 		)
 		v := h.state("nudge/gil/1")
 		story := strings.Join(v.Story, "\n")
-		for _, want := range []string{"skipped", "sent to calm by sam", "phoned"} {
+		for _, want := range []string{"skipped", "moved to calm by sam", "phoned"} {
 			if !strings.Contains(story, want) {
 				t.Errorf("the story lacks %q:\n%s", want, story)
 			}
