@@ -121,7 +121,7 @@ func (s *Catalog) Publish(ctx context.Context, now time.Time, c *journey.Content
 	}
 	err = s.Write(ctx, func(tx sqldb.Conn) error {
 		// Concurrent publications wait for each other here.
-		if _, err := tx.ExecContext(ctx, `update settings set value = value where key = 'release'`); err != nil {
+		if _, err := sqldb.LockSetting(ctx, tx, "release"); err != nil {
 			return err
 		}
 		current, err := s.Current(ctx, tx)
@@ -162,8 +162,7 @@ func (s *Catalog) Publish(ctx context.Context, now time.Time, c *journey.Content
 			sqldb.Millis(now), since); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `update settings set value = $1 where key = 'release'`, strconv.Itoa(number))
-		return err
+		return sqldb.SetSetting(ctx, tx, "release", strconv.Itoa(number))
 	})
 	if err != nil {
 		return 0, err

@@ -67,8 +67,7 @@ func (s *Room) SaveClassifier(
 
 // insertClassifier writes a version and activates it. Concurrent calls wait for each other.
 func insertClassifier(ctx context.Context, tx sqldb.Conn, now time.Time, source, digest, model, metrics string) (version int, err error) {
-	if _, err := tx.ExecContext(ctx, `insert into settings (key, value) values ('classifier', '0') on conflict (key) do update set value
-	= settings.value`); err != nil {
+	if _, err := sqldb.LockSetting(ctx, tx, "classifier"); err != nil {
 		return 0, err
 	}
 	if err := tx.QueryRowContext(ctx, `select coalesce(max(version), 0) + 1 from classifiers`).Scan(&version); err != nil {
@@ -86,8 +85,7 @@ func insertClassifier(ctx context.Context, tx sqldb.Conn, now time.Time, source,
 }
 
 func countClassifier(ctx context.Context, tx sqldb.Conn, version int) error {
-	_, err := tx.ExecContext(ctx, `update settings set value = $1 where key = 'classifier'`, strconv.Itoa(version))
-	return err
+	return sqldb.SetSetting(ctx, tx, "classifier", strconv.Itoa(version))
 }
 
 // Classifier returns the active classifier, or ErrNotFound. If this build cannot read it, it returns an error; everything
@@ -189,7 +187,7 @@ func publishClassifier(ctx context.Context, tx sqldb.Conn, now time.Time, l *tra
 		source, digest, model string
 	}{}
 	err := tx.QueryRowContext(ctx, `select c.version, c.source, c.digest, c.model from classifiers c where cast(c.version as text) =
-	(select value from settings where key = 'classifier')`).
+	(`+sqldb.SettingQuery("classifier")+`)`).
 		Scan(&current.version, &current.source, &current.digest, &current.model)
 	switch {
 	case err != nil && !errors.Is(err, sql.ErrNoRows):

@@ -125,7 +125,7 @@ func ReadLeanings(ctx context.Context, tx sqldb.Conn, rules *catalog.IntentRules
 	unsettled := false
 	old := map[string]bool{}
 	if err := sqldb.Within(ctx, tx, `select customer, intent, definition, strength, at from intents where customer in (%s)
-		union all select '', '', 0, 0, 0 from settings where key = 'intents'`, ids, func(r *sql.Rows) error {
+		union all select '', '', 0, 0, 0 from (`+sqldb.SettingQuery("intents")+`) as recomputation`, ids, func(r *sql.Rows) error {
 		var id, name string
 		var definition, at int64
 		var value float64

@@ -149,11 +149,7 @@ func redefine(ctx context.Context, tx sqldb.Conn) error {
 	if err != nil || !there {
 		return err
 	}
-	_, err = tx.ExecContext(
-		ctx,
-		`insert into settings (key, value) values ('intents', '') on conflict (key) do update set value = excluded.value`,
-	)
-	return err
+	return sqldb.SetSetting(ctx, tx, "intents", "")
 }
 
 // refreshLooks is how many customers are checked for each one that may be recomputed.
@@ -163,15 +159,15 @@ const refreshLooks = 20
 // notifies the enrollments that wait for a score that changed. The customers are locked meanwhile. more reports whether
 // to call again at once. A customer with a new event does not have to wait for this: the event recomputes its scores.
 func (s *Room) Recompute(ctx context.Context, now time.Time, limit int) (more bool, err error) {
-	there, err := sqldb.Exists(ctx, s.db.Reader, `select 1 from settings where key = 'intents'`)
+	there, err := sqldb.Exists(ctx, s.db.Reader, sqldb.SettingQuery("intents"))
 	if err != nil || !there {
 		return false, sqldb.DatabaseError(err)
 	}
 	err = s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		more = false
 		// Concurrent refreshes and publications wait for each other here.
-		n, err := sqldb.Affected(ctx, tx, `update settings set value = value where key = 'intents'`)
-		if err != nil || n == 0 {
+		there, err := sqldb.LockSetting(ctx, tx, "intents")
+		if err != nil || !there {
 			return err
 		}
 		rules, err := RulesOf(ctx, b)
@@ -179,8 +175,7 @@ func (s *Room) Recompute(ctx context.Context, now time.Time, limit int) (more bo
 			return err
 		}
 		if rules == nil {
-			_, err := tx.ExecContext(ctx, `delete from settings where key = 'intents'`)
-			return err
+			return sqldb.DropSetting(ctx, tx, "intents")
 		}
 		reached, err := sqldb.Setting(ctx, tx, "intents")
 		if err != nil {
@@ -190,11 +185,9 @@ func (s *Room) Recompute(ctx context.Context, now time.Time, limit int) (more bo
 			return err
 		}
 		if more {
-			_, err = tx.ExecContext(ctx, `update settings set value = $1 where key = 'intents'`, reached)
-		} else {
-			_, err = tx.ExecContext(ctx, `delete from settings where key = 'intents'`)
+			return sqldb.SetSetting(ctx, tx, "intents", reached)
 		}
-		return err
+		return sqldb.DropSetting(ctx, tx, "intents")
 	})
 	return more && err == nil, err
 }

@@ -36,7 +36,7 @@ func (s *Room) Learn(ctx context.Context, now time.Time, limit int) (n int, err 
 	}
 	err = s.db.Write(ctx, func(tx sqldb.Conn) error {
 		n = 0
-		if _, err := tx.ExecContext(ctx, `update settings set value = value where key = 'models'`); err != nil {
+		if _, err := sqldb.LockSetting(ctx, tx, "models"); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `delete from offers where offered_at = 0 and decided_at < $1
@@ -144,8 +144,7 @@ func teach(ctx context.Context, tx sqldb.Conn, rules *journey.Rulebook, all []re
 		[]string{"text", "text", "bigint"}, done); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `update settings set value = $1 where key = 'models'`, strconv.FormatInt(version, 10))
-	return err
+	return sqldb.SetSetting(ctx, tx, "models", strconv.FormatInt(version, 10))
 }
 
 // modelOf returns the stored model, or a new one with the action's configured propensity.

@@ -19,6 +19,34 @@ func Setting(ctx context.Context, tx Conn, key string) (string, error) {
 	return value, err
 }
 
+// SettingQuery returns a query for the value of a setting, to be used inside a statement of a room. It has no row if the
+// setting does not exist.
+func SettingQuery(key string) string { return `select value from settings where key = '` + key + `'` }
+
+// SetSetting stores a value.
+func SetSetting(ctx context.Context, tx Conn, key, value string) error {
+	_, err := tx.ExecContext(
+		ctx,
+		`insert into settings (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value`,
+		key,
+		value,
+	)
+	return err
+}
+
+// LockSetting locks a setting until the transaction ends, so that concurrent callers wait for each other. It returns false
+// if there is no such setting.
+func LockSetting(ctx context.Context, tx Conn, key string) (bool, error) {
+	n, err := Affected(ctx, tx, `update settings set value = value where key = $1`, key)
+	return n > 0, err
+}
+
+// DropSetting deletes a setting, if it exists.
+func DropSetting(ctx context.Context, tx Conn, key string) error {
+	_, err := tx.ExecContext(ctx, `delete from settings where key = $1`, key)
+	return err
+}
+
 func ClockOf(ctx context.Context, tx Conn) (clock.Clock, error) {
 	var c clock.Clock
 	raw, err := Setting(ctx, tx, "clock")
@@ -55,12 +83,7 @@ func (s *Database) SetClock(ctx context.Context, c clock.Clock, fixed func(tx Co
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(
-			ctx,
-			`insert into settings (key, value) values ('clock', $1) on conflict (key) do update set value = excluded.value`,
-			raw,
-		)
-		return err
+		return SetSetting(ctx, tx, "clock", raw)
 	})
 }
 

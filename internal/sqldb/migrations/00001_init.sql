@@ -5,12 +5,12 @@
 -- column refuses the NUL that a customer's text may contain.
 
 -- release is the number of the current release; models is the version of the latest learned models. classifier names
--- the classifier in use. intents exists while customers have to be recomputed; its value is the last customer done.
+-- the classifier in use, 0 for none. intents exists while customers have to be recomputed; its value is the last customer done.
 create table settings (
   key   text primary key,
   value text not null
 );
-insert into settings (key, value) values ('release', '0'), ('models', '0');
+insert into settings (key, value) values ('release', '0'), ('models', '0'), ('classifier', '0');
 
 -- intents is JSON: for each intent, the release since which it has its definition.
 create table releases (
