@@ -1,9 +1,11 @@
 package customer
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
@@ -142,9 +144,9 @@ func Flusher(b *unit.Unit) func(context.Context) error {
 	return func(ctx context.Context) error { return FlushEvents(ctx, b) }
 }
 
-const EventColumns = `id, customer, name, at, received_at, properties, source, depth`
+const eventColumns = `id, customer, name, at, received_at, properties, source, depth`
 
-func ScanEvent(r sqldb.Scanner) (*Event, error) {
+func scanEvent(r sqldb.Scanner) (*Event, error) {
 	var ev Event
 	err := r.Scan(&ev.ID, &ev.Customer, &ev.Name, &ev.At, &ev.Received, &ev.Text, &ev.Source, &ev.Depth)
 	if err != nil {
@@ -155,11 +157,89 @@ func ScanEvent(r sqldb.Scanner) (*Event, error) {
 }
 
 func EventByID(ctx context.Context, tx sqldb.Conn, id string) (*Event, error) {
-	ev, err := ScanEvent(tx.QueryRowContext(ctx, `select `+EventColumns+` from events where id = $1`, id))
+	ev, err := scanEvent(tx.QueryRowContext(ctx, `select `+eventColumns+` from events where id = $1`, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, sqldb.ErrNotFound
 	}
 	return ev, err
+}
+
+// EventsByID returns events by their ids. Unknown ids are ignored.
+func EventsByID(ctx context.Context, tx sqldb.Conn, ids []string) (map[string]*Event, error) {
+	out := map[string]*Event{}
+	err := sqldb.Within(ctx, tx, `select `+eventColumns+` from events where id in (%s)`, sqldb.Sorted(ids), func(r *sql.Rows) error {
+		ev, err := scanEvent(r)
+		if err == nil {
+			out[ev.ID] = ev
+		}
+		return err
+	})
+	return out, err
+}
+
+// EventsNamed returns a customer's events with one of the names, in the order of their arrival.
+func EventsNamed(ctx context.Context, tx sqldb.Conn, customerID string, names []string) ([]*Event, error) {
+	var out []*Event
+	err := sqldb.Within(ctx, tx, `select `+eventColumns+`, n from events where customer = $1 and name in (%s)`, names,
+		func(r *sql.Rows) error {
+			var ev Event
+			if err := r.Scan(&ev.ID, &ev.Customer, &ev.Name, &ev.At, &ev.Received, &ev.Text, &ev.Source, &ev.Depth, &ev.N); err != nil {
+				return err
+			}
+			var err error
+			ev.Properties, err = sqldb.Object(ev.Text)
+			out = append(out, &ev)
+			return err
+		}, customerID)
+	slices.SortFunc(out, func(a, b *Event) int { return cmp.Or(cmp.Compare(a.Received, b.Received), cmp.Compare(a.N, b.N)) })
+	return out, err
+}
+
+// KnownEvents returns which of the ids belong to a stored event.
+func KnownEvents(ctx context.Context, tx sqldb.Conn, ids ...string) (map[string]bool, error) {
+	return found(ctx, tx, `select id from events where id in (%s)`, sqldb.Sorted(ids))
+}
+
+// MaxDepthOf returns the largest depth of the events with these ids, or 0.
+func MaxDepthOf(ctx context.Context, tx sqldb.Conn, ids ...string) (depth int, err error) {
+	err = sqldb.Within(ctx, tx, `select depth from events where id in (%s)`, sqldb.Sorted(ids), func(r *sql.Rows) error {
+		var one int
+		err := r.Scan(&one)
+		depth = max(depth, one)
+		return err
+	})
+	return depth, err
+}
+
+// WithEvents returns which of the customers have an event with one of the names.
+func WithEvents(ctx context.Context, tx sqldb.Conn, customers, names []string) (map[string]bool, error) {
+	if len(names) == 0 {
+		return map[string]bool{}, nil
+	}
+	args := make([]any, len(names))
+	for i, name := range names {
+		args[i] = name
+	}
+	return found(ctx, tx, `select distinct customer from events where name in (`+sqldb.List(1, len(args))+`) and customer in (%s)`,
+		customers, args...)
+}
+
+// WithEventAt returns which of the customers have an event with a name, a time (Unix milliseconds) and a prefix of its id.
+func WithEventAt(ctx context.Context, tx sqldb.Conn, customers []string, name string, at int64, prefix string) (map[string]bool, error) {
+	return found(ctx, tx, `select customer from events where name = $1 and at = $2 and substr(id, 1, length($3)) = $3 and
+		customer in (%s)`, customers, name, at, prefix)
+}
+
+// found returns the set of texts that a query of sqldb.Within selects.
+func found(ctx context.Context, tx sqldb.Conn, query string, ids []string, first ...any) (map[string]bool, error) {
+	out := map[string]bool{}
+	err := sqldb.Within(ctx, tx, query, ids, func(r *sql.Rows) error {
+		var id string
+		err := r.Scan(&id)
+		out[id] = true
+		return err
+	}, first...)
+	return out, err
 }
 
 // MergeEvents moves the events of gone to survivor.

@@ -12,10 +12,16 @@ import (
 )
 
 // Room keeps profiles, their identities and their events.
-type Room struct{ db *unit.Units }
+type Room struct {
+	db *unit.Units
+	// onTraitsSet is called when SetTraits has changed a customer.
+	onTraitsSet func(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) error
+}
 
-// New returns the room.
-func New(db *unit.Units) *Room { return &Room{db: db} }
+// New returns the room. onTraitsSet is called when SetTraits has changed a customer.
+func New(db *unit.Units, onTraitsSet func(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) error) *Room {
+	return &Room{db: db, onTraitsSet: onTraitsSet}
+}
 
 // Anonymous returns the customer id of an anonymous id.
 func Anonymous(id string) string {
@@ -164,9 +170,7 @@ func (s *Room) Get(ctx context.Context, id string) (Customer, error) {
 		if err != nil {
 			return err
 		}
-		p, err := unit.ScanPerson(
-			tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, own),
-		)
+		p, err := Read(ctx, tx, own)
 		if err != nil {
 			return err
 		}
@@ -211,9 +215,9 @@ func addresses(traits map[string]any) []string {
 
 // Whom returns the customer with a user id or, if there is none, with that anonymous id; or ErrNotFound.
 func Whom(ctx context.Context, tx sqldb.Conn, id string) (string, error) {
-	found, err := unit.Canonical(ctx, tx, id)
+	found, err := Canonical(ctx, tx, id)
 	if errors.Is(err, sqldb.ErrNotFound) {
-		return unit.Canonical(ctx, tx, Anonymous(id))
+		return Canonical(ctx, tx, Anonymous(id))
 	}
 	return found, err
 }
@@ -238,5 +242,5 @@ func filtered(ctx context.Context, tx sqldb.Conn, id string) (string, error) {
 	if id == "" {
 		return "", nil
 	}
-	return unit.Canonical(ctx, tx, id)
+	return Canonical(ctx, tx, id)
 }

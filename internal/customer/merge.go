@@ -20,7 +20,7 @@ import (
 // Example: Ana browses as anon:7 and then logs in as user 42. identify names both ids, so anon:7 is merged into 42. Her
 // abandoned-cart enrollment of anon:7 continues for 42: its run keeps its workflow id, and its next report finds the
 // enrollment by id. An event for anon:7 that arrives later resolves to 42 by merged_into. Merging a customer also
-// redirects those merged into it before, so one step is always enough (unit.Canonical).
+// redirects those merged into it before, so one step is always enough (Canonical).
 //
 // Both rows are locked by Identify, in id order, before anything is read. Without that, two identify calls in opposite
 // directions deadlock, or each moves rows to a customer that the other has just removed. See docs/decisions/0011.

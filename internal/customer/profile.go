@@ -149,3 +149,8 @@ func AddBounce(ctx context.Context, tx sqldb.Conn, now time.Time, d Bounce) erro
 	)
 	return err
 }
+
+// Bounced reports whether an address is dead on a channel.
+func Bounced(ctx context.Context, tx sqldb.Conn, channel, address string) (bool, error) {
+	return sqldb.Exists(ctx, tx, `select 1 from bounces where channel = $1 and address = $2`, channel, sqldb.Clean(address))
+}

@@ -34,15 +34,13 @@ func (s *Room) SetTraits(ctx context.Context, now time.Time, id string, traits m
 		}
 		p.Traits, _ = MergeTraits(p.Traits, traits)
 		p.Dirty = true
-		// The next event evaluates the entry conditions for these traits first.
-		_, err = tx.ExecContext(ctx, `delete from entry_conditions where customer = $1`, own)
-		return err
+		return s.onTraitsSet(ctx, b, p)
 	})
 }
 
 // known returns the customer with an id, or the id itself if there is none yet.
 func known(ctx context.Context, tx sqldb.Conn, id string) (string, error) {
-	own, err := unit.Canonical(ctx, tx, id)
+	own, err := Canonical(ctx, tx, id)
 	if errors.Is(err, sqldb.ErrNotFound) {
 		return id, nil
 	}

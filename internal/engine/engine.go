@@ -52,12 +52,13 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	releases := catalog.New(database, unit.OpenRevisions, enrollment.PublishSchedulesOf, intent.PreparePublication)
-	db := unit.New(releases, unit.Options{Channels: o.Channels, Scenario: o.Scenario, Holdout: o.Holdout}, unit.Hooks{
+	releases := catalog.New(database, enrollment.OpenRevisions, enrollment.PublishSchedulesOf, intent.PreparePublication)
+	options := unit.Options{Channels: o.Channels, Scenario: o.Scenario, Holdout: o.Holdout}
+	db := unit.New(releases, options, customer.Table{}, enrollment.Table{}, unit.Hooks{
 		Flush:       flushOrder(),
 		BeforeMerge: []unit.Merge{enrollment.MergeConditions},
 		OnMerge: []unit.Merge{
-			intent.Merge, customer.MergeEvents, unit.MergeEnrollments, message.Merge,
+			intent.Merge, customer.MergeEvents, enrollment.Merge, message.Merge,
 			handoff.Merge, offer.MergeDecisions,
 		},
 		AfterMerge: []unit.Merge{enrollment.EndYounger},
@@ -74,14 +75,14 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		Units:    db,
 
 		Analytics:   analytics.New(db),
-		Customers:   customer.New(db),
+		Customers:   customer.New(db, enrollment.ForgetConditions),
 		Enrollments: enrollment.New(db),
 		Handoffs:    handoff.New(db),
 		Intake:      ingest.New(db, intents),
 		Intents:     intents,
 		Messages:    ledger,
 		Offers:      offer.New(db, ledger),
-		Outbox:      outbox.New(db, enrollment.RetryDeferredEntry, enrollment.DropStart),
+		Outbox:      outbox.New(db, enrollment.Table{}, enrollment.RetryDeferredEntry, enrollment.DropStart),
 		Variables:   variables.New(db),
 	}, nil
 }
@@ -94,7 +95,7 @@ func (e *Engine) Close() error { return e.Database.Close() }
 // because it refers to enrollments and events.
 func flushOrder() []unit.Flush {
 	return []unit.Flush{
-		customer.FlushTimezones, unit.FlushTraits, customer.FlushEvents, enrollment.FlushConditions, intent.Flush,
-		unit.FlushEnrollments, outbox.Flush,
+		customer.FlushTimezones, customer.FlushTraits, customer.FlushEvents, enrollment.FlushConditions, intent.Flush,
+		enrollment.Flush, outbox.Flush,
 	}
 }

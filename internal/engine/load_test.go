@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/offer"
@@ -140,11 +141,14 @@ func (s *suite) crowd() []unit.Enrollment {
 		s.ingest(noon, part...)
 	}
 	var out []unit.Enrollment
-	s.must(sqldb.Rows(s.ctx, s.Database.Reader, func(r *sql.Rows) error {
-		e, err := unit.ScanEnrollment(r)
-		out = append(out, e.Enrollment)
-		return err
-	}, `select `+unit.EnrollmentColumns+` from enrollments order by id`))
+	for after := ""; ; after = out[len(out)-1].ID {
+		page, err := s.Enrollments.List(s.ctx, enrollment.Filter{After: after, Limit: 1000})
+		s.must(err)
+		if len(page) == 0 {
+			break
+		}
+		out = append(out, page...)
+	}
 	s.same(len(out), 2*loadCustomers)
 	return out
 }

@@ -221,7 +221,7 @@ func (s *suite) at(workflowID string) unit.Enrollment {
 
 func (s *suite) byID(id string) unit.Enrollment {
 	s.T.Helper()
-	e, err := unit.EnrollmentOf(s.ctx, s.Database.Reader, id)
+	e, err := enrollment.Get(s.ctx, s.Database.Reader, id)
 	s.must(err)
 	return e.Enrollment
 }

@@ -23,7 +23,7 @@ func (s *Room) Command(ctx context.Context, now time.Time, workflowID string, c 
 		if err != nil {
 			return err
 		}
-		e, p, err := unit.LockEnrollment(ctx, tx, id)
+		e, p, err := s.db.LockEnrollment(ctx, tx, id)
 		if err != nil {
 			return err
 		}

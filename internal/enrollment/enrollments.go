@@ -32,10 +32,10 @@ func (s *Room) List(ctx context.Context, f Filter) ([]unit.Enrollment, error) {
 		if f.After != "" {
 			w.And("id > ", f.After)
 		}
-		query := `select ` + unit.EnrollmentColumns + ` from enrollments` + w.SQL() + ` order by id limit ` +
+		query := `select ` + enrollmentColumns + ` from enrollments` + w.SQL() + ` order by id limit ` +
 			w.Param(sqldb.Bounded(f.Limit))
 		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
-			e, err := unit.ScanEnrollment(r)
+			e, err := scanEnrollment(r)
 			out = append(out, e.Enrollment)
 			return err
 		}, query, w.Args...)
@@ -49,10 +49,10 @@ func (s *Room) ClosedOf(ctx context.Context, ids []string) ([]unit.Enrollment, e
 	err := sqldb.Within(
 		ctx,
 		s.db.Reader,
-		`select `+unit.EnrollmentColumns+` from enrollments where state = 'closed' and id in (%s)`,
+		`select `+enrollmentColumns+` from enrollments where state = 'closed' and id in (%s)`,
 		sqldb.Sorted(ids),
 		func(r *sql.Rows) error {
-			e, err := unit.ScanEnrollment(r)
+			e, err := scanEnrollment(r)
 			out = append(out, e.Enrollment)
 			return err
 		},
@@ -65,7 +65,7 @@ func (s *Room) ClosedOf(ctx context.Context, ids []string) ([]unit.Enrollment, e
 func (s *Room) CloseLost(ctx context.Context, now time.Time, id, outcome, reason string) (closed bool, err error) {
 	err = s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		closed = false
-		e, p, err := unit.LockEnrollment(ctx, tx, id)
+		e, p, err := s.db.LockEnrollment(ctx, tx, id)
 		if err != nil || e.State == unit.StateClosed {
 			return err
 		}

@@ -169,7 +169,13 @@ func MergeConditions(ctx context.Context, b *unit.Unit, gone, survivor *unit.Loc
 		learnValue(b, survivor, w, held)
 	}
 	clear(conditionsOf(b, gone.ID).values)
-	_, err = b.Tx.ExecContext(ctx, `delete from entry_conditions where customer = $1`, gone.ID)
+	return ForgetConditions(ctx, b, gone)
+}
+
+// ForgetConditions is the onTraitsSet hook of this room: it deletes the known values of a customer, so that the next event
+// evaluates the entry conditions for the traits of now first.
+func ForgetConditions(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) error {
+	_, err := b.Tx.ExecContext(ctx, `delete from entry_conditions where customer = $1`, p.ID)
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/handoff"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
@@ -42,10 +43,10 @@ func (s *Room) Migrate(ctx context.Context, now time.Time, m Migration) (Migrati
 		var ids, customers []string
 		limit := sqldb.Bounded(m.Limit)
 		if err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
-			e, err := unit.ScanEnrollment(r)
+			e, err := scanEnrollment(r)
 			all, ids, customers = append(all, e), append(ids, e.ID), append(customers, e.Customer)
 			return err
-		}, `select `+unit.EnrollmentColumns+` from enrollments where journey = $1 and state <> 'closed' and holdout = 0 and revision <>
+		}, `select `+enrollmentColumns+` from enrollments where journey = $1 and state <> 'closed' and holdout = 0 and revision <>
 		$2 and id > $3 order by id limit $4`,
 			m.Journey, to.Revision(), m.After, limit); err != nil {
 			return err
@@ -201,7 +202,7 @@ func (s *Room) RecordMigration(ctx context.Context, now time.Time, in contract.M
 	var result contract.MoveResult
 	err := s.db.Write(ctx, func(tx sqldb.Conn) error {
 		result = contract.MoveResult{}
-		e, _, claim := unit.Claimed(ctx, tx, in.Enrollment, in.Chain)
+		e, _, claim := s.db.Claimed(ctx, tx, in.Enrollment, in.Chain)
 		again := unit.Replayed(e, in.Chain, claim)
 		if claim != nil && !again {
 			return claim
@@ -234,8 +235,7 @@ func (s *Room) RecordMigration(ctx context.Context, now time.Time, in contract.M
 func moved(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, to *journey.Program, in contract.Move, now time.Time) error {
 	target := sqldb.Clean(in.Step)
 	if e.Step != "" && target != "" && target != e.Step {
-		if _, err := tx.ExecContext(ctx, `update handoffs set step = $3 where enrollment = $1 and step = $2 and state in ('open',
-		'claimed')`, e.ID, e.Step, target); err != nil {
+		if err := handoff.RenameStep(ctx, tx, e.ID, e.Step, target); err != nil {
 			return err
 		}
 	}
@@ -270,37 +270,26 @@ func moved(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, to *journe
 func projected(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, to *journey.Program, ids []string) (contract.MoveResult, error) {
 	reads := to.Reads()
 	result := contract.MoveResult{Entry: map[string]any{}, Events: map[string]map[string]any{}}
-	wanted := map[string]bool{}
-	for _, id := range ids {
-		wanted[id] = true
+	events, err := customer.EventsByID(ctx, tx, append([]string{e.EntryEvent}, ids...))
+	if err != nil {
+		return result, err
 	}
-	err := sqldb.Within(
-		ctx,
-		tx,
-		`select `+customer.EventColumns+` from events where id in (%s)`,
-		sqldb.Sorted(append([]string{e.EntryEvent}, ids...)),
-		func(r *sql.Rows) error {
-			ev, err := customer.ScanEvent(r)
-			if err != nil {
-				return err
-			}
-			if ev.ID == e.EntryEvent {
-				result.Entry = journey.Project(ev.Properties, reads.Entry)
-			}
-			if wanted[ev.ID] {
-				result.Events[ev.ID] = journey.Project(ev.Properties, reads.Event)
-			}
-			return nil
-		},
-	)
-	return result, err
+	if ev := events[e.EntryEvent]; ev != nil {
+		result.Entry = journey.Project(ev.Properties, reads.Entry)
+	}
+	for _, id := range ids {
+		if ev := events[id]; ev != nil {
+			result.Events[id] = journey.Project(ev.Properties, reads.Event)
+		}
+	}
+	return result, nil
 }
 
 // MoveRefused stores that a run rejected an order to migrate before accepting it. It changes nothing if there is no open
 // order.
 func (s *Room) MoveRefused(ctx context.Context, now time.Time, enrollmentID, revision, reason string) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
-		e, _, err := unit.LockEnrollment(ctx, tx, enrollmentID)
+		e, _, err := s.db.LockEnrollment(ctx, tx, enrollmentID)
 		if errors.Is(err, sqldb.ErrNotFound) || err == nil && e.State == unit.StateClosed {
 			return nil
 		}

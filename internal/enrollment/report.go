@@ -57,7 +57,7 @@ func (s *Room) position(ctx context.Context, tx sqldb.Conn, r contract.Report) (
 	if err != nil || n > 0 {
 		return n > 0, err
 	}
-	e, err := unit.EnrollmentOf(ctx, tx, r.Enrollment)
+	e, err := Get(ctx, tx, r.Enrollment)
 	if errors.Is(err, sqldb.ErrNotFound) {
 		return false, unit.ErrSuperseded
 	}
@@ -107,7 +107,7 @@ func passages(ctx context.Context, tx sqldb.Conn, r contract.Report) error {
 // ended closes the enrollment. It locks the customer, because a deferred entry may be decided now.
 func (s *Room) ended(ctx context.Context, now time.Time, r contract.Report) error {
 	return s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
-		e, p, err := unit.LockEnrollment(ctx, tx, r.Enrollment)
+		e, p, err := s.db.LockEnrollment(ctx, tx, r.Enrollment)
 		if errors.Is(err, sqldb.ErrNotFound) {
 			return unit.ErrSuperseded
 		}

@@ -2,13 +2,11 @@ package enrollment
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"maps"
 	"slices"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/intent"
@@ -126,12 +124,6 @@ func (s *Room) TakeMoment(ctx context.Context, now, wall time.Time) (taken *prog
 	return taken, more, nil
 }
 
-// A scheduleCandidate is a customer that a schedule may enter.
-type scheduleCandidate struct {
-	id     string
-	traits map[string]any
-}
-
 // SchedulePage enters a page of customers, in id order, and stores how far it came, in one transaction.
 func (s *Room) SchedulePage(ctx context.Context, now time.Time, p *progress) (finished bool, err error) {
 	reached := p.reached
@@ -189,41 +181,18 @@ func (s *Room) SchedulePage(ctx context.Context, now time.Time, p *progress) (fi
 // enterPage reads the customers after reached who existed and were in the zone at the scheduled time, and enters those for
 // whom the journey's condition is true.
 func enterPage(ctx context.Context, b *unit.Unit, p *progress, program *journey.Program, reached *string) (looked int, err error) {
-	args := []any{*reached, p.moment, schedulePage}
-	var query string
-	switch p.zone {
-	case catalog.Everybody:
-		query = `select id, traits from customers where merged_into = '' and id > $1 and created_at <= $2 order by id limit $3`
-	case customer.Utc: // including customers whose zone was never known
-		query = `select id, traits from customers where merged_into = '' and id > $1 and created_at <= $2
-			and not exists (select 1 from customer_timezones z where z.customer = customers.id and (z.timezone <> '` + customer.Utc +
-			`' or z.since_at > $2)) order by id limit $3`
-	default:
-		query = `select c.id, c.traits from customer_timezones z join customers c on c.id = z.customer
-			where z.timezone = $4 and z.customer > $1 and z.since_at <= $2 and c.merged_into = '' order by z.customer limit $3`
-		args = append(args, p.zone)
-	}
 	at := sqldb.Moment(p.moment)
 	ev := customer.Event{Name: event.JourneyScheduled, Source: "schedule", At: p.moment, Received: sqldb.Millis(b.Now), Lazy: true}
 	if ev.Properties, ev.Text, err = sqldb.Normal(map[string]any{"scheduled_at": at.Format(time.RFC3339)}); err != nil {
 		return 0, err
 	}
-	var page []scheduleCandidate
-	if err := sqldb.Rows(ctx, b.Tx, func(r *sql.Rows) error {
-		var c scheduleCandidate
-		var raw string
-		if err := r.Scan(&c.id, &raw); err != nil {
-			return err
-		}
-		c.traits, err = sqldb.Object(raw)
-		page = append(page, c)
-		return err
-	}, query, args...); err != nil || len(page) == 0 {
+	page, err := customer.InZone(ctx, b.Tx, p.zone, *reached, p.moment, schedulePage)
+	if err != nil || len(page) == 0 {
 		return 0, err
 	}
 	traits := map[string]map[string]any{}
 	for _, c := range page {
-		traits[c.id] = c.traits
+		traits[c.ID] = c.Traits
 	}
 	scores, err := intent.ScoresOfPage(ctx, b, program, traits)
 	if err != nil {
@@ -231,19 +200,19 @@ func enterPage(ctx context.Context, b *unit.Unit, p *progress, program *journey.
 	}
 	var ids []string
 	for _, c := range page {
-		*reached = c.id
+		*reached = c.ID
 		vars := expr.Vars{
-			Customer:  unit.TraitsOf(c.id, c.traits),
+			Customer:  unit.TraitsOf(c.ID, c.Traits),
 			Entry:     ev.Properties,
 			Event:     ev.Properties,
 			EventName: ev.Name,
 			Now:       b.Now,
-			Intent:    scores[c.id],
+			Intent:    scores[c.ID],
 			Vars:      program.Vars,
-			History:   &customer.History{Ctx: ctx, Tx: b.Tx, Customer: c.id, Now: b.Now},
+			History:   &customer.History{Ctx: ctx, Tx: b.Tx, Customer: c.ID, Now: b.Now},
 		}
 		if program.Test(program.Entry.When, vars) {
-			ids = append(ids, c.id)
+			ids = append(ids, c.ID)
 		}
 	}
 	return len(page), enterScheduled(ctx, b, p, ev, ids)
@@ -258,14 +227,9 @@ func enterScheduled(ctx context.Context, b *unit.Unit, p *progress, ev customer.
 		return err
 	}
 	prefix := event.SchedulePrefix + p.journey + "/" + sqldb.Moment(p.moment).Format(time.RFC3339) + "/"
-	before := map[string]bool{} // entered at this scheduled time, also before a merge
-	if err := sqldb.Within(ctx, b.Tx, `select customer from events where name = $1 and at = $2 and substr(id, 1, length($3)) = $3 and
-	customer in (%s)`, ids, func(r *sql.Rows) error {
-		var id string
-		err := r.Scan(&id)
-		before[id] = true
-		return err
-	}, event.JourneyScheduled, p.moment, prefix); err != nil {
+	// entered at this scheduled time, also before a merge
+	before, err := customer.WithEventAt(ctx, b.Tx, ids, event.JourneyScheduled, p.moment, prefix)
+	if err != nil {
 		return err
 	}
 	for _, id := range slices.Sorted(maps.Keys(b.Customers)) {

@@ -62,7 +62,7 @@ func (s *Room) plan(ctx context.Context, tx sqldb.Conn, now time.Time) ([]progre
 	}
 	var zones []string
 	if slices.ContainsFunc(rel.Scheduled, catalog.Timetable.Own) {
-		if zones, err = zonesInUse(ctx, tx); err != nil {
+		if zones, err = customer.ZonesInUse(ctx, tx); err != nil {
 			return nil, err
 		}
 	}
@@ -95,22 +95,6 @@ func (s *Room) plan(ctx context.Context, tx sqldb.Conn, now time.Time) ([]progre
 	}
 	slices.SortStableFunc(out, func(a, b progress) int { return a.next.Compare(b.next) })
 	return out, nil
-}
-
-// zonesInUse returns the time zones of customers, and always UTC. It takes one index lookup for each zone.
-func zonesInUse(ctx context.Context, tx sqldb.Conn) ([]string, error) {
-	found := []string{customer.Utc}
-	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
-		var name string
-		err := r.Scan(&name)
-		found = append(found, name)
-		return err
-	}, `with recursive z(name) as (
-		select min(timezone) from customer_timezones
-		union all
-		select (select min(timezone) from customer_timezones where timezone > z.name) from z where z.name is not null
-	) select name from z where name is not null`)
-	return sqldb.Sorted(found), err
 }
 
 // NextSchedule returns the virtual time of the next entry by schedule, which may be past. It is zero if no journey has a

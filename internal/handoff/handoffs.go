@@ -67,7 +67,7 @@ func scanHandoff(r sqldb.Scanner) (Handoff, error) {
 // Open creates a hand-off with a rendered note. It is idempotent by id and claims the enrollment.
 func (s *Room) Open(ctx context.Context, now time.Time, in contract.OpenHandoff, note string) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
-		e, p, err := unit.Claimed(ctx, tx, in.Enrollment, in.Chain)
+		e, p, err := s.db.Claimed(ctx, tx, in.Enrollment, in.Chain)
 		if unit.Replayed(e, in.Chain, err) {
 			if opened, failed := sqldb.Exists(ctx, tx, `select 1 from handoffs where id = $1`, in.ID); failed != nil || opened {
 				return failed
@@ -109,14 +109,14 @@ func (s *Room) Open(ctx context.Context, now time.Time, in contract.OpenHandoff,
 // it before, its hand-offs are already withdrawn.
 func (s *Room) Withdraw(ctx context.Context, now time.Time, in contract.WithdrawHandoff) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
-		e, _, err := unit.LockEnrollment(ctx, tx, in.Enrollment)
+		e, _, err := s.db.LockEnrollment(ctx, tx, in.Enrollment)
 		if errors.Is(err, sqldb.ErrNotFound) {
 			return unit.ErrSuperseded
 		}
 		if err != nil || e.State == unit.StateClosed && e.Chain == in.Chain {
 			return err
 		}
-		if err := unit.Claim(ctx, tx, e.ID, in.Chain); err != nil {
+		if err := s.db.Claim(ctx, tx, e.ID, in.Chain); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(
@@ -169,15 +169,7 @@ func handoff(ctx context.Context, tx sqldb.Conn, id string) (Handoff, error) {
 
 // lockHandoff locks the customer of a hand-off and returns both, or an error if agent may not act on the hand-off.
 func lockHandoff(ctx context.Context, tx sqldb.Conn, id, agent string) (Handoff, *unit.LockedCustomer, error) {
-	p, err := unit.ScanPerson(tx.QueryRowContext(
-		ctx,
-		`update customers set version = version + 1 where id = (select customer from handoffs where id = $1) returning id, version,
-		traits, merged_into, created_at`,
-		id,
-	))
-	if errors.Is(err, sql.ErrNoRows) {
-		return Handoff{}, nil, sqldb.ErrNotFound
-	}
+	p, err := customer.LockOwner(ctx, tx, `select customer from handoffs where id = $1`, id)
 	if err != nil {
 		return Handoff{}, nil, err
 	}
@@ -258,6 +250,24 @@ func Merge(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustome
 	}
 	_, err := b.Tx.ExecContext(ctx, `update handoffs set customer = $2 where customer = $1`, gone.ID, survivor.ID)
 	return err
+}
+
+// RenameStep moves the hand-offs of an enrollment that are open or claimed from one step to another.
+func RenameStep(ctx context.Context, tx sqldb.Conn, enrollmentID, from, to string) error {
+	_, err := tx.ExecContext(
+		ctx,
+		`update handoffs set step = $3 where enrollment = $1 and step = $2 and state in ('open', 'claimed')`,
+		enrollmentID,
+		from,
+		to,
+	)
+	return err
+}
+
+// AgentActive reports whether the customer waits for an agent, or is with one, in an open enrollment.
+func AgentActive(ctx context.Context, tx sqldb.Conn, customerID string) (bool, error) {
+	return sqldb.Exists(ctx, tx, `select 1 from handoffs h join enrollments e on e.id = h.enrollment
+		where h.customer = $1 and h.state in ('open', 'claimed') and e.state <> 'closed' limit 1`, customerID)
 }
 
 // HeldHandoffs is a query that returns a row if enrollment $1 has a hand-off that is open or claimed.

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
@@ -26,32 +25,26 @@ func (s *Room) Emit(ctx context.Context, now time.Time, in contract.Emit, proper
 		return err
 	}
 	return s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
-		e, p, claim := unit.Claimed(ctx, tx, in.Enrollment, in.Chain)
+		e, p, claim := s.db.Claimed(ctx, tx, in.Enrollment, in.Chain)
 		if claim != nil && !unit.Replayed(e, in.Chain, claim) {
 			return claim
 		}
-		seen, err := sqldb.Exists(ctx, tx, `select 1 from events where id = $1`, calls[0].MessageID)
-		if err != nil || seen {
+		seen, err := customer.KnownEvents(ctx, tx, calls[0].MessageID)
+		if err != nil || len(seen) > 0 {
 			return err
 		}
 		if claim != nil {
 			return claim
 		}
-		depth := e.Depth
-		if err := sqldb.Within(ctx, tx, `select depth from events where id in (%s)`, sqldb.Sorted([]string{in.EntryEvent, in.Event}),
-			func(r *sql.Rows) error {
-				var one int
-				err := r.Scan(&one)
-				depth = max(depth, one)
-				return err
-			}); err != nil {
+		depth, err := customer.MaxDepthOf(ctx, tx, in.EntryEvent, in.Event)
+		if err != nil {
 			return err
 		}
 		if err := b.Adopt(ctx, p); err != nil {
 			return err
 		}
 		call := calls[0]
-		call.Depth = depth + 1
+		call.Depth = max(e.Depth, depth) + 1
 		_, err = ApplyEvent(ctx, b, p, &call, nil)
 		return err
 	})
@@ -61,12 +54,12 @@ func (s *Room) Emit(ctx context.Context, now time.Time, in contract.Emit, proper
 // listens. It claims the enrollment. traits is nested, as in identify. Events that journeys cause end at depth ten.
 func (s *Room) Assign(ctx context.Context, now time.Time, ref contract.Ref, key string, traits map[string]any) error {
 	return s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
-		e, p, claim := unit.Claimed(ctx, tx, ref.Enrollment, ref.Chain)
+		e, p, claim := s.db.Claimed(ctx, tx, ref.Enrollment, ref.Chain)
 		if claim != nil && !unit.Replayed(e, ref.Chain, claim) {
 			return claim
 		}
-		seen, err := sqldb.Exists(ctx, tx, `select 1 from events where id = $1`, key)
-		if err != nil || seen {
+		seen, err := customer.KnownEvents(ctx, tx, key)
+		if err != nil || len(seen) > 0 {
 			return err
 		}
 		if claim != nil {

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -150,14 +149,7 @@ func knownCalls(ctx context.Context, b *unit.Unit, calls []customer.SegmentCall)
 	for i := range calls {
 		ids[i] = calls[i].MessageID
 	}
-	seen := map[string]bool{}
-	err := sqldb.Within(ctx, b.Tx, `select id from events where id in (%s)`, sqldb.Sorted(ids), func(r *sql.Rows) error {
-		var id string
-		err := r.Scan(&id)
-		seen[id] = true
-		return err
-	})
-	return seen, err
+	return customer.KnownEvents(ctx, b.Tx, ids...)
 }
 
 // ApplyEvent stores one call of a customer and applies it to the journeys. changed lists the traits that a merge of the

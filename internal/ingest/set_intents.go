@@ -50,7 +50,7 @@ func (s *Room) SetIntents(ctx context.Context, now time.Time, customerID string,
 			if rules == nil || rules.Book.Intents[name] == nil {
 				return sqldb.InputError(fmt.Sprintf("there is no intent %q in the current release", name))
 			}
-			if _, err := tx.ExecContext(ctx, `delete from intent_evidence where customer = $1 and intent = $2`, p.ID, name); err != nil {
+			if err := intent.DropEvidence(ctx, b, p, name); err != nil {
 				return err
 			}
 			t := intent.Trace{

@@ -53,12 +53,7 @@ func (s *Room) Classify(ctx context.Context, calls []customer.SegmentCall) error
 	}
 	seen := map[string]bool{}
 	if s.Asks != nil { // do not classify duplicates again
-		if err := sqldb.Within(ctx, s.db.Reader, `select id from events where id in (%s)`, sqldb.Sorted(ids), func(r *sql.Rows) error {
-			var id string
-			err := r.Scan(&id)
-			seen[id] = true
-			return err
-		}); err != nil {
+		if seen, err = customer.KnownEvents(ctx, s.db.Reader, ids...); err != nil {
 			return sqldb.DatabaseError(err)
 		}
 	}

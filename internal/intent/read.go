@@ -44,9 +44,9 @@ const evidenceShown = 20
 func (s *Room) Scores(ctx context.Context, now time.Time, customerID string) ([]Score, error) {
 	var out []Score
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
-		id, err := unit.Canonical(ctx, tx, customerID)
+		id, err := customer.Canonical(ctx, tx, customerID)
 		if errors.Is(err, sqldb.ErrNotFound) {
-			id, err = unit.Canonical(ctx, tx, customer.Anonymous(customerID))
+			id, err = customer.Canonical(ctx, tx, customer.Anonymous(customerID))
 		}
 		if err != nil {
 			return err
@@ -63,9 +63,7 @@ func (s *Room) Scores(ctx context.Context, now time.Time, customerID string) ([]
 		l := found[id]
 		var traces []Trace
 		if len(stale) > 0 {
-			p, err := unit.ScanPerson(
-				tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, id),
-			)
+			p, err := customer.Read(ctx, tx, id)
 			if err != nil {
 				return err
 			}

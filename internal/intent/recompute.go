@@ -58,6 +58,12 @@ func recomputeIntents(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer)
 	return nil
 }
 
+// DropEvidence deletes a customer's stored evidence for an intent.
+func DropEvidence(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, name string) error {
+	_, err := b.Tx.ExecContext(ctx, `delete from intent_evidence where customer = $1 and intent = $2`, p.ID, name)
+	return err
+}
+
 // Resummed counts a customer's events in the order of their arrival and returns the strengths and their evidence. It only
 // reads. See recomputeIntents.
 func Resummed(
@@ -73,29 +79,11 @@ func Resummed(
 	if err != nil {
 		return nil, nil, err
 	}
-	var events []*customer.Event
-	if err := sqldb.Within(ctx, tx, `select `+customer.EventColumns+`, n from events where customer = $1 and name in (%s)`, rules.Events,
-		func(r *sql.Rows) error {
-			var ev customer.Event
-			if err := r.Scan(&ev.ID, &ev.Customer, &ev.Name, &ev.At, &ev.Received, &ev.Text, &ev.Source, &ev.Depth, &ev.N); err != nil {
-				return err
-			}
-			if isMade(&ev) {
-				return nil
-			}
-			var err error
-			ev.Properties, err = sqldb.Object(ev.Text)
-			events = append(events, &ev)
-			return err
-		}, id); err != nil {
+	events, err := customer.EventsNamed(ctx, tx, id, rules.Events)
+	if err != nil {
 		return nil, nil, err
 	}
-	slices.SortFunc(events, func(a, b *customer.Event) int {
-		if a.Received != b.Received {
-			return int(min(1, max(-1, a.Received-b.Received)))
-		}
-		return a.N - b.N
-	})
+	events = slices.DeleteFunc(events, isMade)
 	var traces []Trace
 	count := func(t Trace) {
 		if t.Kind == EvidenceSet { // discards everything before it
@@ -145,7 +133,7 @@ func keptEvidence(ctx context.Context, tx sqldb.Conn, rules *catalog.IntentRules
 
 // redefine starts a recomputation of all customers by Recompute.
 func redefine(ctx context.Context, tx sqldb.Conn) error {
-	there, err := sqldb.Exists(ctx, tx, `select 1 from customers limit 1`)
+	there, err := customer.Any(ctx, tx)
 	if err != nil || !there {
 		return err
 	}
@@ -194,34 +182,25 @@ func (s *Room) Recompute(ctx context.Context, now time.Time, limit int) (more bo
 
 // refreshPage handles the customers after reached, in id order. Customers without evidence are not locked.
 func refreshPage(ctx context.Context, b *unit.Unit, rules *catalog.IntentRules, reached *string, limit int) (more bool, err error) {
-	var page []string
-	concerned := map[string]bool{}
-	if err := sqldb.Rows(ctx, b.Tx, func(r *sql.Rows) error {
-		err := r.Scan(reached)
-		page = append(page, *reached)
-		return err
-	}, `select id from customers where merged_into = '' and id > $1 order by id limit $2`, *reached, limit*refreshLooks); err != nil {
+	page, err := customer.IDs(ctx, b.Tx, *reached, limit*refreshLooks)
+	if err != nil {
 		return false, err
 	}
+	if len(page) > 0 {
+		*reached = page[len(page)-1]
+	}
 	more = len(page) >= limit*refreshLooks
-	collect := func(r *sql.Rows) error {
+	concerned, err := customer.WithEvents(ctx, b.Tx, page, rules.Events)
+	if err != nil {
+		return false, err
+	}
+	if err := sqldb.Within(ctx, b.Tx, `select distinct customer from intents where customer in (%s)`, page, func(r *sql.Rows) error {
 		var id string
 		err := r.Scan(&id)
 		concerned[id] = true
 		return err
-	}
-	if err := sqldb.Within(ctx, b.Tx, `select distinct customer from intents where customer in (%s)`, page, collect); err != nil {
+	}); err != nil {
 		return false, err
-	}
-	if len(rules.Events) > 0 {
-		first := make([]any, len(rules.Events))
-		for i, name := range rules.Events {
-			first[i] = name
-		}
-		if err := sqldb.Within(ctx, b.Tx, `select distinct customer from events where name in (`+sqldb.List(1, len(first))+
-			`) and customer in (%s)`, page, collect, first...); err != nil {
-			return false, err
-		}
 	}
 	ids := slices.DeleteFunc(page, func(id string) bool { return !concerned[id] }) // in the database's order, like reached
 	if len(ids) > limit {

@@ -9,6 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
+	"github.com/tabi-journeys/tabi/internal/handoff"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -43,8 +44,7 @@ func (s *Room) Standing(
 	key string,
 ) (decisioning.CustomerContext, *policyFacts, error) {
 	q := &policyFacts{s: s, ctx: ctx, tx: tx, p: p, rel: rel, now: now, key: key}
-	active, err := sqldb.Exists(ctx, tx, `select 1 from handoffs h join enrollments e on e.id = h.enrollment
-		where h.customer = $1 and h.state in ('open', 'claimed') and e.state <> 'closed' limit 1`, p.ID)
+	active, err := handoff.AgentActive(ctx, tx, p.ID)
 	vars.History = &customer.History{Ctx: ctx, Tx: tx, Customer: p.ID, Now: now} // this transaction may hold the only connection
 	return decisioning.CustomerContext{
 		Customer: p.ID, Traits: p.Traits, AgentActive: active, Bounced: q.bounced, Release: rel.Number, Content: rel.Content,
@@ -53,7 +53,7 @@ func (s *Room) Standing(
 }
 
 func (q *policyFacts) bounced(channel, address string) bool {
-	dead, err := sqldb.Exists(q.ctx, q.tx, `select 1 from bounces where channel = $1 and address = $2`, channel, sqldb.Clean(address))
+	dead, err := customer.Bounced(q.ctx, q.tx, channel, address)
 	q.Err = errors.Join(q.Err, err)
 	return dead
 }

@@ -102,7 +102,7 @@ func (s *Room) Reserve(ctx context.Context, now, wall time.Time, in contract.Sen
 	}
 	err := s.db.Write(ctx, func(tx sqldb.Conn) error {
 		res = Reservation{Key: in.Key, Category: cmp.Or(in.Spec.Category, journey.Marketing)}
-		e, p, err := unit.Claimed(ctx, tx, in.Enrollment, in.Chain)
+		e, p, err := s.db.Claimed(ctx, tx, in.Enrollment, in.Chain)
 		if unit.Replayed(e, in.Chain, err) {
 			if row, failed := ledger(ctx, tx, in.Key); failed != nil {
 				return failed
@@ -287,12 +287,10 @@ func (s *Room) Settle(ctx context.Context, now time.Time, r Reservation, o Settl
 		return sqldb.InputError("a send cannot be settled as " + o.Status)
 	}
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
-		n, err := sqldb.Affected(
-			ctx,
-			tx,
-			`update customers set version = version + 1 where id = (select customer from sends where key = $1)`,
-			r.Key,
-		)
+		_, err := customer.LockOwner(ctx, tx, `select customer from sends where key = $1`, r.Key)
+		if errors.Is(err, sqldb.ErrNotFound) {
+			return unit.ErrSuperseded
+		}
 		if err != nil {
 			return err
 		}
@@ -300,7 +298,7 @@ func (s *Room) Settle(ctx context.Context, now time.Time, r Reservation, o Settl
 		switch {
 		case err != nil:
 			return err
-		case n == 0 || row == nil || row.token != r.Token:
+		case row == nil || row.token != r.Token:
 			return unit.ErrSuperseded
 		}
 		// A send that was abandoned when its enrollment ended or moved may still turn out to have been sent.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"time"
 
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -83,4 +85,44 @@ func (s *Room) Sends(ctx context.Context, f SendFilter) ([]Send, error) {
 // by an inbound decision. limit: default 100, max 1000.
 func (s *Room) AppMessages(ctx context.Context, customerID string, limit int) ([]Send, error) {
 	return s.Sends(ctx, SendFilter{Customer: customerID, kept: true, Status: contract.StatusSent, Limit: limit, said: true})
+}
+
+// Shown is a message that a channel shows at once, because it asked for a decision.
+type Shown struct{ Key, Message, Channel, Action, Tone string }
+
+// RecordShown writes messages that a channel shows to a customer at once as sent.
+func RecordShown(ctx context.Context, tx sqldb.Conn, customerID string, release int, at time.Time, list []Shown) error {
+	var values [][]any
+	for _, m := range list {
+		values = append(
+			values,
+			[]any{
+				m.Key,
+				"",
+				"",
+				"",
+				m.Message,
+				customerID,
+				m.Channel,
+				journey.Marketing,
+				"",
+				contract.StatusSent,
+				release,
+				sqldb.Millis(at),
+				1,
+				0,
+				m.Action,
+				m.Tone,
+			},
+		)
+	}
+	_, err := sqldb.Insert(
+		ctx,
+		tx,
+		"sends (key, enrollment, journey, step, message, customer, channel, category, topic, status, release, at, token, lease_until, "+
+			"action, tone)",
+		values,
+		"",
+	)
+	return err
 }

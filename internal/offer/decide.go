@@ -68,7 +68,7 @@ func (s *Room) Decide(ctx context.Context, now, wall time.Time, in contract.Deci
 		return s.draft(ctx, tx, p, rel, vars, now, c, d)
 	}
 	ahead := s.ahead(ctx, func(tx sqldb.Conn) (*draft, error) {
-		e, err := unit.EnrollmentOf(ctx, tx, in.Enrollment)
+		e, err := s.db.EnrollmentOf(ctx, tx, in.Enrollment)
 		if err != nil || e.Holdout {
 			return nil, err
 		}
@@ -86,7 +86,7 @@ func (s *Room) Decide(ctx context.Context, now, wall time.Time, in contract.Deci
 	fresh := false
 	err := s.db.Write(ctx, func(tx sqldb.Conn) error {
 		out, fresh = Decided{}, false
-		e, p, claim := unit.Claimed(ctx, tx, in.Enrollment, in.Chain)
+		e, p, claim := s.db.Claimed(ctx, tx, in.Enrollment, in.Chain)
 		if claim != nil && !unit.Replayed(e, in.Chain, claim) {
 			return claim
 		}

@@ -13,11 +13,10 @@ import (
 	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/intent"
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
-	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Inbound asks for the next best actions of a customer who is present: on the page, in the app, on the phone.
@@ -167,9 +166,9 @@ func (s *Room) Explain(ctx context.Context, now time.Time, customerID, group str
 	}
 	var d Decision
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
-		id, err := unit.Canonical(ctx, tx, customerID)
+		id, err := customer.Canonical(ctx, tx, customerID)
 		if errors.Is(err, sqldb.ErrNotFound) {
-			id, err = unit.Canonical(ctx, tx, customer.Anonymous(customerID))
+			id, err = customer.Canonical(ctx, tx, customer.Anonymous(customerID))
 		}
 		if err != nil {
 			return err
@@ -204,20 +203,21 @@ func (s *Room) preview(ctx context.Context, tx sqldb.Conn, id string, now time.T
 
 // meet locks a customer, and creates it if there is none with this id.
 func (s *Room) meet(ctx context.Context, tx sqldb.Conn, id string, now time.Time) (*unit.LockedCustomer, error) {
-	own, err := unit.Canonical(ctx, tx, id)
+	own, err := customer.Canonical(ctx, tx, id)
 	if errors.Is(err, sqldb.ErrNotFound) {
 		own, err = id, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	p, err := unit.ScanPerson(tx.QueryRowContext(ctx, `insert into customers (id, version, traits, created_at) values ($1, 1, '{}', $2)
-		on conflict (id) do update set version = customers.version + 1 returning id, version, traits, merged_into, created_at`, own,
-		sqldb.Millis(now)))
-	if err == nil && p.Merged != "" { // merged while waiting for the lock
-		err = sqldb.ErrAgain
+	locked, err := customer.Lock(ctx, tx, now, []string{own})
+	if err != nil {
+		return nil, err
 	}
-	return p, err
+	if locked[0].Merged != "" { // merged while waiting for the lock
+		return nil, sqldb.ErrAgain
+	}
+	return locked[0], nil
 }
 
 // TemplateVars returns what the templates of an inbound decision's messages see: the customer, the properties of the
@@ -244,14 +244,14 @@ func (s *Room) TemplateVars(ctx context.Context, now time.Time, customerID strin
 
 // Look returns a customer without locking it. An unknown customer has no traits.
 func Look(ctx context.Context, tx sqldb.Conn, id string) (*unit.LockedCustomer, error) {
-	own, err := unit.Canonical(ctx, tx, id)
+	own, err := customer.Canonical(ctx, tx, id)
 	if errors.Is(err, sqldb.ErrNotFound) {
 		return &unit.LockedCustomer{ID: sqldb.Clean(id), Traits: map[string]any{}}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return unit.ScanPerson(tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, own))
+	return customer.Read(ctx, tx, own)
 }
 
 // present returns what expressions see of a customer outside of journeys.
@@ -279,37 +279,12 @@ func (s *Room) present(
 
 // shown writes the sends of an inbound decision.
 func shown(ctx context.Context, tx sqldb.Conn, d *Decision) error {
-	var values [][]any
+	var list []message.Shown
 	for _, slot := range d.Slots {
-		values = append(
-			values,
-			[]any{
-				slot.Key,
-				"",
-				"",
-				"",
-				slot.Message,
-				d.Customer,
-				slot.Channel,
-				journey.Marketing,
-				"",
-				contract.StatusSent,
-				d.Release,
-				sqldb.Millis(d.At),
-				1,
-				0,
-				slot.Action,
-				slot.Tone,
-			},
+		list = append(
+			list,
+			message.Shown{Key: slot.Key, Message: slot.Message, Channel: slot.Channel, Action: slot.Action, Tone: slot.Tone},
 		)
 	}
-	_, err := sqldb.Insert(
-		ctx,
-		tx,
-		"sends (key, enrollment, journey, step, message, customer, channel, category, topic, status, release, at, token, lease_until, "+
-			"action, tone)",
-		values,
-		"",
-	)
-	return err
+	return message.RecordShown(ctx, tx, d.Customer, d.Release, d.At, list)
 }

@@ -47,14 +47,7 @@ const frozen = math.MaxInt64
 // are deleted after their enrollment has closed.
 func (s *Room) SetAside(ctx context.Context, now time.Time, l Lease, seq int64, cause string) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
-		held, err := sqldb.Exists(
-			ctx,
-			tx,
-			`select 1 from enrollments where id = $1 and lease_token = $2 and next_seq <= $3 and state <> 'closed'`,
-			l.Enrollment.ID,
-			l.Token,
-			seq,
-		)
+		held, err := s.enrollments.Holds(ctx, tx, l.Enrollment.ID, l.Token, seq)
 		if err == nil && !held {
 			err = unit.ErrSuperseded
 		}
@@ -85,16 +78,9 @@ func (s *Room) SetAside(ctx context.Context, now time.Time, l Lease, seq int64, 
 			return err
 		}
 		if started {
-			_, err := tx.ExecContext(
-				ctx,
-				`update enrollments set due_at = $2, attempts = attempts + 1, last_error = $3, lease_until = 0 where id = $1`,
-				l.Enrollment.ID,
-				int64(frozen),
-				cause,
-			)
-			return err
+			return s.enrollments.Stop(ctx, tx, l.Enrollment.ID, cause, frozen)
 		}
-		return markDelivered(ctx, tx, l.Enrollment.ID, seq, l.Token, l.at)
+		return s.markDelivered(ctx, tx, l.Enrollment.ID, seq, l.Token, l.at)
 	})
 }
 
@@ -153,7 +139,7 @@ func (s *Room) RetryDeadLetters(ctx context.Context, now time.Time, list []DeadL
 }
 
 func (s *Room) retryDeadLetter(ctx context.Context, b *unit.Unit, a DeadLetter, drop bool) error {
-	e, p, err := unit.LockEnrollment(ctx, b.Tx, a.Enrollment)
+	e, p, err := s.db.LockEnrollment(ctx, b.Tx, a.Enrollment)
 	if err != nil {
 		return err
 	}
@@ -178,8 +164,7 @@ func (s *Room) retryDeadLetter(ctx context.Context, b *unit.Unit, a DeadLetter, 
 	case kind == DeliverStart && drop:
 		return s.onDropped(ctx, b, own)
 	case kind == DeliverStart:
-		_, err := b.Tx.ExecContext(ctx, `update enrollments set due_at = 0, attempts = 0, last_error = '' where id = $1`, e.ID)
-		return err
+		return s.enrollments.Restart(ctx, b.Tx, e.ID)
 	case drop:
 		return nil
 	}

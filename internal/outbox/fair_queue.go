@@ -2,10 +2,8 @@ package outbox
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 
-	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
@@ -31,16 +29,14 @@ const TurnOfTheOthers = 4
 // See docs/decisions/0009.
 func (s *Room) due(ctx context.Context, now int64, limit int) ([]string, error) {
 	var ids []string
-	read := func(from int) error {
-		return sqldb.Rows(ctx, s.db.Reader, func(r *sql.Rows) error {
-			var id string
-			err := r.Scan(&id)
+	read := func(from int64) error {
+		more, err := s.enrollments.Due(ctx, s.db.Reader, from, now, limit)
+		for _, id := range more {
 			if !slices.Contains(ids, id) {
 				ids = append(ids, id)
 			}
-			return err
-		}, `select id from enrollments where next_seq <= last_seq and due_at >= $3 and due_at <= $1 and lease_until <= $1 order by
-		due_at, queued_at, id limit $2`, now, limit, from)
+		}
+		return err
 	}
 	switch n := s.Leased.Add(1); {
 	case n%(2*TurnOfTheOthers) == 0:

@@ -16,8 +16,9 @@ import (
 
 // Room holds the deliveries that are committed and have not reached their Temporal run yet.
 type Room struct {
-	db     *unit.Units
-	Leased atomic.Int64 // number of calls of Lease, for fairness (see due)
+	db          *unit.Units
+	enrollments Queues
+	Leased      atomic.Int64 // number of calls of Lease, for fairness (see due)
 
 	// onDeferred decides a deferred entry that has reached the head of its queue.
 	onDeferred func(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, event, body string, at int64) error
@@ -25,14 +26,38 @@ type Room struct {
 	onDropped func(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow) error
 }
 
+// Queues is what the outbox needs of the room enrollment: the ends and the lease of a queue are columns of the enrollment.
+// Times are Unix milliseconds of the wall clock. Advance, Release and Fail return ErrSuperseded if the lease has another
+// token now.
+type Queues interface {
+	// Due returns the ids of at most limit enrollments with a queue that is not leased and has a due_at from from to now,
+	// in the order in which they are served. See due.
+	Due(ctx context.Context, tx sqldb.Conn, from, now int64, limit int) ([]string, error)
+	// Lease leases those of the enrollments that are still due, until a time, and returns them with their new tokens.
+	Lease(ctx context.Context, tx sqldb.Conn, ids []string, now, until int64) ([]*unit.EnrollmentRow, error)
+	// Holds reports whether a lease is held and delivery seq of the open enrollment is not done.
+	Holds(ctx context.Context, tx sqldb.Conn, id string, token, seq int64) (bool, error)
+	// Advance marks everything up to seq as done and returns the lease. Remaining deliveries are due at due.
+	Advance(ctx context.Context, tx sqldb.Conn, id string, token, seq, due int64) error
+	// Release returns the lease.
+	Release(ctx context.Context, tx sqldb.Conn, id string, token int64) error
+	// Fail counts a failed attempt and returns the lease. The next attempt is due at due.
+	Fail(ctx context.Context, tx sqldb.Conn, id string, token int64, cause string, due int64) error
+	// Stop counts a failed attempt and ends any lease. The next attempt is due at due, or after Restart.
+	Stop(ctx context.Context, tx sqldb.Conn, id, cause string, due int64) error
+	// Restart makes the next attempt due now.
+	Restart(ctx context.Context, tx sqldb.Conn, id string) error
+}
+
 // New returns the room. onDeferred decides a deferred entry whose turn it is; onDropped ends an enrollment whose
 // start was dropped.
 func New(
 	db *unit.Units,
+	enrollments Queues,
 	onDeferred func(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, event, body string, at int64) error,
 	onDropped func(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow) error,
 ) *Room {
-	return &Room{db: db, onDeferred: onDeferred, onDropped: onDropped}
+	return &Room{db: db, enrollments: enrollments, onDeferred: onDeferred, onDropped: onDropped}
 }
 
 // LeaseDeliveries is the maximum number of deliveries in a lease.
@@ -73,17 +98,14 @@ func (s *Room) Lease(ctx context.Context, wall time.Time, limit int, ttl time.Du
 	err = s.db.Write(ctx, func(tx sqldb.Conn) error {
 		leases, decide, failed = nil, nil, nil
 		held := map[string]*unit.EnrollmentRow{}
-		var mine []string
-		err := sqldb.Within(ctx, tx, `update enrollments set lease_token = lease_token + 1, lease_until = $2
-			where id in (%s) and next_seq <= last_seq and due_at <= $1 and lease_until <= $1 returning `+unit.EnrollmentColumns,
-			sqldb.Sorted(ids), func(r *sql.Rows) error {
-				e, err := unit.ScanEnrollment(r)
-				held[e.ID] = e
-				mine = append(mine, e.ID)
-				return err
-			}, now, sqldb.Millis(wall.Add(ttl)))
-		if err != nil || len(mine) == 0 {
+		leased, err := s.enrollments.Lease(ctx, tx, sqldb.Sorted(ids), now, sqldb.Millis(wall.Add(ttl)))
+		if err != nil || len(leased) == 0 {
 			return err
+		}
+		var mine []string
+		for _, e := range leased {
+			held[e.ID] = e
+			mine = append(mine, e.ID)
 		}
 		queues, err := s.queues(ctx, tx, mine)
 		if err != nil {
@@ -174,17 +196,14 @@ func Flush(ctx context.Context, b *unit.Unit) error {
 	return err
 }
 
-// advance is the set clause that marks everything up to seq $2 as done and releases the lease. Remaining deliveries
-// count as served at $4.
-const advance = `lease_until = 0, next_seq = $2 + 1, attempts = 0, last_error = '', due_at = case when last_seq > $2 then cast($4 as
-bigint) else 0 end,
-	queued_at = coalesce((select min(d.at) from outbox d where d.enrollment = $1 and d.seq > $2), enrollments.queued_at)`
+// OldestAfter is a query for the earliest time of the deliveries of enrollment $1 after seq $2.
+const OldestAfter = `select min(d.at) from outbox d where d.enrollment = $1 and d.seq > $2`
 
 // decideEntries decides the deferred entries at the head of an enrollment's queue: the customer enters if the
 // enrollment that blocked the entry is no longer open.
 func (s *Room) decideEntries(ctx context.Context, l Lease, now time.Time) error {
 	err := s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
-		e, p, err := unit.LockEnrollment(ctx, tx, l.Enrollment.ID)
+		e, p, err := s.db.LockEnrollment(ctx, tx, l.Enrollment.ID)
 		if err != nil {
 			return err
 		}
@@ -203,7 +222,7 @@ func (s *Room) decideEntries(ctx context.Context, l Lease, now time.Time) error 
 			if q.kind != DeliverEntry {
 				break
 			}
-			if err := markDelivered(ctx, tx, e.ID, q.seq, l.Token, unit.LaneFresh); err != nil {
+			if err := s.markDelivered(ctx, tx, e.ID, q.seq, l.Token, unit.LaneFresh); err != nil {
 				return err
 			}
 			own.Head = q.seq + 1
@@ -222,23 +241,12 @@ func (s *Room) decideEntries(ctx context.Context, l Lease, now time.Time) error 
 	return err
 }
 
-func markDelivered(ctx context.Context, tx sqldb.Conn, id string, seq, token, turn int64) error {
-	n, err := sqldb.Affected(
-		ctx,
-		tx,
-		`update enrollments set `+advance+` where id = $1 and lease_token = $3 and next_seq <= $2`,
-		id,
-		seq,
-		token,
-		turn,
-	)
-	if err != nil {
+// markDelivered marks everything up to seq as done and returns the lease. Remaining deliveries count as served at turn.
+func (s *Room) markDelivered(ctx context.Context, tx sqldb.Conn, id string, seq, token, turn int64) error {
+	if err := s.enrollments.Advance(ctx, tx, id, token, seq, turn); err != nil {
 		return err
 	}
-	if n == 0 {
-		return unit.ErrSuperseded
-	}
-	_, err = tx.ExecContext(ctx, `delete from outbox where enrollment = $1 and seq <= $2`, id, seq)
+	_, err := tx.ExecContext(ctx, `delete from outbox where enrollment = $1 and seq <= $2`, id, seq)
 	return err
 }
 
@@ -246,12 +254,12 @@ func markDelivered(ctx context.Context, tx sqldb.Conn, id string, seq, token, tu
 // lease was lost.
 func (s *Room) Delivered(ctx context.Context, l Lease, seq int64) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
-		err := markDelivered(ctx, tx, l.Enrollment.ID, seq, l.Token, l.at)
+		err := s.markDelivered(ctx, tx, l.Enrollment.ID, seq, l.Token, l.at)
 		if !errors.Is(err, unit.ErrSuperseded) {
 			return err
 		}
 		// Already done, or dropped because the enrollment has ended. Both are fine if the lease is still ours.
-		return unlease(ctx, tx, `update enrollments set lease_until = 0 where id = $1 and lease_token = $2`, l)
+		return s.enrollments.Release(ctx, tx, l.Enrollment.ID, l.Token)
 	})
 }
 
@@ -263,26 +271,11 @@ const MaxCause = 500
 func (s *Room) ReleaseLease(ctx context.Context, l Lease, cause string, retry time.Time) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		if cause == "" {
-			return unlease(ctx, tx, `update enrollments set lease_until = 0 where id = $1 and lease_token = $2`, l)
+			return s.enrollments.Release(ctx, tx, l.Enrollment.ID, l.Token)
 		}
-		return unlease(
-			ctx,
-			tx,
-			`update enrollments set lease_until = 0, attempts = attempts + 1, last_error = $3, due_at = $4 where id = $1 and lease_token
-			= $2`,
-			l,
-			sqldb.Clean(cause[:min(len(cause), MaxCause)]),
-			sqldb.Millis(retry),
-		)
+		cause = sqldb.Clean(cause[:min(len(cause), MaxCause)])
+		return s.enrollments.Fail(ctx, tx, l.Enrollment.ID, l.Token, cause, sqldb.Millis(retry))
 	})
-}
-
-func unlease(ctx context.Context, tx sqldb.Conn, query string, l Lease, more ...any) error {
-	n, err := sqldb.Affected(ctx, tx, query, append([]any{l.Enrollment.ID, l.Token}, more...)...)
-	if err == nil && n == 0 {
-		err = unit.ErrSuperseded
-	}
-	return err
 }
 
 // EnqueueMessage appends a delivery that is not an event of the customer, such as an order.

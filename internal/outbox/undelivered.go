@@ -17,7 +17,7 @@ func (s *Room) Undelivered(ctx context.Context, ref contract.Ref, at time.Time) 
 	var ids []string
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
 		ids = nil
-		e, err := unit.EnrollmentOf(ctx, tx, ref.Enrollment)
+		e, err := s.db.EnrollmentOf(ctx, tx, ref.Enrollment)
 		if errors.Is(err, sqldb.ErrNotFound) || err == nil && e.Chain != ref.Chain && (e.Chain != "" || e.State == unit.StateClosed) {
 			return unit.ErrSuperseded
 		}

@@ -2,7 +2,6 @@ package unit
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -25,10 +24,6 @@ type EnrollmentRow struct {
 // Pending reports whether deliveries are waiting.
 func (e *EnrollmentRow) Pending() bool { return e.Head <= e.Tail }
 
-const EnrollmentColumns = `id, workflow_id, journey, revision, customer, instance_key, entry_event, entry_name, depth, entered_at,
-	closed_at, state, outcome, reason, value, holdout,
-	first_run_id, report_seq, step, step_kind, since_at, until_at, paused, next_seq, last_seq, attempts, lease_token, migrating_to`
-
 // Revisions returns the revisions that may read what is delivered now: the enrollment's own, and the one it was ordered
 // to migrate to.
 func (e *EnrollmentRow) Revisions() []string {
@@ -38,73 +33,20 @@ func (e *EnrollmentRow) Revisions() []string {
 	return []string{e.Revision, e.Moving}
 }
 
-func ScanEnrollment(r sqldb.Scanner) (*EnrollmentRow, error) {
-	var e EnrollmentRow
-	var entered, closed, since, until int64
-	var holdout, paused int
-	err := r.Scan(
-		&e.ID,
-		&e.WorkflowID,
-		&e.Journey,
-		&e.Revision,
-		&e.Customer,
-		&e.Key,
-		&e.EntryEvent,
-		&e.EntryName,
-		&e.Depth,
-		&entered,
-		&closed,
-		&e.State,
-		&e.Outcome,
-		&e.Reason,
-		&e.Value,
-		&holdout,
-		&e.Chain,
-		&e.ReportSeq,
-		&e.Step,
-		&e.StepKind,
-		&since,
-		&until,
-		&paused,
-		&e.Head,
-		&e.Tail,
-		&e.Attempts,
-		&e.Token,
-		&e.Moving,
-	)
-	e.EnteredAt, e.ClosedAt, e.Since, e.Until = sqldb.Moment(entered), sqldb.Moment(closed), sqldb.Moment(since), sqldb.Moment(until)
-	e.Holdout, e.Paused = holdout != 0, paused != 0
-	return &e, err
-}
-
 // EnrollmentOf returns an enrollment, or ErrNotFound.
-func EnrollmentOf(ctx context.Context, tx sqldb.Conn, id string) (*EnrollmentRow, error) {
-	e, err := ScanEnrollment(tx.QueryRowContext(ctx, `select `+EnrollmentColumns+` from enrollments where id = $1`, id))
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, sqldb.ErrNotFound
-	}
-	return e, err
+func (s *Units) EnrollmentOf(ctx context.Context, tx sqldb.Conn, id string) (*EnrollmentRow, error) {
+	return s.enrollments.Get(ctx, tx, id)
 }
 
 // Claim makes chain (a first run id) the owner of an enrollment. It returns ErrSuperseded if the enrollment is closed or
 // has another owner.
-func Claim(ctx context.Context, tx sqldb.Conn, id, chain string) error {
-	n, err := sqldb.Affected(
-		ctx,
-		tx,
-		`update enrollments set first_run_id = $2 where id = $1 and state <> 'closed' and (first_run_id = '' or first_run_id = $2)`,
-		id,
-		chain,
-	)
-	if err == nil && n == 0 {
-		err = ErrSuperseded
-	}
-	return err
+func (s *Units) Claim(ctx context.Context, tx sqldb.Conn, id, chain string) error {
+	return s.enrollments.Claim(ctx, tx, id, chain)
 }
 
 // Claimed reads an enrollment under its customer's lock and claims it.
-func Claimed(ctx context.Context, tx sqldb.Conn, id, chain string) (*EnrollmentRow, *LockedCustomer, error) {
-	e, p, err := LockEnrollment(ctx, tx, id)
+func (s *Units) Claimed(ctx context.Context, tx sqldb.Conn, id, chain string) (*EnrollmentRow, *LockedCustomer, error) {
+	e, p, err := s.LockEnrollment(ctx, tx, id)
 	if errors.Is(err, sqldb.ErrNotFound) {
 		return nil, nil, ErrSuperseded
 	}
@@ -114,7 +56,7 @@ func Claimed(ctx context.Context, tx sqldb.Conn, id, chain string) (*EnrollmentR
 	if e.Chain == chain && chain != "" && e.State != StateClosed {
 		return e, p, nil // claimed before
 	}
-	return e, p, NotMine(e, chain, Claim(ctx, tx, id, chain))
+	return e, p, NotMine(e, chain, s.Claim(ctx, tx, id, chain))
 }
 
 // NotMine turns the error of a claim into an EndedError if this chain has ended the enrollment itself.
@@ -134,21 +76,13 @@ func Replayed(e *EnrollmentRow, chain string, claim error) bool {
 
 // LockEnrollment locks an enrollment's customer and returns both. It must be the first statement of the transaction. It
 // returns ErrAgain if the customer was merged while the transaction waited for the lock.
-func LockEnrollment(ctx context.Context, tx sqldb.Conn, id string) (*EnrollmentRow, *LockedCustomer, error) {
-	p, err := ScanPerson(tx.QueryRowContext(
-		ctx,
-		`update customers set version = version + 1 where id = (select customer from enrollments where id = $1) returning id, version,
-		traits, merged_into, created_at`,
-		id,
-	))
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil, sqldb.ErrNotFound
-	}
+func (s *Units) LockEnrollment(ctx context.Context, tx sqldb.Conn, id string) (*EnrollmentRow, *LockedCustomer, error) {
+	p, err := s.enrollments.LockCustomer(ctx, tx, id)
 	if err != nil {
 		return nil, nil, err
 	}
 	p.Locked = true
-	e, err := EnrollmentOf(ctx, tx, id)
+	e, err := s.EnrollmentOf(ctx, tx, id)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -162,7 +96,7 @@ func LockEnrollment(ctx context.Context, tx sqldb.Conn, id string) (*EnrollmentR
 func (s *Units) ReadClaimed(ctx context.Context, ref contract.Ref, f func(tx sqldb.Conn, e *EnrollmentRow, p *LockedCustomer) error) error {
 	unclaimed := false
 	look := func(tx sqldb.Conn) error {
-		e, err := EnrollmentOf(ctx, tx, ref.Enrollment)
+		e, err := s.EnrollmentOf(ctx, tx, ref.Enrollment)
 		if errors.Is(err, sqldb.ErrNotFound) {
 			return ErrSuperseded
 		}
@@ -175,9 +109,7 @@ func (s *Units) ReadClaimed(ctx context.Context, ref contract.Ref, f func(tx sql
 		if e.Chain != ref.Chain {
 			return ErrSuperseded
 		}
-		p, err := ScanPerson(
-			tx.QueryRowContext(ctx, `select id, version, traits, merged_into, created_at from customers where id = $1`, e.Customer),
-		)
+		p, err := s.customers.Read(ctx, tx, e.Customer)
 		if err != nil {
 			return err
 		}
@@ -185,34 +117,9 @@ func (s *Units) ReadClaimed(ctx context.Context, ref contract.Ref, f func(tx sql
 	}
 	err := s.Read(ctx, look)
 	if err == nil && unclaimed {
-		if err = s.Write(ctx, func(tx sqldb.Conn) error { return Claim(ctx, tx, ref.Enrollment, ref.Chain) }); err == nil {
+		if err = s.Write(ctx, func(tx sqldb.Conn) error { return s.Claim(ctx, tx, ref.Enrollment, ref.Chain) }); err == nil {
 			err = s.Read(ctx, look)
 		}
 	}
 	return err
-}
-
-// MergeEnrollments moves the enrollments of gone to survivor.
-func MergeEnrollments(ctx context.Context, b *Unit, gone, survivor *LockedCustomer) error {
-	if gone.Unused() {
-		return nil
-	}
-	_, err := b.Tx.ExecContext(ctx, `update enrollments set customer = $2 where customer = $1`, gone.ID, survivor.ID)
-	return err
-}
-
-// OpenRevisions counts the enrollments that need a revision: those on it, and those that were ordered to migrate to it.
-func OpenRevisions(ctx context.Context, tx sqldb.Conn) (map[string]int, error) {
-	out := map[string]int{}
-	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
-		var revision string
-		var n int
-		err := r.Scan(&revision, &n)
-		out[revision] = n
-		return err
-	}, `select revision, count(*) from (
-		select revision from enrollments where state <> 'closed'
-		union all select migrating_to from enrollments where state <> 'closed' and migrating_to <> '' and migrating_to <> revision
-	) as named group by revision`)
-	return out, err
 }

@@ -11,9 +11,9 @@ const (
 // Crowd is how many enrollments of a customer may wait for deliveries at once before they are served after everybody else's.
 const Crowd = 8
 
-// lanesOf returns a function that chooses the lane of an enrollment whose queue was empty, so that one customer's many
+// LanesOf returns a function that chooses the lane of an enrollment whose queue was empty, so that one customer's many
 // enrollments are not served before the few of others.
-func lanesOf(b *Unit) func(e *EnrollmentRow) int64 {
+func LanesOf(b *Unit) func(e *EnrollmentRow) int64 {
 	waiting := map[string]int{}
 	return func(e *EnrollmentRow) int64 {
 		n, counted := waiting[e.Customer]

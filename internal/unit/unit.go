@@ -3,7 +3,6 @@ package unit
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"maps"
 	"slices"
 	"time"
@@ -17,8 +16,10 @@ import (
 type Units struct {
 	*catalog.Catalog
 	Options
-	committed chan struct{}
-	Hooks     Hooks
+	customers   Customers
+	enrollments Enrollments
+	committed   chan struct{}
+	Hooks       Hooks
 }
 
 // Options are the settings of this process that decisions depend on.
@@ -29,8 +30,31 @@ type Options struct {
 }
 
 // New returns what begins units of work.
-func New(c *catalog.Catalog, o Options, h Hooks) *Units {
-	return &Units{Catalog: c, Options: o, committed: make(chan struct{}, 1), Hooks: h}
+func New(c *catalog.Catalog, o Options, customers Customers, enrollments Enrollments, h Hooks) *Units {
+	return &Units{
+		Catalog: c, Options: o, customers: customers, enrollments: enrollments, committed: make(chan struct{}, 1), Hooks: h,
+	}
+}
+
+// Customers is what every unit needs of the room customer, which implements it.
+type Customers interface {
+	// Lock locks customers in the order of their ids and creates the missing ones. ids are distinct and sorted.
+	Lock(ctx context.Context, tx sqldb.Conn, now time.Time, ids []string) ([]*LockedCustomer, error)
+	// Read returns a customer that is not locked.
+	Read(ctx context.Context, tx sqldb.Conn, id string) (*LockedCustomer, error)
+}
+
+// Enrollments is what every unit needs of the room enrollment, which implements it.
+type Enrollments interface {
+	// Get returns an enrollment, or ErrNotFound.
+	Get(ctx context.Context, tx sqldb.Conn, id string) (*EnrollmentRow, error)
+	// LockCustomer locks the customer of an enrollment, or returns ErrNotFound.
+	LockCustomer(ctx context.Context, tx sqldb.Conn, id string) (*LockedCustomer, error)
+	// Open returns the open enrollments of customers, in any order.
+	Open(ctx context.Context, tx sqldb.Conn, customers []string) ([]*EnrollmentRow, error)
+	// Claim makes chain (a first run id) the owner of an enrollment. It returns ErrSuperseded if the enrollment is closed
+	// or has another owner.
+	Claim(ctx context.Context, tx sqldb.Conn, id, chain string) error
 }
 
 // Flush writes what a room has collected in a unit.
@@ -170,18 +194,6 @@ type LockedCustomer struct {
 	Drafted bool // the decision is made before the lock, and fails if a value is stale
 }
 
-func ScanPerson(r sqldb.Scanner) (*LockedCustomer, error) {
-	var p LockedCustomer
-	var traits string
-	if err := r.Scan(&p.ID, &p.Version, &traits, &p.Merged, &p.Created); err != nil {
-		return nil, err
-	}
-	var err error
-	p.Traits, err = sqldb.Object(traits)
-	p.Stored = p.Traits
-	return &p, err
-}
-
 // Vars returns the traits as expressions and templates see them: with the customer's id as id, unless a trait has that name.
 func (p *LockedCustomer) Vars() map[string]any { return TraitsOf(p.ID, p.Traits) }
 
@@ -198,20 +210,7 @@ func TraitsOf(id string, traits map[string]any) map[string]any {
 
 // Lock locks customers in the order of their ids, creates the missing ones, and adopts them.
 func (b *Unit) Lock(ctx context.Context, ids []string) error {
-	ids = sqldb.Sorted(ids)
-	var found []*LockedCustomer
-	var values [][]any
-	for _, id := range ids {
-		values = append(values, []any{id, 1, "{}", sqldb.Millis(b.Now)})
-	}
-	err := sqldb.Pieces(b.Tx, nil, values, func(source, _ string, args []any) error {
-		return sqldb.Rows(ctx, b.Tx, func(r *sql.Rows) error {
-			p, err := ScanPerson(r)
-			found = append(found, p)
-			return err
-		}, `insert into customers (id, version, traits, created_at) `+source+`
-			on conflict (id) do update set version = customers.version + 1 returning id, version, traits, merged_into, created_at`, args...)
-	})
+	found, err := b.Units.customers.Lock(ctx, b.Tx, b.Now, sqldb.Sorted(ids))
 	if err != nil {
 		return err
 	}
@@ -227,24 +226,18 @@ func (b *Unit) Adopt(ctx context.Context, people ...*LockedCustomer) error {
 			ids = append(ids, p.ID)
 		}
 	}
-	err := sqldb.Within(
-		ctx,
-		b.Tx,
-		`select `+EnrollmentColumns+` from enrollments where customer in (%s) and state <> 'closed'`,
-		ids,
-		func(r *sql.Rows) error {
-			e, err := ScanEnrollment(r)
-			if err == nil {
-				p := b.Customers[e.Customer]
-				p.Open = append(p.Open, e)
-			}
-			return err
-		},
-	)
+	open, err := b.Units.enrollments.Open(ctx, b.Tx, ids)
+	if err != nil {
+		return err
+	}
+	for _, e := range open {
+		p := b.Customers[e.Customer]
+		p.Open = append(p.Open, e)
+	}
 	for _, p := range people {
 		p.Sort()
 	}
-	return err
+	return nil
 }
 
 // Sort puts the oldest enrollment first.
@@ -274,68 +267,6 @@ func (b *Unit) Release(ctx context.Context) (*catalog.Release, error) {
 		b.rel = r
 	}
 	return b.rel, nil
-}
-
-// FlushTraits writes the traits that changed.
-func FlushTraits(ctx context.Context, b *Unit) error {
-	var traits [][]any
-	for _, id := range slices.Sorted(maps.Keys(b.Customers)) {
-		p := b.Customers[id]
-		if !p.Dirty {
-			continue
-		}
-		raw, err := sqldb.Text(p.Traits)
-		if err != nil {
-			return err
-		}
-		traits = append(traits, []any{id, raw})
-		p.Dirty, p.Stored = false, p.Traits
-	}
-	return sqldb.Update(ctx, b.Tx, "customers", "id", "traits = v.column2", []string{"text", "text"}, traits)
-}
-
-// FlushEnrollments writes the new enrollments, and the new end of the queues of others.
-func FlushEnrollments(ctx context.Context, b *Unit) error {
-	lane := lanesOf(b)
-	var starts [][]any
-	for _, e := range b.Starts {
-		e.Fresh = false
-		starts = append(
-			starts,
-			[]any{
-				e.ID,
-				e.WorkflowID,
-				e.Journey,
-				e.Revision,
-				e.Customer,
-				e.Key,
-				e.EntryEvent,
-				e.EntryName,
-				e.Depth,
-				sqldb.Millis(e.EnteredAt),
-				e.State,
-				sqldb.Flag(e.Holdout),
-				e.Tail,
-				e.QueuedAt,
-				lane(e),
-			},
-		)
-	}
-	b.Starts = nil
-	if _, err := sqldb.Insert(ctx, b.Tx, "enrollments (id, workflow_id, journey, revision, customer, instance_key, entry_event, "+
-		"entry_name, depth, entered_at, state, holdout, last_seq, queued_at, due_at)", starts, ""); err != nil {
-		return err
-	}
-	var tails [][]any
-	for _, id := range slices.Sorted(maps.Keys(b.Touched)) {
-		e := b.Touched[id]
-		tails = append(tails, []any{id, e.Tail, sqldb.Millis(b.Now), lane(e)})
-	}
-	clear(b.Touched)
-	return sqldb.Update(ctx, b.Tx, "enrollments", "id", "last_seq = v.column2, queued_at = case when enrollments.next_seq > "+
-		"enrollments.last_seq then v.column3 else enrollments.queued_at end, "+
-		"due_at = case when enrollments.next_seq > enrollments.last_seq then v.column4 else enrollments.due_at end",
-		[]string{"text", "bigint", "bigint", "bigint"}, tails)
 }
 
 // Unused reports whether this unit created the customer and no journey was entered.

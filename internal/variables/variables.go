@@ -42,15 +42,8 @@ func VariablesOf(ctx context.Context, db *unit.Units, tx sqldb.Conn, e *unit.Enr
 	for _, id := range scene.StepEvents {
 		ids = append(ids, id)
 	}
-	events := map[string]*customer.Event{}
-	if err := sqldb.Within(ctx, tx, `select `+customer.EventColumns+` from events where id in (%s)`, sqldb.Sorted(ids),
-		func(r *sql.Rows) error {
-			ev, err := customer.ScanEvent(r)
-			if err == nil {
-				events[ev.ID] = ev
-			}
-			return err
-		}); err != nil {
+	events, err := customer.EventsByID(ctx, tx, ids)
+	if err != nil {
 		return expr.Vars{}, err
 	}
 	rel, err := db.Current(ctx, tx)
@@ -102,7 +95,7 @@ func (s *Room) KeepResponse(ctx context.Context, now time.Time, in contract.Call
 		return sqldb.InputError("the response's body is not JSON: " + err.Error())
 	}
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
-		e, _, err := unit.Claimed(ctx, tx, in.Enrollment, in.Chain)
+		e, _, err := s.db.Claimed(ctx, tx, in.Enrollment, in.Chain)
 		if err != nil {
 			return err
 		}
