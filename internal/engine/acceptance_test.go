@@ -8,33 +8,32 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/analytics"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/stats"
 )
 
 // What came of offers is counted per action and channel, per journey, and per control group.
 func TestAcceptanceIsCounted(t *testing.T) {
-	each(t, func(s *suite) {
-		s.brainy(func(c *journey.Content) {
+	Each(t, func(s *Suite) {
+		s.PublishOffers(func(c *journey.Content) {
 			c.Policy = &journey.Policy{ControlGroups: map[string]float64{journey.ControlPropensityOnly: 50}}
 		})
 		day := 24 * time.Hour
 		for i := range 40 {
 			id := fmt.Sprintf("c%d", i)
-			s.ingest(noon, s.identify(id, props{"email": id + "@example.com"}))
-			e := s.enters2(id)
-			slot := s.offers(e, e.ID+"/best/1", noon)
+			s.Ingest(Noon, s.Identify(id, Props{"email": id + "@example.com"}))
+			e := s.enterCart(id)
+			slot := s.DecideAndSend(e, e.ID+"/best/1", Noon)
 			if i%4 == 0 {
-				s.ingest(noon.Add(time.Hour), s.track(id, "Offer Accepted", props{"action": slot.Action}))
+				s.Ingest(Noon.Add(time.Hour), s.Track(id, "Offer Accepted", Props{"action": slot.Action}))
 			}
 		}
-		later := noon.Add(2 * day)
-		_, err := s.Offers.Learn(s.ctx, later, 0)
-		s.must(err)
-		s.offers(s.enters("open", nil), "open/best/1", later) // nothing is known of it yet
+		later := Noon.Add(2 * day)
+		_, err := s.Offers.Learn(s.Ctx, later, 0)
+		s.Must(err)
+		s.DecideAndSend(s.Enter("open", nil), "open/best/1", later) // nothing is known of it yet
 
-		got, err := s.Analytics.Acceptance(s.ctx, later, time.Time{})
-		s.must(err)
+		got, err := s.Analytics.Acceptance(s.Ctx, later, time.Time{})
+		s.Must(err)
 		var all analytics.Offers
 		for _, a := range got.Actions {
 			all.Made, all.Accepted, all.Ignored, all.Open = all.Made+a.Made, all.Accepted+a.Accepted, all.Ignored+a.Ignored, all.Open+a.Open
@@ -63,8 +62,8 @@ func TestAcceptanceIsCounted(t *testing.T) {
 		if d := control.Against.Value; d.Low >= d.Share || d.High <= d.Share {
 			t.Errorf("difference of the values %+v", d)
 		}
-		none, err := s.Analytics.Acceptance(s.ctx, later, later.Add(time.Hour))
-		s.must(err)
+		none, err := s.Analytics.Acceptance(s.Ctx, later, later.Add(time.Hour))
+		s.Must(err)
 		if len(none.Actions)+len(none.Journeys)+len(none.Controls) != 0 {
 			t.Errorf("of the future: %+v", none)
 		}
@@ -94,36 +93,4 @@ func TestMeanOf(t *testing.T) {
 		0); m != (analytics.Mean{Mean: 2, Low: 1, High: 3}) {
 		t.Errorf("it was narrowed: %+v", m)
 	}
-}
-
-// A conversation holds the customer's messages and the sends with stored text, oldest first.
-func TestConversation(t *testing.T) {
-	each(t, func(s *suite) {
-		s.brainy()
-		e := s.enters("ana", nil)
-		d := s.chooses(s.question(e, "k1"), noon)
-		s.must(
-			s.Messages.Settle(
-				s.ctx,
-				noon,
-				*d.Reservation,
-				message.Settlement{Status: "sent", Said: map[string]string{"title": "For you", "body": "Take it"}},
-			),
-		)
-		s.ingest(noon.Add(time.Minute), s.track("ana", "Message Received", props{"text": "no, thanks", "channel": "app"}))
-		s.ingest(noon.Add(2*time.Minute), s.track("ana", "Message Received", props{"text": "really"}))
-		got, err := s.Messages.Conversation(s.ctx, "ana", 2)
-		s.must(err)
-		if len(got) != 2 || got[0].Text != "no, thanks" || !got[0].Customer || got[0].Channel != "app" || got[1].Text != "really" {
-			t.Errorf("the latest two: %+v", got)
-		}
-		if got, err = s.Messages.Conversation(s.ctx, "ana", 0); err != nil || len(got) != 3 || got[0].Customer ||
-			got[0].Text != "For you\nTake it" ||
-			got[0].Journey != "cart" {
-			t.Errorf("all: %+v, %v", got, err)
-		}
-		if got, err = s.Messages.Conversation(s.ctx, "nobody", 0); err != nil || len(got) != 0 {
-			t.Errorf("of nobody: %+v, %v", got, err)
-		}
-	})
 }

@@ -10,25 +10,25 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-func TestASetAsideEventLetsTheOthersPass(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes(carts(), reminder())
-		e := s.enters("ana", props{"cart_id": "c1"})
-		s.ingest(noon, s.track("ana", "Cart Viewed", nil), s.track("ana", "Order Completed", props{"cart_id": "c1"}))
-		l := s.lease()[0]
+func TestDeadEventDoesNotBlockLaterEvents(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.Publish(Carts(), Reminder())
+		e := s.Enter("ana", Props{"cart_id": "c1"})
+		s.Ingest(Noon, s.Track("ana", "Cart Viewed", nil), s.Track("ana", "Order Completed", Props{"cart_id": "c1"}))
+		l := s.Lease()[0]
 		poison := l.Deliveries[0]
-		s.must(s.Outbox.SetAside(s.ctx, noon, l, poison.Seq, "it is "+strings.Repeat("too large ", 100)))
-		s.refused(s.Outbox.SetAside(s.ctx, noon, l, poison.Seq, "again"), unit.ErrSuperseded)
-		s.must(s.Outbox.Delivered(s.ctx, l, l.Deliveries[1].Seq))
-		s.must(s.Outbox.ReleaseLease(s.ctx, l, "", time.Time{}))
+		s.Must(s.Outbox.SetAside(s.Ctx, Noon, l, poison.Seq, "it is "+strings.Repeat("too large ", 100)))
+		s.WantError(s.Outbox.SetAside(s.Ctx, Noon, l, poison.Seq, "again"), unit.ErrSuperseded)
+		s.Must(s.Outbox.Delivered(s.Ctx, l, l.Deliveries[1].Seq))
+		s.Must(s.Outbox.ReleaseLease(s.Ctx, l, "", time.Time{}))
 
-		got, err := s.Outbox.DeadLetters(s.ctx, outbox.DeadLetterFilter{})
-		s.must(err)
+		got, err := s.Outbox.DeadLetters(s.Ctx, outbox.DeadLetterFilter{})
+		s.Must(err)
 		if len(got) != 1 || len(got[0].Error) > outbox.MaxCause || got[0].Attempts != 1 {
 			s.T.Fatalf("%+v", got)
 		}
 		got[0].Error = ""
-		s.same(
+		s.Equal(
 			got[0],
 			outbox.DeadLetter{
 				Enrollment: e.ID,
@@ -40,80 +40,80 @@ func TestASetAsideEventLetsTheOthersPass(t *testing.T) {
 				Event:      poison.Delivery.ID,
 				Name:       "Cart Viewed",
 				Attempts:   1,
-				At:         noon,
+				At:         Noon,
 			},
 		)
-		c, err := s.Analytics.Counts(s.ctx)
-		s.must(err)
-		s.same([]int64{c.DeadLetters, c.Pending}, []int64{1, 0})
-		if on, err := s.Outbox.Undelivered(s.ctx, ref(e), noon.Add(time.Hour)); err != nil || len(on) != 0 {
+		c, err := s.Analytics.Counts(s.Ctx)
+		s.Must(err)
+		s.Equal([]int64{c.DeadLetters, c.Pending}, []int64{1, 0})
+		if on, err := s.Outbox.Undelivered(s.Ctx, Ref(e), Noon.Add(time.Hour)); err != nil || len(on) != 0 {
 			s.T.Fatal("what is set aside is waited for:", on, err)
 		}
-		page, err := s.Outbox.DeadLetters(s.ctx, outbox.DeadLetterFilter{After: e.ID, AfterSeq: poison.Seq})
-		s.must(err)
-		s.same(len(page), 0)
+		page, err := s.Outbox.DeadLetters(s.Ctx, outbox.DeadLetterFilter{After: e.ID, AfterSeq: poison.Seq})
+		s.Must(err)
+		s.Equal(len(page), 0)
 
-		n, err := s.Outbox.RetryDeadLetters(s.ctx, noon, got, false)
-		s.must(err)
-		s.same(n, 1)
-		s.same(s.drain(), []string{"event Cart Viewed cart/ana"})
-		n, err = s.Outbox.RetryDeadLetters(s.ctx, noon, got, false)
-		s.must(err)
-		s.same(n, 0)
+		n, err := s.Outbox.RetryDeadLetters(s.Ctx, Noon, got, false)
+		s.Must(err)
+		s.Equal(n, 1)
+		s.Equal(s.Drain(), []string{"event Cart Viewed cart/ana"})
+		n, err = s.Outbox.RetryDeadLetters(s.Ctx, Noon, got, false)
+		s.Must(err)
+		s.Equal(n, 0)
 	})
 }
 
-func TestASetAsideStartHoldsItsOwnQueueAlone(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes(carts(), reminder())
+func TestDeadStartBlocksOnlyItsOwnQueue(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.Publish(Carts(), Reminder())
 		start := func(customerID string) []outbox.DeadLetter {
 			s.T.Helper()
-			s.ingest(noon, s.track(customerID, "Cart Updated", props{"cart_id": "c1"}))
-			l := s.lease()[0]
-			s.must(s.Outbox.SetAside(s.ctx, noon, l, l.Deliveries[0].Seq, "refused"))
-			s.ingest(noon, s.track(customerID, "Cart Viewed", nil))
-			got, err := s.Outbox.DeadLetters(s.ctx, outbox.DeadLetterFilter{WorkflowID: "cart/" + customerID})
-			s.must(err)
+			s.Ingest(Noon, s.Track(customerID, "Cart Updated", Props{"cart_id": "c1"}))
+			l := s.Lease()[0]
+			s.Must(s.Outbox.SetAside(s.Ctx, Noon, l, l.Deliveries[0].Seq, "refused"))
+			s.Ingest(Noon, s.Track(customerID, "Cart Viewed", nil))
+			got, err := s.Outbox.DeadLetters(s.Ctx, outbox.DeadLetterFilter{WorkflowID: "cart/" + customerID})
+			s.Must(err)
 			if len(got) != 1 || got[0].Kind != outbox.DeadLetterStart {
 				s.T.Fatalf("%+v", got)
 			}
-			if leases := s.lease(); len(leases) != 0 {
+			if leases := s.Lease(); len(leases) != 0 {
 				s.T.Fatalf("what stands behind the start is leased: %+v", leases)
 			}
 			return got
 		}
 		ana := start("ana")
-		n, err := s.Outbox.RetryDeadLetters(s.ctx, noon, ana, false)
-		s.must(err)
-		s.same(n, 1)
-		s.same(s.drain(), []string{"start cart/ana", "event Cart Viewed cart/ana"})
+		n, err := s.Outbox.RetryDeadLetters(s.Ctx, Noon, ana, false)
+		s.Must(err)
+		s.Equal(n, 1)
+		s.Equal(s.Drain(), []string{"start cart/ana", "event Cart Viewed cart/ana"})
 
 		bea := start("bea")
-		n, err = s.Outbox.RetryDeadLetters(s.ctx, noon, bea, true)
-		s.must(err)
-		s.same(n, 1)
-		given := s.byID(bea[0].Enrollment)
-		s.same([]string{given.State, given.Outcome}, []string{unit.StateClosed, contract.Failed})
-		s.ingest(noon, s.track("bea", "Cart Updated", props{"cart_id": "c2"}))
-		s.same(s.drain(), []string{"start cart/bea"})
+		n, err = s.Outbox.RetryDeadLetters(s.Ctx, Noon, bea, true)
+		s.Must(err)
+		s.Equal(n, 1)
+		given := s.Enrollment(bea[0].Enrollment)
+		s.Equal([]string{given.State, given.Outcome}, []string{unit.StateClosed, contract.Failed})
+		s.Ingest(Noon, s.Track("bea", "Cart Updated", Props{"cart_id": "c2"}))
+		s.Equal(s.Drain(), []string{"start cart/bea"})
 	})
 }
 
-func TestWhatIsSetAsideGoesWithItsInstance(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes(carts(), reminder())
-		e := s.enters("ana", props{"cart_id": "c1"})
-		s.ingest(noon, s.track("ana", "Cart Viewed", nil))
-		l := s.lease()[0]
-		s.must(s.Outbox.SetAside(s.ctx, noon, l, l.Deliveries[0].Seq, "refused"))
-		got, err := s.Outbox.DeadLetters(s.ctx, outbox.DeadLetterFilter{})
-		s.must(err)
-		s.ends(e, contract.Completed, noon)
-		c, err := s.Analytics.Counts(s.ctx)
-		s.must(err)
-		s.same(c.DeadLetters, int64(0))
-		n, err := s.Outbox.RetryDeadLetters(s.ctx, noon, got, false)
-		s.must(err)
-		s.same(n, 0)
+func TestDeadLettersGoWithTheirEnrollment(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.Publish(Carts(), Reminder())
+		e := s.Enter("ana", Props{"cart_id": "c1"})
+		s.Ingest(Noon, s.Track("ana", "Cart Viewed", nil))
+		l := s.Lease()[0]
+		s.Must(s.Outbox.SetAside(s.Ctx, Noon, l, l.Deliveries[0].Seq, "refused"))
+		got, err := s.Outbox.DeadLetters(s.Ctx, outbox.DeadLetterFilter{})
+		s.Must(err)
+		s.End(e, contract.Completed, Noon)
+		c, err := s.Analytics.Counts(s.Ctx)
+		s.Must(err)
+		s.Equal(c.DeadLetters, int64(0))
+		n, err := s.Outbox.RetryDeadLetters(s.Ctx, Noon, got, false)
+		s.Must(err)
+		s.Equal(n, 0)
 	})
 }

@@ -28,8 +28,8 @@ const (
 // BenchmarkDecide decides among 1,000 actions, each with a model of 100 predictors, for 1,000 customers, by 1,
 // 8 and 64 deciders at once.
 func BenchmarkDecide(b *testing.B) {
-	engines(b, func(b *testing.B, url string) {
-		s := crowded(b, url)
+	BenchEach(b, func(b *testing.B, url string) {
+		s := openForDeciding(b, url)
 		for _, deciders := range []int{1, 8, 64} {
 			b.Run(strconv.Itoa(deciders), func(b *testing.B) { benchmarkDeciders(b, s, deciders) })
 		}
@@ -54,11 +54,11 @@ func benchmarkDeciders(b *testing.B, s *Engine, deciders int) {
 				began := time.Now()
 				d, err := s.Offers.DecideInbound(
 					b.Context(),
-					noon,
+					Noon,
 					offer.Inbound{
 						UserID:    "c" + strconv.Itoa(i%benchCustomers),
 						Group:     "all",
-						Context:   props{"page": "account"},
+						Context:   Props{"page": "account"},
 						RequestID: fmt.Sprint(run, "/", i),
 					},
 				)
@@ -78,8 +78,8 @@ func benchmarkDeciders(b *testing.B, s *Engine, deciders int) {
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 }
 
-// crowded is a store with all that the benchmark decides by.
-func crowded(b *testing.B, url string) *Engine {
+// openForDeciding is a store with all that the benchmark decides by.
+func openForDeciding(b *testing.B, url string) *Engine {
 	b.Helper()
 	must := func(err error) {
 		b.Helper()
@@ -87,10 +87,10 @@ func crowded(b *testing.B, url string) *Engine {
 			b.Fatal(err)
 		}
 	}
-	s, err := Open(b.Context(), Options{URL: url, Channels: emailAndApp})
+	s, err := Open(b.Context(), Options{URL: url, Channels: EmailAndApp})
 	must(err)
 	b.Cleanup(func() { must(s.Close()) })
-	c := content(nil)
+	c := Content(nil)
 	c.Intents = map[string]*journey.Intent{
 		"churn": {Name: "churn", HalfLife: 72 * time.Hour, Evidence: []journey.Evidence{{Events: []string{"Page 1"}, Weight: 0.4}}},
 	}
@@ -114,11 +114,11 @@ func crowded(b *testing.B, url string) *Engine {
 				Within: time.Hour,
 			}}
 	}
-	_, err = s.Catalog.Publish(b.Context(), noon, c)
+	_, err = s.Catalog.Publish(b.Context(), Noon, c)
 	must(err)
 	r := rand.New(rand.NewPCG(1, 2))
-	traits := func() props {
-		out := props{}
+	traits := func() Props {
+		out := Props{}
 		for i := range 60 {
 			out["trait"+strconv.Itoa(i)] = r.Float64()
 		}
@@ -130,7 +130,7 @@ func crowded(b *testing.B, url string) *Engine {
 		calls = append(
 			calls,
 			customer.SegmentCall{Type: "identify", MessageID: "i" + id, UserID: id, Traits: traits(),
-				Timestamp: noon.Add(-40 * 24 * time.Hour)},
+				Timestamp: Noon.Add(-40 * 24 * time.Hour)},
 		)
 		for j := range 12 {
 			calls = append(
@@ -140,22 +140,22 @@ func crowded(b *testing.B, url string) *Engine {
 					MessageID: fmt.Sprint("e", id, "/", j),
 					UserID:    id,
 					Event:     "Page " + strconv.Itoa(j%10),
-					Timestamp: noon.Add(-time.Duration(j) * 20 * time.Hour),
+					Timestamp: Noon.Add(-time.Duration(j) * 20 * time.Hour),
 				},
 			)
 		}
 		if len(calls) > 500 || i == benchCustomers-1 {
-			_, err := s.Intake.Ingest(b.Context(), noon, calls)
+			_, err := s.Intake.Ingest(b.Context(), Noon, calls)
 			must(err)
 			calls = nil
 		}
 	}
-	must(s.Database.Write(b.Context(), func(tx sqldb.Conn) error { return taught(b, s, tx, r) }))
+	must(s.Database.Write(b.Context(), func(tx sqldb.Conn) error { return trainModels(b, s, tx, r) }))
 	return s
 }
 
-// taught writes a model of 100 predictors per action: each of those a customer has, and some more.
-func taught(b *testing.B, s *Engine, tx sqldb.Conn, r *rand.Rand) error {
+// trainModels writes a model of 100 predictors per action: each of those a customer has, and some more.
+func trainModels(b *testing.B, s *Engine, tx sqldb.Conn, r *rand.Rand) error {
 	var states []string
 	for range 8 {
 		m := propensity.New(propensity.Start{Propensity: 0.05})
@@ -166,10 +166,10 @@ func taught(b *testing.B, s *Engine, tx sqldb.Conn, r *rand.Rand) error {
 				"c"+strconv.Itoa(n%50),
 				expr.Vars{
 					Customer: customerOf(b, tx, n%50),
-					Event:    props{"page": "account"},
+					Event:    Props{"page": "account"},
 					Intent:   map[string]float64{"churn": r.Float64()},
 				},
-				noon,
+				Noon,
 			)
 			if err != nil {
 				return err
@@ -196,7 +196,7 @@ func taught(b *testing.B, s *Engine, tx sqldb.Conn, r *rand.Rand) error {
 	return err
 }
 
-func customerOf(b *testing.B, tx sqldb.Conn, n int) props {
+func customerOf(b *testing.B, tx sqldb.Conn, n int) Props {
 	p, err := offer.Look(b.Context(), tx, "c"+strconv.Itoa(n))
 	if err != nil {
 		b.Fatal(err)

@@ -27,14 +27,14 @@ func TestReentry(t *testing.T) {
 		"after_exit": {journey.ReentryAfterExit, 0, "", "cart/ana/k1", ""},
 		"after":      {journey.ReentryAfter, 7 * day, "", "", "cart/ana/k1"},
 	}
-	each(t, func(s *suite) {
+	Each(t, func(s *Suite) {
 		for name, c := range cases {
-			d := cart(keyed, named("cart"), reentry(c.mode, c.after))
-			s.publishes([]*journey.Definition{d}, reminder())
+			d := Cart(Keyed, Named("cart"), Reentry(c.mode, c.after))
+			s.Publish([]*journey.Definition{d}, Reminder())
 			customerID := "ana" + name
 			enter := func(at time.Time) string {
-				r := s.ingest(at, s.track(customerID, "Cart Updated", props{"cart_id": "k1"}))
-				s.drain()
+				r := s.Ingest(at, s.Track(customerID, "Cart Updated", Props{"cart_id": "k1"}))
+				s.Drain()
 				return strings.Join(r[0].Entered, " ")
 			}
 			want := func(what, got, want string) {
@@ -42,57 +42,57 @@ func TestReentry(t *testing.T) {
 					s.T.Fatalf("%s: %s: entered %q, want %q", name, what, got, want)
 				}
 			}
-			want("first", enter(noon), "cart/ana/k1")
-			first := s.at("cart/" + customerID + "/k1")
-			want("while open", enter(noon.Add(time.Minute)), c.open)
-			s.ends(first, "completed", noon.Add(time.Hour))
-			want("after its end", enter(noon.Add(time.Hour)), c.ended)
-			want("a week later", enter(noon.Add(7*day)), c.later)
+			want("first", enter(Noon), "cart/ana/k1")
+			first := s.OpenAt("cart/" + customerID + "/k1")
+			want("while open", enter(Noon.Add(time.Minute)), c.open)
+			s.End(first, "completed", Noon.Add(time.Hour))
+			want("after its end", enter(Noon.Add(time.Hour)), c.ended)
+			want("a week later", enter(Noon.Add(7*day)), c.later)
 			// Another key is another matter, and so is another customer.
-			r := s.ingest(
-				noon,
-				s.track(customerID, "Cart Updated", props{"cart_id": "k2"}),
-				s.track(customerID+"x", "Cart Updated", props{"cart_id": "k1"}),
+			r := s.Ingest(
+				Noon,
+				s.Track(customerID, "Cart Updated", Props{"cart_id": "k2"}),
+				s.Track(customerID+"x", "Cart Updated", Props{"cart_id": "k1"}),
 			)
-			s.same(len(r[0].Entered)+len(r[1].Entered), 2)
-			s.drain()
+			s.Equal(len(r[0].Entered)+len(r[1].Entered), 2)
+			s.Drain()
 		}
 	})
 }
 
-func TestReentryAfterRespectsTheOpenInstance(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart(reentry(journey.ReentryAfter, time.Hour))})
-		s.enters("ana", nil)
-		s.same(s.ingest(noon.Add(2*time.Hour), s.track("ana", "Cart Updated", nil))[0].Entered, []string(nil))
+func TestReentryAfterRespectsTheOpenEnrollment(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.Publish([]*journey.Definition{Cart(Reentry(journey.ReentryAfter, time.Hour))})
+		s.Enter("ana", nil)
+		s.Equal(s.Ingest(Noon.Add(2*time.Hour), s.Track("ana", "Cart Updated", nil))[0].Entered, []string(nil))
 	})
 }
 
-func TestWatchingIsNotInTheWay(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart(func(d *journey.Definition) {
+func TestAwaitingGoalDoesNotBlockReentry(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.Publish([]*journey.Definition{Cart(func(d *journey.Definition) {
 			d.Exit = []journey.ExitRule{{Events: []string{"Cart Emptied"}, Outcome: "emptied"}}
 		})})
-		e := s.enters("ana", nil)
-		s.must(
-			s.Enrollments.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 1, Parked: &contract.Position{Silent: true, Since: noon}}),
+		e := s.Enter("ana", nil)
+		s.Must(
+			s.Enrollments.Report(s.Ctx, Noon, contract.Report{Ref: Ref(e), Seq: 1, Parked: &contract.Position{Silent: true, Since: Noon}}),
 		)
-		s.same(s.byID(e.ID).State, unit.StateAwaitingGoal)
-		r := s.ingest(
-			noon,
-			s.track("ana", "Cart Viewed", nil),
-			s.track("ana", "Cart Emptied", nil),
-			s.track("ana", "Order Completed", nil),
-			s.track("ana", "Cart Updated", nil),
+		s.Equal(s.Enrollment(e.ID).State, unit.StateAwaitingGoal)
+		r := s.Ingest(
+			Noon,
+			s.Track("ana", "Cart Viewed", nil),
+			s.Track("ana", "Cart Emptied", nil),
+			s.Track("ana", "Order Completed", nil),
+			s.Track("ana", "Cart Updated", nil),
 		)
-		s.same(r[0].DeliveredTo, []string(nil))
-		s.same(r[1].DeliveredTo, []string(nil))
-		s.same(r[2].DeliveredTo, []string{e.ID})
-		s.same(r[3].Entered, []string{"cart/ana#2"})
+		s.Equal(r[0].DeliveredTo, []string(nil))
+		s.Equal(r[1].DeliveredTo, []string(nil))
+		s.Equal(r[2].DeliveredTo, []string{e.ID})
+		s.Equal(r[3].Entered, []string{"cart/ana#2"})
 	})
 }
 
-func TestKeys(t *testing.T) {
+func TestEntryKeySeparatesEnrollments(t *testing.T) {
 	cases := map[string]struct {
 		value any
 		want  string
@@ -104,55 +104,55 @@ func TestKeys(t *testing.T) {
 		"boolean": {true, "cart/ana/true"},
 		"null":    {nil, ""}, "empty": {"", ""}, "list": {[]any{"x"}, ""}, "too long": {strings.Repeat("x", 1000), ""},
 	}
-	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart(keyed)})
+	Each(t, func(s *Suite) {
+		s.Publish([]*journey.Definition{Cart(Keyed)})
 		for name, c := range cases {
-			r := s.ingest(noon, s.track("ana", "Cart Updated", props{"cart_id": c.value}))
+			r := s.Ingest(Noon, s.Track("ana", "Cart Updated", Props{"cart_id": c.value}))
 			if got := strings.Join(r[0].Entered, " "); got != c.want {
 				s.T.Fatalf("%s: entered %q, want %q", name, got, c.want)
 			}
 		}
-		s.same(s.ingest(noon, s.track("ana", "Cart Updated", nil))[0].Entered, []string(nil))
+		s.Equal(s.Ingest(Noon, s.Track("ana", "Cart Updated", nil))[0].Entered, []string(nil))
 	})
 }
 
 func TestEntryConditionSeesTheChangedCustomerAndHistory(t *testing.T) {
-	each(t, func(s *suite) {
-		gold := cart(named("gold"), func(d *journey.Definition) {
+	Each(t, func(s *Suite) {
+		gold := Cart(Named("gold"), func(d *journey.Definition) {
 			d.Entry.Events, d.Entry.When = []string{"Customer Updated"}, `customer.tier == "gold" && event.tier == "gold"`
 		})
-		often := cart(named("often"), func(d *journey.Definition) {
+		often := Cart(Named("often"), func(d *journey.Definition) {
 			d.Entry.Events, d.Entry.When = []string{"Seen"}, `count("Seen", "2d") >= 3`
 		})
-		s.publishes([]*journey.Definition{gold, often})
-		s.same(s.ingest(noon, s.identify("ana", props{"tier": "gold"}))[0].Entered, []string{"gold/ana"})
-		r := s.ingest(
-			noon,
-			s.track("ana", "Seen", nil),
-			s.track("ben", "Seen", nil),
-			s.track("ana", "Seen", nil),
-			s.track("ana", "Seen", nil),
+		s.Publish([]*journey.Definition{gold, often})
+		s.Equal(s.Ingest(Noon, s.Identify("ana", Props{"tier": "gold"}))[0].Entered, []string{"gold/ana"})
+		r := s.Ingest(
+			Noon,
+			s.Track("ana", "Seen", nil),
+			s.Track("ben", "Seen", nil),
+			s.Track("ana", "Seen", nil),
+			s.Track("ana", "Seen", nil),
 		)
-		s.same(r[2].Entered, []string(nil))
-		s.same(r[3].Entered, []string{"often/ana"})
-		old := s.track("eve", "Seen", nil)
-		old.Timestamp = noon.Add(-49 * time.Hour)
-		r = s.ingest(noon, old, s.track("eve", "Seen", nil), s.track("eve", "Seen", nil))
-		s.same(r[2].Entered, []string(nil))
+		s.Equal(r[2].Entered, []string(nil))
+		s.Equal(r[3].Entered, []string{"often/ana"})
+		old := s.Track("eve", "Seen", nil)
+		old.Timestamp = Noon.Add(-49 * time.Hour)
+		r = s.Ingest(Noon, old, s.Track("eve", "Seen", nil), s.Track("eve", "Seen", nil))
+		s.Equal(r[2].Entered, []string(nil))
 	})
 }
 
 func TestEventsGoToOpenInstancesBeforeEntries(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart(named("b")), cart(named("a")), cart(named("c"), func(d *journey.Definition) {
+	Each(t, func(s *Suite) {
+		s.Publish([]*journey.Definition{Cart(Named("b")), Cart(Named("a")), Cart(Named("c"), func(d *journey.Definition) {
 			d.Goal.Events = []string{"Cart Updated"}
 		})})
-		r := s.ingest(noon, s.track("ana", "Cart Updated", nil))
-		s.same(r[0].Entered, []string{"a/ana", "b/ana", "c/ana"})
-		s.same(r[0].DeliveredTo, []string(nil)) // nobody sees again the event it entered by
-		s.drain()
-		r = s.ingest(noon, s.track("ana", "Cart Updated", nil))
-		s.same(len(r[0].DeliveredTo), 1)
+		r := s.Ingest(Noon, s.Track("ana", "Cart Updated", nil))
+		s.Equal(r[0].Entered, []string{"a/ana", "b/ana", "c/ana"})
+		s.Equal(r[0].DeliveredTo, []string(nil)) // nobody sees again the event it entered by
+		s.Drain()
+		r = s.Ingest(Noon, s.Track("ana", "Cart Updated", nil))
+		s.Equal(len(r[0].DeliveredTo), 1)
 	})
 }
 
@@ -169,80 +169,80 @@ func TestDeferredEntry(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			each(t, func(s *suite) {
-				s.publishes([]*journey.Definition{cart(both)})
-				e := s.enters("ana", nil)
-				s.ingest(noon.Add(time.Minute), s.track("ana", "Order Completed", nil))
-				r := s.ingest(noon.Add(2*time.Minute), s.track("ana", "Cart Updated", nil))
-				s.same(r[0].Entered, []string(nil))
-				s.same(r[0].DeliveredTo, []string{e.ID})
+			Each(t, func(s *Suite) {
+				s.Publish([]*journey.Definition{Cart(both)})
+				e := s.Enter("ana", nil)
+				s.Ingest(Noon.Add(time.Minute), s.Track("ana", "Order Completed", nil))
+				r := s.Ingest(Noon.Add(2*time.Minute), s.Track("ana", "Cart Updated", nil))
+				s.Equal(r[0].Entered, []string(nil))
+				s.Equal(r[0].DeliveredTo, []string{e.ID})
 				taken := 0
 				for range 10 {
-					for _, l := range s.lease() {
+					for _, l := range s.Lease() {
 						for _, d := range l.Deliveries {
 							if d.Delivery == nil || l.Enrollment.ID != e.ID {
 								continue
 							}
 							if taken++; taken == c.ended {
-								s.ends(e, "goal", noon.Add(3*time.Minute))
+								s.End(e, "goal", Noon.Add(3*time.Minute))
 								break
 							}
-							s.must(s.Outbox.Delivered(s.ctx, l, d.Seq))
+							s.Must(s.Outbox.Delivered(s.Ctx, l, d.Seq))
 						}
-						s.must(s.Outbox.ReleaseLease(s.ctx, l, "", time.Time{}))
+						s.Must(s.Outbox.ReleaseLease(s.Ctx, l, "", time.Time{}))
 					}
 				}
-				all, err := s.Enrollments.List(s.ctx, enrollment.Filter{State: unit.StateOpen})
-				s.must(err)
+				all, err := s.Enrollments.List(s.Ctx, enrollment.Filter{State: unit.StateOpen})
+				s.Must(err)
 				var open []string
 				for _, other := range all {
 					if other.ID != e.ID {
 						open = append(open, other.WorkflowID)
-						s.same(other.EnteredAt, noon.Add(2*time.Minute))
+						s.Equal(other.EnteredAt, Noon.Add(2*time.Minute))
 					}
 				}
-				s.same(strings.Join(open, " "), c.want)
+				s.Equal(strings.Join(open, " "), c.want)
 			})
 		})
 	}
 }
 
-func TestDeferredEntryOfAnInstanceThatIsGone(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart()})
-		s.ingest(noon, s.track("ana", "Cart Updated", nil)) // its start is not delivered yet
-		e := s.at("cart/ana")
-		s.ingest(noon, s.track("ana", "Cart Updated", nil), s.track("ana", "Cart Updated", nil))
-		s.loses(e.ID, "cancelled", "terminated")
-		again := s.at("cart/ana")
+func TestDeferredEntryOfALostEnrollment(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.Publish([]*journey.Definition{Cart()})
+		s.Ingest(Noon, s.Track("ana", "Cart Updated", nil)) // its start is not delivered yet
+		e := s.OpenAt("cart/ana")
+		s.Ingest(Noon, s.Track("ana", "Cart Updated", nil), s.Track("ana", "Cart Updated", nil))
+		s.CloseLost(e.ID, "cancelled", "terminated")
+		again := s.OpenAt("cart/ana")
 		if again.ID == e.ID {
 			s.T.Fatal("the lost instance is still open")
 		}
 		// The second one waits for the first to pass, and finds it in the way.
-		s.same(s.drain(), []string{"start cart/ana"})
-		all, err := s.Enrollments.List(s.ctx, enrollment.Filter{})
-		s.must(err)
-		s.same(len(all), 2)
+		s.Equal(s.Drain(), []string{"start cart/ana"})
+		all, err := s.Enrollments.List(s.Ctx, enrollment.Filter{})
+		s.Must(err)
+		s.Equal(len(all), 2)
 	})
 }
 
 func TestHoldoutIsSticky(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart(func(d *journey.Definition) {
+	Each(t, func(s *Suite) {
+		s.Publish([]*journey.Definition{Cart(func(d *journey.Definition) {
 			d.Entry.Holdout = 50
 			d.Exit = []journey.ExitRule{{Events: []string{"Cart Emptied"}, Outcome: "emptied"}}
 		})})
 		held := 0
 		for i := range 40 {
 			id := fmt.Sprintf("c%d", i)
-			e := s.enters(id, nil)
-			s.same(e.Holdout, journey.Bucket("cart", id) < 0.5)
+			e := s.Enter(id, nil)
+			s.Equal(e.Holdout, journey.Bucket("cart", id) < 0.5)
 			if !e.Holdout {
 				continue
 			}
 			held++
-			r := s.ingest(noon, s.track(id, "Cart Viewed", nil), s.track(id, "Order Completed", nil), s.track(id, "Cart Emptied", nil))
-			s.same([]int{len(r[0].DeliveredTo), len(r[1].DeliveredTo), len(r[2].DeliveredTo)}, []int{0, 1, 1})
+			r := s.Ingest(Noon, s.Track(id, "Cart Viewed", nil), s.Track(id, "Order Completed", nil), s.Track(id, "Cart Emptied", nil))
+			s.Equal([]int{len(r[0].DeliveredTo), len(r[1].DeliveredTo), len(r[2].DeliveredTo)}, []int{0, 1, 1})
 		}
 		if held == 0 || held == 40 {
 			s.T.Fatalf("%d of 40 held out of half", held)
@@ -250,21 +250,21 @@ func TestHoldoutIsSticky(t *testing.T) {
 	})
 }
 
-func TestEnterByHand(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes(
-			[]*journey.Definition{cart(keyed, func(d *journey.Definition) { d.Entry.When = `event.total >= 50` }), cart(named("other"))},
+func TestEnrollByOperator(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.Publish(
+			[]*journey.Definition{Cart(Keyed, func(d *journey.Definition) { d.Entry.When = `event.total >= 50` }), Cart(Named("other"))},
 		)
-		start := func(name string, p props) customer.Receipt {
+		start := func(name string, p Props) customer.Receipt {
 			s.n++
-			return s.ingest(noon, customer.SegmentCall{Type: "track", MessageID: fmt.Sprintf("s%d", s.n), UserID: "ana", Enter: name,
+			return s.Ingest(Noon, customer.SegmentCall{Type: "track", MessageID: fmt.Sprintf("s%d", s.n), UserID: "ana", Enter: name,
 				Properties: p})[0]
 		}
-		s.same(start("cart", props{"cart_id": "k1"}).Entered, []string{"cart/ana/k1"})
-		s.same(s.at("cart/ana/k1").EntryName, "Journey Started")
-		s.drain()
+		s.Equal(start("cart", Props{"cart_id": "k1"}).Entered, []string{"cart/ana/k1"})
+		s.Equal(s.OpenAt("cart/ana/k1").EntryName, "Journey Started")
+		s.Drain()
 		for want, r := range map[string]customer.Receipt{
-			"an enrollment is open":     start("cart", props{"cart_id": "k1"}),
+			"an enrollment is open":     start("cart", Props{"cart_id": "k1"}),
 			"has no value":              start("cart", nil),
 			"there is no journey \"x\"": start("x", nil),
 		} {
@@ -272,18 +272,18 @@ func TestEnterByHand(t *testing.T) {
 				s.T.Fatalf("refused with %q, want %q", r.Refused, want)
 			}
 		}
-		_, err := s.Enrollments.PauseJourney(s.ctx, noon, "cart", "eve", true)
-		s.must(err)
-		s.same(start("cart", props{"cart_id": "k2"}).Refused, "the journey is paused")
+		_, err := s.Enrollments.PauseJourney(s.Ctx, Noon, "cart", "eve", true)
+		s.Must(err)
+		s.Equal(start("cart", Props{"cart_id": "k2"}).Refused, "the journey is paused")
 	})
 }
 
-func TestAJourneyTakenOutStopsEntries(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart()}, reminder())
-		e := s.enters("ana", nil)
-		s.publishes(nil, reminder())
-		s.same(s.ingest(noon, s.track("ben", "Cart Updated", nil))[0].Entered, []string(nil))
-		s.same(s.ingest(noon, s.track("ana", "Order Completed", nil))[0].DeliveredTo, []string{e.ID}) // its enrollments go on
+func TestRemovedJourneyStopsEntries(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.Publish([]*journey.Definition{Cart()}, Reminder())
+		e := s.Enter("ana", nil)
+		s.Publish(nil, Reminder())
+		s.Equal(s.Ingest(Noon, s.Track("ben", "Cart Updated", nil))[0].Entered, []string(nil))
+		s.Equal(s.Ingest(Noon, s.Track("ana", "Order Completed", nil))[0].DeliveredTo, []string{e.ID}) // its enrollments go on
 	})
 }

@@ -11,36 +11,36 @@ import (
 )
 
 // serve leases up to n enrollments, delivers all that their leases hold, and says whose it was.
-func (s *suite) serve(n int) []string {
+func (s *Suite) serve(n int) []string {
 	s.T.Helper()
-	leases, err := s.Outbox.Lease(s.ctx, wall, n, time.Minute)
-	s.must(err)
+	leases, err := s.Outbox.Lease(s.Ctx, Wall, n, time.Minute)
+	s.Must(err)
 	var out []string
 	for _, l := range leases {
 		if len(l.Deliveries) > outbox.LeaseDeliveries {
 			s.T.Fatalf("a lease holds %d deliveries", len(l.Deliveries))
 		}
 		out = append(out, l.Enrollment.Customer)
-		s.must(s.Outbox.Delivered(s.ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
+		s.Must(s.Outbox.Delivered(s.Ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
 	}
 	return out
 }
 
 // One enrollment with a long queue gets a part of it, and then it is the others' turn, though they came later.
-func TestALongQueueGoesBehindTheOthersAfterItsTurn(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes(carts(), reminder())
-		s.enters("ana", props{"cart_id": "c1"})
+func TestLongQueueYieldsAfterItsTurn(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.Publish(Carts(), Reminder())
+		s.Enter("ana", Props{"cart_id": "c1"})
 		var calls []customer.SegmentCall
 		for range 3 * outbox.LeaseDeliveries {
-			calls = append(calls, s.track("ana", "Cart Viewed", nil))
+			calls = append(calls, s.Track("ana", "Cart Viewed", nil))
 		}
-		s.ingest(noon, calls...)
+		s.Ingest(Noon, calls...)
 		for i, customerID := range []string{"bea", "cleo"} {
-			s.ingest(noon.Add(time.Duration(i+1)*time.Second), s.track(customerID, "Cart Updated", props{"cart_id": "c1"}))
+			s.Ingest(Noon.Add(time.Duration(i+1)*time.Second), s.Track(customerID, "Cart Updated", Props{"cart_id": "c1"}))
 		}
 		s.Outbox.Leased.Store(0)
-		s.same(
+		s.Equal(
 			[][]string{s.serve(1), s.serve(1), s.serve(1), s.serve(1), s.serve(1), s.serve(1)},
 			[][]string{{"ana"}, {"bea"}, {"cleo"}, {"ana"}, {"ana"}, nil},
 		)
@@ -48,16 +48,16 @@ func TestALongQueueGoesBehindTheOthersAfterItsTurn(t *testing.T) {
 }
 
 // Very many enrollments of one customer are served after everybody else's, and do not starve.
-func TestACrowdOfOneCustomerComesBehind(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes(carts(keyed, reentry("always", 0)), reminder())
+func TestManyEnrollmentsOfOneCustomerYieldToOthers(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.Publish(Carts(Keyed, Reentry("always", 0)), Reminder())
 		var calls []customer.SegmentCall
 		for i := range 5 * unit.Crowd {
-			calls = append(calls, s.track("ana", "Cart Updated", props{"cart_id": fmt.Sprint(i)}))
+			calls = append(calls, s.Track("ana", "Cart Updated", Props{"cart_id": fmt.Sprint(i)}))
 		}
-		s.ingest(noon, calls...)
+		s.Ingest(Noon, calls...)
 		for i := range 12 {
-			s.ingest(noon.Add(time.Second), s.track(fmt.Sprintf("c%02d", i), "Cart Updated", props{"cart_id": "x"}))
+			s.Ingest(Noon.Add(time.Second), s.Track(fmt.Sprintf("c%02d", i), "Cart Updated", Props{"cart_id": "x"}))
 		}
 		s.Outbox.Leased.Store(0)
 		served := map[string]int{}
@@ -71,21 +71,21 @@ func TestACrowdOfOneCustomerComesBehind(t *testing.T) {
 			s.T.Fatalf("served %v", served)
 		}
 		for left := 5*unit.Crowd - 4; left > 0; left -= 4 {
-			s.same(len(s.serve(4)), 4)
+			s.Equal(len(s.serve(4)), 4)
 		}
-		s.same(len(s.serve(4)), 0)
+		s.Equal(len(s.serve(4)), 0)
 	})
 }
 
 // What failed is tried again at its time, however much that is new comes meanwhile.
-func TestWhatFailedDoesNotStarve(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes(carts(), reminder())
-		s.ingest(noon, s.track("ana", "Cart Updated", nil))
-		l := s.lease()[0]
-		s.must(s.Outbox.ReleaseLease(s.ctx, l, "away", wall))
+func TestFailedQueueDoesNotStarve(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.Publish(Carts(), Reminder())
+		s.Ingest(Noon, s.Track("ana", "Cart Updated", nil))
+		l := s.Lease()[0]
+		s.Must(s.Outbox.ReleaseLease(s.Ctx, l, "away", Wall))
 		for i := range 40 {
-			s.ingest(noon, s.track(fmt.Sprintf("c%02d", i), "Cart Updated", nil))
+			s.Ingest(Noon, s.Track(fmt.Sprintf("c%02d", i), "Cart Updated", nil))
 		}
 		s.Outbox.Leased.Store(0)
 		for n := range 2 * outbox.TurnOfTheOthers {

@@ -14,14 +14,14 @@ func TestFlushOrderMatters(t *testing.T) {
 	for name, swap := range map[string]bool{"as composed": false, "time zones after traits": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := opened(t, ":memory:")
+			s := OpenSuite(t, ":memory:")
 			if swap {
 				order := s.Units.Hooks.Flush
 				order[0], order[1] = order[1], order[0]
 			}
-			s.publishes([]*journey.Definition{weekly(everyDay("09:00", ""))}, reminder())
-			s.ingest(noon, s.identify("ana", props{"timezone": "Asia/Tokyo"}))
-			entered := len(s.runs(time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC))) == 1
+			s.Publish([]*journey.Definition{Scheduled(EveryDay("09:00", ""))}, Reminder())
+			s.Ingest(Noon, s.Identify("ana", Props{"timezone": "Asia/Tokyo"}))
+			entered := len(s.RunSchedules(time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC))) == 1
 			if entered == swap {
 				t.Errorf("entered at nine in Tokyo: %t", entered)
 			}

@@ -16,7 +16,7 @@ import (
 
 // Those who come while a transaction is in progress share the next one, and one that is refused does not concern
 // the others.
-func TestIntakeShares(t *testing.T) {
+func TestGroupCommitSharesTransactions(t *testing.T) {
 	t.Parallel()
 	var in ingest.GroupCommit
 	release, began := make(chan struct{}), make(chan struct{})
@@ -45,7 +45,7 @@ func TestIntakeShares(t *testing.T) {
 	var all sync.WaitGroup
 	ask := func(ctx context.Context, id string, check func([]customer.Receipt, error)) {
 		all.Go(func() {
-			check(in.Take(ctx, noon, []customer.SegmentCall{{MessageID: id}, {MessageID: id + "+"}}, accept))
+			check(in.Take(ctx, Noon, []customer.SegmentCall{{MessageID: id}, {MessageID: id + "+"}}, accept))
 		})
 	}
 	good := func(id string) func([]customer.Receipt, error) {
@@ -101,9 +101,9 @@ func TestIntakeShares(t *testing.T) {
 }
 
 // Many connections with one call each, new customers and known ones, the same message twice: each is there once.
-func TestIntakeUnderLoad(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes(nil)
+func TestIngestUnderLoad(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.Publish(nil)
 		var all sync.WaitGroup
 		for i := range 32 {
 			all.Go(func() {
@@ -114,17 +114,17 @@ func TestIntakeUnderLoad(t *testing.T) {
 						MessageID:  id,
 						UserID:     fmt.Sprintf("c%d", n),
 						Event:      "Product Viewed",
-						Properties: props{"n": n},
+						Properties: Props{"n": n},
 					}
-					if r, err := s.Intake.Ingest(s.ctx, noon, []customer.SegmentCall{call}); err != nil || len(r) != 1 || r[0].ID != id {
+					if r, err := s.Intake.Ingest(s.Ctx, Noon, []customer.SegmentCall{call}); err != nil || len(r) != 1 || r[0].ID != id {
 						s.T.Errorf("%v, %v", r, err)
 					}
 				}
 			})
 		}
 		all.Wait()
-		c, err := s.Analytics.Counts(s.ctx)
-		s.must(err)
-		s.same([]int64{c.Events, c.Customers}, []int64{160, 10})
+		c, err := s.Analytics.Counts(s.Ctx)
+		s.Must(err)
+		s.Equal([]int64{c.Events, c.Customers}, []int64{160, 10})
 	})
 }

@@ -14,30 +14,30 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// hot is a store whose statements are counted.
-type hot struct {
+// hotPath is a store whose statements are counted.
+type hotPath struct {
 	*testing.B
 	*Engine
 	statements atomic.Int64
 	n          int
 }
 
-// hotly benchmarks f on both engines: of each operation it reports the statements too, begin and commit left out.
-func hotly(b *testing.B, f func(h *hot)) {
-	engines(b, func(b *testing.B, url string) {
-		h := &hot{B: b}
+// benchHotPath benchmarks f on both engines: of each operation it reports the statements too, begin and commit left out.
+func benchHotPath(b *testing.B, f func(h *hotPath)) {
+	BenchEach(b, func(b *testing.B, url string) {
+		h := &hotPath{B: b}
 		var err error
-		h.Engine, err = Open(b.Context(), Options{URL: url, Channels: channels, Statements: &h.statements})
+		h.Engine, err = Open(b.Context(), Options{URL: url, Channels: Channels, Statements: &h.statements})
 		h.must(err)
 		defer func() { h.must(h.Engine.Close()) }()
-		_, err = h.Catalog.Publish(b.Context(), noon, content([]*journey.Definition{cart()}, reminder()))
+		_, err = h.Catalog.Publish(b.Context(), Noon, Content([]*journey.Definition{Cart()}, Reminder()))
 		h.must(err)
 		b.ReportAllocs()
 		f(h)
 	})
 }
 
-func (h *hot) must(err error) {
+func (h *hotPath) must(err error) {
 	h.Helper()
 	if err != nil {
 		h.Fatal(err)
@@ -45,7 +45,7 @@ func (h *hot) must(err error) {
 }
 
 // measure runs an operation, and before each, unmeasured, what it needs.
-func (h *hot) measure(prepare, operate func()) {
+func (h *hotPath) measure(prepare, operate func()) {
 	var used int64
 	h.ResetTimer()
 	for range h.N {
@@ -61,7 +61,7 @@ func (h *hot) measure(prepare, operate func()) {
 }
 
 // calls makes n calls of different customers.
-func (h *hot) calls(event string, n int) []customer.SegmentCall {
+func (h *hotPath) calls(event string, n int) []customer.SegmentCall {
 	out := make([]customer.SegmentCall, n)
 	for i := range out {
 		h.n++
@@ -70,24 +70,24 @@ func (h *hot) calls(event string, n int) []customer.SegmentCall {
 			MessageID:  fmt.Sprintf("hot-%d", h.n),
 			UserID:     fmt.Sprintf("hot%d", h.n),
 			Event:      event,
-			Properties: props{"cart_id": "k", "total": 12.5, "url": "https://shop.example.com/tea"},
+			Properties: Props{"cart_id": "k", "total": 12.5, "url": "https://shop.example.com/tea"},
 		}
 	}
 	return out
 }
 
 // enrollment is one that has been started.
-func (h *hot) enrollment() (unit.Enrollment, outbox.Lease) {
+func (h *hotPath) enrollment() (unit.Enrollment, outbox.Lease) {
 	h.Helper()
 	calls := h.calls("Cart Updated", 1)
 	_, err := h.Intake.Ingest(
 		h.Context(),
-		noon,
-		append([]customer.SegmentCall{{Type: "identify", MessageID: calls[0].MessageID + "-i", UserID: calls[0].UserID, Traits: yes}},
+		Noon,
+		append([]customer.SegmentCall{{Type: "identify", MessageID: calls[0].MessageID + "-i", UserID: calls[0].UserID, Traits: ByEmail}},
 			calls...),
 	)
 	h.must(err)
-	leases, err := h.Outbox.Lease(h.Context(), wall, 1, time.Minute)
+	leases, err := h.Outbox.Lease(h.Context(), Wall, 1, time.Minute)
 	h.must(err)
 	if len(leases) != 1 {
 		h.Fatalf("%d leases, want one", len(leases))
@@ -99,10 +99,10 @@ func (h *hot) enrollment() (unit.Enrollment, outbox.Lease) {
 func BenchmarkIntake(b *testing.B) {
 	for _, size := range []int{1, 250} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			hotly(b, func(h *hot) {
+			benchHotPath(b, func(h *hotPath) {
 				var calls []customer.SegmentCall
 				h.measure(func() { calls = h.calls("Product Viewed", size) }, func() {
-					_, err := h.Intake.Ingest(h.Context(), noon, calls)
+					_, err := h.Intake.Ingest(h.Context(), Noon, calls)
 					h.must(err)
 				})
 			})
@@ -112,12 +112,12 @@ func BenchmarkIntake(b *testing.B) {
 
 // BenchmarkDelivery leases the one delivery that is due, and marks it as delivered.
 func BenchmarkDelivery(b *testing.B) {
-	hotly(b, func(h *hot) {
+	benchHotPath(b, func(h *hotPath) {
 		h.measure(func() {
-			_, err := h.Intake.Ingest(h.Context(), noon, h.calls("Cart Updated", 1))
+			_, err := h.Intake.Ingest(h.Context(), Noon, h.calls("Cart Updated", 1))
 			h.must(err)
 		}, func() {
-			leases, err := h.Outbox.Lease(h.Context(), wall, 32, time.Minute)
+			leases, err := h.Outbox.Lease(h.Context(), Wall, 32, time.Minute)
 			h.must(err)
 			for _, l := range leases {
 				h.must(h.Outbox.Delivered(h.Context(), l, l.Deliveries[len(l.Deliveries)-1].Seq))
@@ -128,20 +128,20 @@ func BenchmarkDelivery(b *testing.B) {
 
 // BenchmarkSend reserves a send and settles it as sent.
 func BenchmarkSend(b *testing.B) {
-	hotly(b, func(h *hot) {
+	benchHotPath(b, func(h *hotPath) {
 		var e unit.Enrollment
 		h.measure(func() { e, _ = h.enrollment() }, func() {
 			r, err := h.Messages.Reserve(
 				h.Context(),
-				noon,
-				wall,
-				contract.Send{Ref: ref(e), EvalContext: contract.EvalContext{EntryEvent: e.EntryEvent}, Key: e.ID + "/nudge/1",
+				Noon,
+				Wall,
+				contract.Send{Ref: Ref(e), EvalContext: contract.EvalContext{EntryEvent: e.EntryEvent}, Key: e.ID + "/nudge/1",
 					Step: "nudge", Visit: 1,
 					Spec: journey.Send{Message: "reminder", Via: []string{"email"}}},
 				time.Minute,
 			)
 			h.must(err)
-			h.must(h.Messages.Settle(h.Context(), noon, r, message.Settlement{Status: contract.StatusSent}))
+			h.must(h.Messages.Settle(h.Context(), Noon, r, message.Settlement{Status: contract.StatusSent}))
 		})
 	})
 }
@@ -151,24 +151,24 @@ func BenchmarkReport(b *testing.B) {
 	for _, end := range []bool{false, true} {
 		name := map[bool]string{false: "parked", true: "ended"}[end]
 		b.Run(name, func(b *testing.B) {
-			hotly(b, func(h *hot) {
+			benchHotPath(b, func(h *hotPath) {
 				var r contract.Report
 				h.measure(func() {
 					e, _ := h.enrollment()
 					r = contract.Report{
-						Ref:    ref(e),
+						Ref:    Ref(e),
 						Seq:    1,
-						Parked: &contract.Position{Step: "response", Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)},
+						Parked: &contract.Position{Step: "response", Kind: "wait_for", Since: Noon, Until: Noon.Add(time.Hour)},
 					}
 					if end {
-						h.must(h.Enrollments.Report(h.Context(), noon, r))
-						r = contract.Report{Ref: ref(e), Seq: 2, Ended: &contract.Ended{Outcome: contract.Completed, At: noon},
+						h.must(h.Enrollments.Report(h.Context(), Noon, r))
+						r = contract.Report{Ref: Ref(e), Seq: 2, Ended: &contract.Ended{Outcome: contract.Completed, At: Noon},
 							Passed: []contract.StepVisit{
-								{Step: "response", Kind: "wait_for", Visit: 1, At: noon, Arm: "1"},
-								{Step: "nudge", Kind: "send", Visit: 1, At: noon, Outcome: "sent"},
+								{Step: "response", Kind: "wait_for", Visit: 1, At: Noon, Arm: "1"},
+								{Step: "nudge", Kind: "send", Visit: 1, At: Noon, Outcome: "sent"},
 							}}
 					}
-				}, func() { h.must(h.Enrollments.Report(h.Context(), noon, r)) })
+				}, func() { h.must(h.Enrollments.Report(h.Context(), Noon, r)) })
 			})
 		})
 	}

@@ -17,13 +17,13 @@ func BenchmarkBatches(b *testing.B) { benchmarkIntake(b, 4, 250) }
 
 // benchmarkIntake is so many connections times two cores; of 20 events one is heard.
 func benchmarkIntake(b *testing.B, connections, size int) {
-	engines(b, func(b *testing.B, url string) {
+	BenchEach(b, func(b *testing.B, url string) {
 		s, err := Open(b.Context(), Options{URL: url})
 		if err != nil {
 			b.Fatal(err)
 		}
 		defer s.Close()
-		if _, err := s.Catalog.Publish(b.Context(), noon, content([]*journey.Definition{cart()}, reminder())); err != nil {
+		if _, err := s.Catalog.Publish(b.Context(), Noon, Content([]*journey.Definition{Cart()}, Reminder())); err != nil {
 			b.Fatal(err)
 		}
 		var n atomic.Int64
@@ -45,11 +45,11 @@ func benchmarkIntake(b *testing.B, connections, size int) {
 							MessageID:  fmt.Sprint(i),
 							UserID:     fmt.Sprintf("c%d", i*7919%10_000),
 							Event:      name,
-							Properties: props{"product_id": "p", "n": i},
+							Properties: Props{"product_id": "p", "n": i},
 						},
 					)
 				}
-				if _, err := s.Intake.Ingest(b.Context(), noon, calls); err != nil {
+				if _, err := s.Intake.Ingest(b.Context(), Noon, calls); err != nil {
 					b.Error(err)
 				}
 			}

@@ -16,7 +16,7 @@ func BenchmarkIngestIntents(b *testing.B) {
 		return journey.Evidence{Events: []string{"Page Viewed", "Cart Updated"}, When: expr.Expr(when), Weight: 0.4}
 	}
 	interest := func(name string, evidence ...journey.Evidence) *journey.Intent {
-		return &journey.Intent{Name: name, HalfLife: 3 * day, Evidence: evidence}
+		return &journey.Intent{Name: name, HalfLife: 3 * Day, Evidence: evidence}
 	}
 	for _, c := range []struct {
 		name    string
@@ -35,9 +35,9 @@ func BenchmarkIngestIntents(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer s.Close()
-			all := content([]*journey.Definition{cart()}, reminder())
+			all := Content([]*journey.Definition{Cart()}, Reminder())
 			all.Intents = c.intents
-			if _, err := s.Catalog.Publish(b.Context(), noon, all); err != nil {
+			if _, err := s.Catalog.Publish(b.Context(), Noon, all); err != nil {
 				b.Fatal(err)
 			}
 			n := 0
@@ -56,11 +56,11 @@ func BenchmarkIngestIntents(b *testing.B) {
 							MessageID:  fmt.Sprint(n),
 							UserID:     fmt.Sprintf("c%d", n*7919%5000),
 							Event:      name,
-							Properties: props{"cart_id": "1"},
+							Properties: Props{"cart_id": "1"},
 						},
 					)
 				}
-				if _, err := s.Intake.Ingest(b.Context(), noon, calls); err != nil {
+				if _, err := s.Intake.Ingest(b.Context(), Noon, calls); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -17,11 +17,11 @@ import (
 // Many writers, releases that define an intent otherwise, customers who turn out to be one, and the background
 // all at once: in the end the scores are the sums.
 func TestIntentsUnderManyWriters(t *testing.T) {
-	each(t, func(s *suite) {
+	Each(t, func(s *Suite) {
 		weighed := func(n int) map[string]*journey.Intent {
-			return wishes(func(all map[string]*journey.Intent) { all["buy-now"].Evidence[0].Weight = 0.1 * float64(1+n%3) })
+			return shopIntents(func(all map[string]*journey.Intent) { all["buy-now"].Evidence[0].Weight = 0.1 * float64(1+n%3) })
 		}
-		s.believes(weighed(0))
+		s.publishIntents(weighed(0))
 		const writers, each, customers = 8, 12, 5
 		done := make(chan error, writers+2)
 		for w := range writers {
@@ -41,7 +41,7 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 						call = customer.SegmentCall{Type: "identify", MessageID: call.MessageID, UserID: call.UserID,
 							AnonymousID: call.UserID}
 					}
-					if _, err := s.Intake.Ingest(s.ctx, noon.Add(time.Duration(n)*time.Hour), []customer.SegmentCall{call}); err != nil {
+					if _, err := s.Intake.Ingest(s.Ctx, Noon.Add(time.Duration(n)*time.Hour), []customer.SegmentCall{call}); err != nil {
 						failed = err
 					}
 				}
@@ -51,9 +51,9 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 		go func() {
 			var failed error
 			for n := range 4 {
-				c := content(nil, reminder())
+				c := Content(nil, Reminder())
 				c.Intents = weighed(n + 1)
-				if _, err := s.Catalog.Publish(s.ctx, noon, c); err != nil {
+				if _, err := s.Catalog.Publish(s.Ctx, Noon, c); err != nil {
 					failed = err
 				}
 			}
@@ -62,46 +62,46 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 		go func() {
 			var failed error
 			for range 20 {
-				if _, err := s.Intents.Recompute(s.ctx, noon.Add(day), 2); err != nil {
+				if _, err := s.Intents.Recompute(s.Ctx, Noon.Add(Day), 2); err != nil {
 					failed = err
 				}
 			}
 			done <- failed
 		}()
 		for range writers + 2 {
-			s.must(<-done)
+			s.Must(<-done)
 		}
 		for more := true; more; {
 			var err error
-			more, err = s.Intents.Recompute(s.ctx, noon.Add(day), 3)
-			s.must(err)
+			more, err = s.Intents.Recompute(s.Ctx, Noon.Add(Day), 3)
+			s.Must(err)
 		}
 		views, total := 0, 0.0
-		s.must(s.Database.Read(s.ctx, func(tx sqldb.Conn) error {
-			rel, err := s.Catalog.Current(s.ctx, tx)
-			s.must(err)
+		s.Must(s.Database.Read(s.Ctx, func(tx sqldb.Conn) error {
+			rel, err := s.Catalog.Current(s.Ctx, tx)
+			s.Must(err)
 			var ids []string
 			for n := range customers {
 				ids = append(ids, fmt.Sprintf("c%d", n), fmt.Sprintf("anon:c%d", n))
 			}
-			found, stale, err := intent.ReadLeanings(s.ctx, tx, rel.Intents, ids)
-			s.must(err)
+			found, stale, err := intent.ReadLeanings(s.Ctx, tx, rel.Intents, ids)
+			s.Must(err)
 			for _, id := range ids {
-				of, traces, err := intent.Resummed(s.ctx, tx, rel.Intents, id, nil, nil)
-				s.must(err)
-				kept, anew := found[id].Strength("buy-now").ValueAt(noon.Add(day)), 0.0
+				of, traces, err := intent.Resummed(s.Ctx, tx, rel.Intents, id, nil, nil)
+				s.Must(err)
+				kept, anew := found[id].Strength("buy-now").ValueAt(Noon.Add(Day)), 0.0
 				if sum, any := of["buy-now"]; any {
-					anew = sum.ValueAt(noon.Add(day))
+					anew = sum.ValueAt(Noon.Add(Day))
 				}
 				if math.Abs(kept-anew) > 1e-9 {
 					s.T.Errorf("%s: kept %v, anew %v", id, kept, anew)
 				}
 				views, total = views+len(traces), total+anew
 			}
-			s.same(len(stale), 0)
+			s.Equal(len(stale), 0)
 			return nil
 		}))
-		s.same(views, writers*each-writers/2)
+		s.Equal(views, writers*each-writers/2)
 		if total <= 0 {
 			s.T.Error("nothing was counted")
 		}
@@ -110,35 +110,35 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 
 // Evidence with conditions, which see the scores before the event and count events, comes out alike when it is
 // summed up again.
-func TestIntentsSummedUpAnewAreTheSame(t *testing.T) {
-	each(t, func(s *suite) {
-		s.believes(wishes())
+func TestRecomputedIntentsAreTheSame(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.publishIntents(shopIntents())
 		n := 0
 		rapid.Check(s.T, func(t *rapid.T) {
 			n++
-			who, now := fmt.Sprintf("c%d", n), noon
-			s.ingest(now, s.identify(who, props{"tier": "gold"}))
+			who, now := fmt.Sprintf("c%d", n), Noon
+			s.Ingest(now, s.Identify(who, Props{"tier": "gold"}))
 			for range rapid.IntRange(1, 4).Draw(t, "batches") {
 				now = now.Add(time.Duration(rapid.IntRange(1, 48).Draw(t, "hours")) * time.Hour)
 				var calls []customer.SegmentCall
 				for range rapid.IntRange(1, 3).Draw(t, "events") {
-					c := s.track(
+					c := s.Track(
 						who,
 						rapid.SampledFrom([]string{"Product Viewed", "Call Ended", "Page"}).Draw(t, "event"),
-						props{"wait_minutes": rapid.IntRange(14, 17).Draw(t, "minutes")},
+						Props{"wait_minutes": rapid.IntRange(14, 17).Draw(t, "minutes")},
 					)
 					c.Timestamp = now.Add(-time.Duration(rapid.IntRange(0, 24).Draw(t, "late")) * time.Hour)
 					calls = append(calls, c)
 				}
-				s.ingest(now, calls...)
+				s.Ingest(now, calls...)
 			}
-			s.must(s.Database.Read(s.ctx, func(tx sqldb.Conn) error {
-				rel, err := s.Catalog.Current(s.ctx, tx)
-				s.must(err)
-				found, _, err := intent.ReadLeanings(s.ctx, tx, rel.Intents, []string{who})
-				s.must(err)
-				anew, traces, err := intent.Resummed(s.ctx, tx, rel.Intents, who, props{"tier": "gold"}, nil)
-				s.must(err)
+			s.Must(s.Database.Read(s.Ctx, func(tx sqldb.Conn) error {
+				rel, err := s.Catalog.Current(s.Ctx, tx)
+				s.Must(err)
+				found, _, err := intent.ReadLeanings(s.Ctx, tx, rel.Intents, []string{who})
+				s.Must(err)
+				anew, traces, err := intent.Resummed(s.Ctx, tx, rel.Intents, who, Props{"tier": "gold"}, nil)
+				s.Must(err)
 				for _, name := range rel.Intents.Names {
 					kept, again := found[who].Strength(name).ValueAt(now), 0.0
 					if sum, any := anew[name]; any {

@@ -19,110 +19,108 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-const day = 24 * time.Hour
-
-// halves holds out the customers whose id begins with h.
-func (s *suite) halves() {
+// holdOutH holds out the customers whose id begins with h.
+func (s *Suite) holdOutH() {
 	s.Engine.Units.Holdout = func(_, customerID string, percent float64) bool {
 		return percent > 0 && strings.HasPrefix(customerID, "h")
 	}
 }
 
 func measured(d *journey.Definition) {
-	d.Goal.Value, d.Entry.Holdout, d.Timeout = "event.total", 50, 10*day
+	d.Goal.Value, d.Entry.Holdout, d.Timeout = "event.total", 50, 10*Day
 }
 
-// comes enters a customer with a cart of their own at a moment.
-func (s *suite) comes(at time.Time, customerID string) unit.Enrollment {
+// enterAt enters a customer with a cart of their own at a moment.
+func (s *Suite) enterAt(at time.Time, customerID string) unit.Enrollment {
 	s.T.Helper()
-	r := s.ingest(at, s.track(customerID, "Cart Updated", props{"cart_id": "of " + customerID}))
+	r := s.Ingest(at, s.Track(customerID, "Cart Updated", Props{"cart_id": "of " + customerID}))
 	if len(r[0].Entered) != 1 {
 		s.T.Fatalf("%s: entered %v (%s)", customerID, r[0].Entered, r[0].Refused)
 	}
-	e := s.at(r[0].Entered[0])
-	s.drain()
+	e := s.OpenAt(r[0].Entered[0])
+	s.Drain()
 	return e
 }
 
-// buys is an order of a cart.
-func (s *suite) buys(at time.Time, customerID, cart string, total float64) {
+// orders is an order of a cart.
+func (s *Suite) orders(at time.Time, customerID, cart string, total float64) {
 	s.T.Helper()
-	s.ingest(at, s.track(customerID, "Order Completed", props{"cart_id": cart, "total": total}))
-	s.drain()
+	s.Ingest(at, s.Track(customerID, "Order Completed", Props{"cart_id": cart, "total": total}))
+	s.Drain()
 }
 
-func (s *suite) reports(at time.Time, e unit.Enrollment, seq int, parked *contract.Position, passed ...contract.StepVisit) {
+func (s *Suite) report(at time.Time, e unit.Enrollment, seq int, parked *contract.Position, passed ...contract.StepVisit) {
 	s.T.Helper()
 	for i := range passed {
 		passed[i].At = at
 	}
-	s.must(s.Enrollments.Report(s.ctx, at, contract.Report{Ref: ref(e), Seq: seq, Passed: passed, Parked: parked}))
+	s.Must(s.Enrollments.Report(s.Ctx, at, contract.Report{Ref: Ref(e), Seq: seq, Passed: passed, Parked: parked}))
 }
 
-func (s *suite) ended(at time.Time, e unit.Enrollment, outcome string, value float64) {
+func (s *Suite) end(at time.Time, e unit.Enrollment, outcome string, value float64) {
 	s.T.Helper()
-	s.must(
+	s.Must(
 		s.Enrollments.Report(
-			s.ctx,
+			s.Ctx,
 			at,
-			contract.Report{Ref: ref(e), Seq: 99, Ended: &contract.Ended{Outcome: outcome, At: at, Value: value}},
+			contract.Report{Ref: Ref(e), Seq: 99, Ended: &contract.Ended{Outcome: outcome, At: at, Value: value}},
 		),
 	)
 }
 
-func (s *suite) numbersOf(now time.Time, name string) analytics.Numbers {
+func (s *Suite) numbersOf(now time.Time, name string) analytics.Numbers {
 	s.T.Helper()
-	n, err := s.Analytics.Numbers(s.ctx, now, name)
-	s.must(err)
+	n, err := s.Analytics.Numbers(s.Ctx, now, name)
+	s.Must(err)
 	return n
 }
 
 // The funnel, counted by hand. The window is the journey's ten days.
 func TestFunnel(t *testing.T) {
-	each(t, func(s *suite) {
-		s.halves()
-		s.publishes([]*journey.Definition{cart(measured)}, reminder())
+	Each(t, func(s *Suite) {
+		s.holdOutH()
+		s.Publish([]*journey.Definition{Cart(measured)}, Reminder())
 
-		s.buys(noon.Add(-time.Hour), "a6", "of a6", 10) // before entry: does not count
-		a1 := s.comes(noon, "a1")
-		r := s.reserves(a1, "k1", wall, yes)
-		s.must(s.Messages.Settle(s.ctx, noon, r, message.Settlement{Status: contract.StatusSent}))
-		s.buys(noon.Add(day), "a1", "of a1", 100)
-		s.ended(noon.Add(day), a1, contract.Goal, 100)
-		a2 := s.comes(noon, "a2")
-		r = s.reserves(a2, "k2", wall, yes)
-		s.must(s.Messages.Settle(s.ctx, noon, r, message.Settlement{Status: contract.StatusFailed, Reason: "REFUSED"}))
-		s.ended(noon.Add(2*day), a2, contract.Completed, 0)
-		s.buys(noon.Add(5*day), "a2", "of a2", 40) // late, and in the window
-		s.buys(noon.Add(6*day), "a2", "of a2", 60) // the first counts
-		a3 := s.comes(noon, "a3")
-		s.ended(noon.Add(2*day), a3, contract.Completed, 0)
-		s.buys(noon.Add(10*day+time.Millisecond), "a3", "of a3", 70) // the window is over
-		a4 := s.comes(noon, "a4")
-		s.buys(noon.Add(day), "a4", "another", 80) // not their cart
-		s.ended(noon.Add(2*day), a4, contract.TimedOut, 0)
-		a6 := s.comes(noon, "a6")
-		s.ended(noon.Add(2*day), a6, contract.Completed, 0)
-		s.comes(noon.Add(12*day), "a5") // maturing
-		s.comes(noon.Add(12*day), "a1") // a second entry
+		s.orders(Noon.Add(-time.Hour), "a6", "of a6", 10) // before entry: does not count
+		a1 := s.enterAt(Noon, "a1")
+		r := s.Reserve(a1, "k1", Wall, ByEmail)
+		s.Must(s.Messages.Settle(s.Ctx, Noon, r, message.Settlement{Status: contract.StatusSent}))
+		s.orders(Noon.Add(Day), "a1", "of a1", 100)
+		s.end(Noon.Add(Day), a1, contract.Goal, 100)
+		a2 := s.enterAt(Noon, "a2")
+		r = s.Reserve(a2, "k2", Wall, ByEmail)
+		s.Must(s.Messages.Settle(s.Ctx, Noon, r, message.Settlement{Status: contract.StatusFailed, Reason: "REFUSED"}))
+		s.end(Noon.Add(2*Day), a2, contract.Completed, 0)
+		s.orders(Noon.Add(5*Day), "a2", "of a2", 40) // late, and in the window
+		s.orders(Noon.Add(6*Day), "a2", "of a2", 60) // the first counts
+		a3 := s.enterAt(Noon, "a3")
+		s.end(Noon.Add(2*Day), a3, contract.Completed, 0)
+		s.orders(Noon.Add(10*Day+time.Millisecond), "a3", "of a3", 70) // the window is over
+		a4 := s.enterAt(Noon, "a4")
+		s.orders(Noon.Add(Day), "a4", "another", 80) // not their cart
+		s.end(Noon.Add(2*Day), a4, contract.TimedOut, 0)
+		a6 := s.enterAt(Noon, "a6")
+		s.end(Noon.Add(2*Day), a6, contract.Completed, 0)
+		s.enterAt(Noon.Add(12*Day), "a5") // maturing
+		s.enterAt(Noon.Add(12*Day), "a1") // a second entry
 
-		h1 := s.comes(noon, "h1")
-		s.buys(noon.Add(9*day), "h1", "of h1", 30)
-		s.ended(noon.Add(9*day), h1, contract.Goal, 30)
-		h2 := s.comes(noon, "h2")
-		s.ended(noon.Add(10*day), h2, contract.TimedOut, 0)
-		h3 := s.comes(noon, "h3")
-		s.ended(noon.Add(day), h3, "emptied", 0)
-		s.buys(noon.Add(3*day), "h3", "of h3", 20) // left by an exit, and bought all the same
-		s.comes(noon.Add(12*day), "h4")
+		h1 := s.enterAt(Noon, "h1")
+		s.orders(Noon.Add(9*Day), "h1", "of h1", 30)
+		s.end(Noon.Add(9*Day), h1, contract.Goal, 30)
+		h2 := s.enterAt(Noon, "h2")
+		s.end(Noon.Add(10*Day), h2, contract.TimedOut, 0)
+		h3 := s.enterAt(Noon, "h3")
+		s.end(Noon.Add(Day), h3, "emptied", 0)
+		s.orders(Noon.Add(3*Day), "h3", "of h3", 20) // left by an exit, and bought all the same
+		s.enterAt(Noon.Add(12*Day), "h4")
 
-		f := s.numbersOf(noon.Add(15*day), "cart").Funnel
-		s.same(f.Treated, analytics.Group{Maturing: 1, Customers: 5, Converted: 2, Late: 1, Value: 140, PerHead: 28,
+		f := s.numbersOf(Noon.Add(15*Day), "cart").Funnel
+		s.Equal(f.Treated, analytics.Group{Maturing: 1, Customers: 5, Converted: 2, Late: 1, Value: 140, PerHead: 28,
 			Rate: stats.Wilson(2, 5)})
-		s.same(f.HeldOut, analytics.Group{Maturing: 1, Customers: 3, Converted: 2, Late: 1, Value: 50, PerHead: 50.0 / 3,
+		s.Equal(f.HeldOut, analytics.Group{Maturing: 1, Customers: 3, Converted: 2, Late: 1, Value: 50, PerHead: 50.0 / 3,
 			Rate: stats.Wilson(2, 3)})
-		s.same(f.Milestones, []analytics.Milestone{{Step: "nudge", Message: "reminder", Customers: 1}})
-		s.same(
+		s.Equal(f.Milestones, []analytics.Milestone{{Step: "nudge", Message: "reminder", Customers: 1}})
+		s.Equal(
 			[]any{f.Goal, f.Compared, f.Lifted, math.Round(1000 * f.Difference.Share), math.Round(1000 * f.Lift)},
 			[]any{true, true, true, -267.0, -400.0},
 		)
@@ -131,111 +129,111 @@ func TestFunnel(t *testing.T) {
 		}
 
 		// On the day itself, nobody's window is over.
-		f = s.numbersOf(noon.Add(day), "cart").Funnel
-		s.same([]any{f.Treated.Customers, f.Treated.Maturing, f.HeldOut.Maturing, f.Compared}, []any{int64(0), int64(6), int64(4), false})
+		f = s.numbersOf(Noon.Add(Day), "cart").Funnel
+		s.Equal([]any{f.Treated.Customers, f.Treated.Maturing, f.HeldOut.Maturing, f.Compared}, []any{int64(0), int64(6), int64(4), false})
 
 		// Two customers that turn out to be one count once, by their first entry.
-		s.ingest(noon.Add(13*day), customer.SegmentCall{Type: "alias", MessageID: "merge", UserID: "a2", PreviousID: "h2"})
-		s.drain()
-		f = s.numbersOf(noon.Add(15*day), "cart").Funnel
-		s.same([]any{f.Treated.Customers, f.HeldOut.Customers}, []any{int64(5), int64(2)})
+		s.Ingest(Noon.Add(13*Day), customer.SegmentCall{Type: "alias", MessageID: "merge", UserID: "a2", PreviousID: "h2"})
+		s.Drain()
+		f = s.numbersOf(Noon.Add(15*Day), "cart").Funnel
+		s.Equal([]any{f.Treated.Customers, f.HeldOut.Customers}, []any{int64(5), int64(2)})
 	})
 }
 
 // A goal's `within` is the window, for both groups; a goal after it does not count, though it ended the enrollment.
 func TestFunnelWithin(t *testing.T) {
-	each(t, func(s *suite) {
-		s.halves()
-		s.publishes([]*journey.Definition{cart(measured, func(d *journey.Definition) { d.Goal.Within = 3 * day })}, reminder())
-		a := s.comes(noon, "a")
-		s.buys(noon.Add(4*day), "a", "of a", 10)
-		s.ended(noon.Add(4*day), a, contract.Goal, 10)
-		b := s.comes(noon, "b")
-		s.buys(noon.Add(3*day), "b", "of b", 20) // the last moment
-		s.ended(noon.Add(3*day+time.Second), b, contract.Completed, 0)
-		s.comes(noon, "c") // still open, as nobody has told of the order that came in time
-		s.ingest(noon.Add(2*day), s.track("c", "Order Completed", props{"cart_id": "of c", "total": 5}))
-		f := s.numbersOf(noon.Add(3*day), "cart").Funnel
-		s.same(f.Treated, analytics.Group{Customers: 3, Converted: 2, Late: 1, Value: 25, PerHead: 25.0 / 3, Rate: stats.Wilson(2, 3)})
-		s.same(f.HeldOut, analytics.Group{Rate: stats.Wilson(0, 0)})
-		s.same(f.Compared, false)
+	Each(t, func(s *Suite) {
+		s.holdOutH()
+		s.Publish([]*journey.Definition{Cart(measured, func(d *journey.Definition) { d.Goal.Within = 3 * Day })}, Reminder())
+		a := s.enterAt(Noon, "a")
+		s.orders(Noon.Add(4*Day), "a", "of a", 10)
+		s.end(Noon.Add(4*Day), a, contract.Goal, 10)
+		b := s.enterAt(Noon, "b")
+		s.orders(Noon.Add(3*Day), "b", "of b", 20) // the last moment
+		s.end(Noon.Add(3*Day+time.Second), b, contract.Completed, 0)
+		s.enterAt(Noon, "c") // still open, as nobody has told of the order that came in time
+		s.Ingest(Noon.Add(2*Day), s.Track("c", "Order Completed", Props{"cart_id": "of c", "total": 5}))
+		f := s.numbersOf(Noon.Add(3*Day), "cart").Funnel
+		s.Equal(f.Treated, analytics.Group{Customers: 3, Converted: 2, Late: 1, Value: 25, PerHead: 25.0 / 3, Rate: stats.Wilson(2, 3)})
+		s.Equal(f.HeldOut, analytics.Group{Rate: stats.Wilson(0, 0)})
+		s.Equal(f.Compared, false)
 	})
 }
 
 // A goal without events is any event; a condition may read the customer.
 func TestFunnelReadsTheCustomer(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart(func(d *journey.Definition) {
+	Each(t, func(s *Suite) {
+		s.Publish([]*journey.Definition{Cart(func(d *journey.Definition) {
 			d.Goal = &journey.Goal{When: `customer.tier == "gold" && count("Order Completed", "30d") >= 2.0`, Value: "customer.worth"}
-			d.Timeout = 10 * day
-		})}, reminder())
+			d.Timeout = 10 * Day
+		})}, Reminder())
 		for _, customerID := range []string{"ana", "bea"} {
-			e := s.comes(noon, customerID)
-			s.ended(noon.Add(day), e, contract.Completed, 0)
-			s.buys(noon.Add(2*day), customerID, "x", 1)
-			s.buys(noon.Add(3*day), customerID, "x", 1)
+			e := s.enterAt(Noon, customerID)
+			s.end(Noon.Add(Day), e, contract.Completed, 0)
+			s.orders(Noon.Add(2*Day), customerID, "x", 1)
+			s.orders(Noon.Add(3*Day), customerID, "x", 1)
 		}
-		s.ingest(noon.Add(4*day), s.identify("ana", props{"tier": "gold", "worth": 7}))
-		f := s.numbersOf(noon.Add(11*day), "cart").Funnel
-		s.same([]any{f.Treated.Customers, f.Treated.Converted, f.Treated.Late, f.Treated.Value}, []any{int64(2), int64(1), int64(1), 7.0})
+		s.Ingest(Noon.Add(4*Day), s.Identify("ana", Props{"tier": "gold", "worth": 7}))
+		f := s.numbersOf(Noon.Add(11*Day), "cart").Funnel
+		s.Equal([]any{f.Treated.Customers, f.Treated.Converted, f.Treated.Late, f.Treated.Value}, []any{int64(2), int64(1), int64(1), 7.0})
 	})
 }
 
 func TestNumbers(t *testing.T) {
-	each(t, func(s *suite) {
-		_, err := s.Analytics.Numbers(s.ctx, noon, "cart")
-		s.refused(err, sqldb.ErrNotFound)
-		s.halves()
-		s.publishes([]*journey.Definition{cart(measured)}, reminder())
-		old := cart(measured).Revision()
-		s.same(s.numbersOf(noon, "cart").Current, old)
+	Each(t, func(s *Suite) {
+		_, err := s.Analytics.Numbers(s.Ctx, Noon, "cart")
+		s.WantError(err, sqldb.ErrNotFound)
+		s.holdOutH()
+		s.Publish([]*journey.Definition{Cart(measured)}, Reminder())
+		old := Cart(measured).Revision()
+		s.Equal(s.numbersOf(Noon, "cart").Current, old)
 
 		pass := func(step, kind, arm string, visit int) contract.StepVisit {
 			return contract.StepVisit{Step: step, Kind: kind, Arm: arm, Visit: visit}
 		}
 		at := &contract.Position{Step: "response", Kind: "wait_for"}
-		a := s.comes(noon, "a")
-		s.reports(noon, a, 1, at)
-		b := s.comes(noon, "b")
-		s.reports(noon, b, 1, at, pass("response", "wait_for", "1", 1), pass("nudge", "send", "", 1))
-		b2 := s.reserves(b, "kb", wall, yes)
-		s.must(s.Messages.Settle(s.ctx, noon, b2, message.Settlement{Status: contract.StatusSent}))
-		s.reports(noon, b, 2, at, pass("response", "wait_for", "on_timeout", 2), pass("nudge", "send", journey.ArmSkipped, 0))
-		c := s.comes(noon, "c")
-		s.reserves(c, "kc", wall, no)
-		s.reports(noon, c, 1, nil, pass("response", "wait_for", "on_timeout", 1), pass("nudge", "send", journey.ArmBlocked, 1))
-		s.ended(noon, c, contract.Completed, 0)
-		s.comes(noon, "h")
-		s.comes(noon, "starting")
+		a := s.enterAt(Noon, "a")
+		s.report(Noon, a, 1, at)
+		b := s.enterAt(Noon, "b")
+		s.report(Noon, b, 1, at, pass("response", "wait_for", "1", 1), pass("nudge", "send", "", 1))
+		b2 := s.Reserve(b, "kb", Wall, ByEmail)
+		s.Must(s.Messages.Settle(s.Ctx, Noon, b2, message.Settlement{Status: contract.StatusSent}))
+		s.report(Noon, b, 2, at, pass("response", "wait_for", "on_timeout", 2), pass("nudge", "send", journey.ArmSkipped, 0))
+		c := s.enterAt(Noon, "c")
+		s.Reserve(c, "kc", Wall, NoConsent)
+		s.report(Noon, c, 1, nil, pass("response", "wait_for", "on_timeout", 1), pass("nudge", "send", journey.ArmBlocked, 1))
+		s.end(Noon, c, contract.Completed, 0)
+		s.enterAt(Noon, "h")
+		s.enterAt(Noon, "starting")
 
 		// Another revision, where the step has another neighbour.
-		edited := cart(measured, func(d *journey.Definition) { d.Timeout = 20 * day })
-		s.publishes([]*journey.Definition{edited}, reminder())
-		d := s.comes(noon.Add(time.Hour), "d")
-		s.reports(noon.Add(time.Hour), d, 1, at)
-		w := s.comes(noon.Add(time.Hour), "w")
-		s.reports(noon.Add(time.Hour), w, 1, &contract.Position{Silent: true})
-		_, err = s.Enrollments.PauseJourney(s.ctx, noon.Add(time.Hour), "cart", "sam", true)
-		s.must(err)
+		edited := Cart(measured, func(d *journey.Definition) { d.Timeout = 20 * Day })
+		s.Publish([]*journey.Definition{edited}, Reminder())
+		d := s.enterAt(Noon.Add(time.Hour), "d")
+		s.report(Noon.Add(time.Hour), d, 1, at)
+		w := s.enterAt(Noon.Add(time.Hour), "w")
+		s.report(Noon.Add(time.Hour), w, 1, &contract.Position{Silent: true})
+		_, err = s.Enrollments.PauseJourney(s.Ctx, Noon.Add(time.Hour), "cart", "sam", true)
+		s.Must(err)
 
-		n := s.numbersOf(noon.Add(2*time.Hour), "cart")
-		s.same(
+		n := s.numbersOf(Noon.Add(2*time.Hour), "cart")
+		s.Equal(
 			[]any{n.Current, n.Entries, n.HeldOut, n.Cut, n.Since, n.Paused},
-			[]any{edited.Revision(), int64(7), int64(1), false, noon, true},
+			[]any{edited.Revision(), int64(7), int64(1), false, Noon, true},
 		)
-		s.same(n.Revisions, []analytics.RevisionNumbers{
+		s.Equal(n.Revisions, []analytics.RevisionNumbers{
 			{
 				Revision:     edited.Revision(),
 				Entries:      2,
 				Open:         2,
 				AwaitingGoal: 1,
 				Paused:       2,
-				First:        noon.Add(time.Hour),
-				Last:         noon.Add(time.Hour),
+				First:        Noon.Add(time.Hour),
+				Last:         Noon.Add(time.Hour),
 			},
-			{Revision: old, Entries: 5, Open: 4, HeldOut: 1, Starting: 1, Paused: 4, First: noon, Last: noon},
+			{Revision: old, Entries: 5, Open: 4, HeldOut: 1, Starting: 1, Paused: 4, First: Noon, Last: Noon},
 		})
-		s.same(n.Of(old), map[string]analytics.StepNumbers{
+		s.Equal(n.Of(old), map[string]analytics.StepNumbers{
 			"response": {
 				Revision:    old,
 				Step:        "response",
@@ -259,34 +257,34 @@ func TestNumbers(t *testing.T) {
 				},
 			},
 		})
-		s.same(n.Of("")["response"].Here, int64(3))
-		s.same(n.Ends, []analytics.EndNumbers{{Revision: old, Outcome: contract.Completed, Count: 1}})
+		s.Equal(n.Of("")["response"].Here, int64(3))
+		s.Equal(n.Ends, []analytics.EndNumbers{{Revision: old, Outcome: contract.Completed, Count: 1}})
 	})
 }
 
 // Only the latest entries are looked at, and it is said so; who stands open is counted all the same.
 func TestNumbersAreBounded(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart()}, reminder())
+	Each(t, func(s *Suite) {
+		s.Publish([]*journey.Definition{Cart()}, Reminder())
 		for i := range 5 {
-			e := s.comes(noon.Add(time.Duration(i)*time.Minute), fmt.Sprintf("c%d", i))
-			s.reports(
-				noon,
+			e := s.enterAt(Noon.Add(time.Duration(i)*time.Minute), fmt.Sprintf("c%d", i))
+			s.report(
+				Noon,
 				e,
 				1,
 				&contract.Position{Step: "response", Kind: "wait_for"},
 				contract.StepVisit{Step: "before", Kind: "wait", Visit: 1},
 			)
 		}
-		n, err := s.Analytics.NumbersUpTo(s.ctx, noon, "cart", 3)
-		s.must(err)
+		n, err := s.Analytics.NumbersUpTo(s.Ctx, Noon, "cart", 3)
+		s.Must(err)
 		of := n.Of("")
-		s.same(
+		s.Equal(
 			[]any{n.Entries, n.Cut, n.Since, of["response"].Here, of["before"].Passed},
-			[]any{int64(3), true, noon.Add(2 * time.Minute), int64(5), int64(3)},
+			[]any{int64(3), true, Noon.Add(2 * time.Minute), int64(5), int64(3)},
 		)
-		n, err = s.Analytics.NumbersUpTo(s.ctx, noon, "cart", 5)
-		s.must(err)
+		n, err = s.Analytics.NumbersUpTo(s.Ctx, Noon, "cart", 5)
+		s.Must(err)
 		if diff := cmp.Diff([]any{int64(5), false}, []any{n.Entries, n.Cut}); diff != "" {
 			s.T.Error(diff)
 		}
@@ -296,13 +294,13 @@ func TestNumbersAreBounded(t *testing.T) {
 // In memory there is one connection: reading the customer behind the query must not wait for it.
 func TestNumbersInMemory(t *testing.T) {
 	t.Parallel()
-	s := opened(t, ":memory:")
-	s.publishes([]*journey.Definition{cart(func(d *journey.Definition) {
+	s := OpenSuite(t, ":memory:")
+	s.Publish([]*journey.Definition{Cart(func(d *journey.Definition) {
 		d.Goal = &journey.Goal{Events: []string{"Order Completed"}, When: `count("Order Completed", "30d") >= 1.0`}
-		d.Timeout = day
-	})}, reminder())
-	e := s.comes(noon, "ana")
-	s.ended(noon.Add(time.Hour), e, contract.Completed, 0)
-	s.buys(noon.Add(2*time.Hour), "ana", "x", 1)
-	s.same(s.numbersOf(noon.Add(2*day), "cart").Funnel.Treated.Late, int64(1))
+		d.Timeout = Day
+	})}, Reminder())
+	e := s.enterAt(Noon, "ana")
+	s.end(Noon.Add(time.Hour), e, contract.Completed, 0)
+	s.orders(Noon.Add(2*time.Hour), "ana", "x", 1)
+	s.Equal(s.numbersOf(Noon.Add(2*Day), "cart").Funnel.Treated.Late, int64(1))
 }

@@ -31,32 +31,32 @@ const (
 
 // Many deciders at once, by sends, decisions of journeys and decisions for customers who are present, never
 // contact a customer more often than the limit allows. TABI_LOAD=1m decides for as long; -v shows how fast.
-func TestLimitsUnderLoad(t *testing.T) {
+func TestCapsUnderLoad(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes seconds")
 	}
-	each(t, func(s *suite) {
-		s.Units.Channels, s.Offers.Certain = emailAndApp, true
-		c := offering(func(c *journey.Content) {
-			c.Journeys["other"] = cart(named("other"))
-			c.Policy = &journey.Policy{Limits: []journey.Limit{{Max: 1, Per: day}}}
+	Each(t, func(s *Suite) {
+		s.Units.Channels, s.Offers.Certain = EmailAndApp, true
+		c := OfferContent(func(c *journey.Content) {
+			c.Journeys["other"] = Cart(Named("other"))
+			c.Policy = &journey.Policy{Limits: []journey.Limit{{Max: 1, Per: Day}}}
 		})
-		_, err := s.Catalog.Publish(s.ctx, noon, c)
-		s.must(err)
-		ids := s.crowd()
+		_, err := s.Catalog.Publish(s.Ctx, Noon, c)
+		s.Must(err)
+		ids := s.enterAll()
 		var span time.Duration
 		span, err = time.ParseDuration(cmp.Or(os.Getenv("TABI_LOAD"), "0s"))
-		s.must(err)
-		ctx, cancel := context.WithCancel(s.ctx)
+		s.Must(err)
+		ctx, cancel := context.WithCancel(s.Ctx)
 		if span > 0 {
-			ctx, cancel = context.WithTimeout(s.ctx, span)
+			ctx, cancel = context.WithTimeout(s.Ctx, span)
 		}
 		defer cancel()
 
 		// A day passes while every customer is decided for some four times.
 		var n, sent atomic.Int64
 		now := func() time.Time {
-			return noon.Add(time.Duration(n.Add(1)) * day / (4 * loadCustomers))
+			return Noon.Add(time.Duration(n.Add(1)) * Day / (4 * loadCustomers))
 		}
 		taken := make([][]time.Duration, loadDeciders)
 		var wg sync.WaitGroup
@@ -68,7 +68,7 @@ func TestLimitsUnderLoad(t *testing.T) {
 					at := now()
 					e, key := ids[random.IntN(len(ids))], fmt.Sprintf("%d/%d", d, i)
 					start := time.Now()
-					r, shown, err := s.approach(i, e, key, at)
+					r, shown, err := s.decideOrSend(i, e, key, at)
 					taken[d] = append(taken[d], time.Since(start))
 					if err != nil {
 						s.T.Error(err)
@@ -83,7 +83,7 @@ func TestLimitsUnderLoad(t *testing.T) {
 					} else {
 						sent.Add(1)
 					}
-					if err := s.Messages.Settle(s.ctx, at, *r, message.Settlement{Status: status}); err != nil {
+					if err := s.Messages.Settle(s.Ctx, at, *r, message.Settlement{Status: status}); err != nil {
 						s.T.Error(err)
 						return
 					}
@@ -92,7 +92,7 @@ func TestLimitsUnderLoad(t *testing.T) {
 		}
 		wg.Wait()
 		lasted := time.Since(began)
-		s.apart(sent.Load())
+		s.checkCaps(sent.Load())
 		all := slices.Sorted(slices.Values(slices.Concat(taken...)))
 		s.T.Logf(
 			"deciders  customers  decisions  contacts  seconds  decisions/s     p50     p99\n"+
@@ -103,73 +103,73 @@ func TestLimitsUnderLoad(t *testing.T) {
 			sent.Load(),
 			lasted.Seconds(),
 			float64(len(all))/lasted.Seconds(),
-			ms(all[len(all)/2]),
-			ms(all[len(all)*99/100]),
+			millis(all[len(all)/2]),
+			millis(all[len(all)*99/100]),
 		)
 	})
 }
 
-// approach asks for a contact in one of three ways: by a send, by a decision of a journey, or by one for a
+// decideOrSend asks for a contact in one of three ways: by a send, by a decision of a journey, or by one for a
 // customer who is present, which counts at once.
-func (s *suite) approach(way int, e unit.Enrollment, key string, at time.Time) (r *message.Reservation, shown int64, err error) {
+func (s *Suite) decideOrSend(way int, e unit.Enrollment, key string, at time.Time) (r *message.Reservation, shown int64, err error) {
 	switch way % 3 {
 	case 0:
-		sent, err := s.Messages.Reserve(s.ctx, at, wall, s.send(e, key), time.Minute)
+		sent, err := s.Messages.Reserve(s.Ctx, at, Wall, s.NewSend(e, key), time.Minute)
 		if err != nil || sent.Done != nil {
 			return nil, 0, err
 		}
 		return &sent, 0, nil
 	case 1:
-		d, err := s.Engine.Offers.Decide(s.ctx, at, wall, s.question(e, key), time.Minute)
+		d, err := s.Engine.Offers.Decide(s.Ctx, at, Wall, s.NewDecide(e, key), time.Minute)
 		return d.Reservation, 0, err
 	}
-	d, err := s.Offers.DecideInbound(s.ctx, at, offer.Inbound{UserID: e.Customer, Group: "offers", RequestID: key})
+	d, err := s.Offers.DecideInbound(s.Ctx, at, offer.Inbound{UserID: e.Customer, Group: "offers", RequestID: key})
 	return nil, int64(len(d.Slots)), err
 }
 
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// crowd enters every customer into two journeys.
-func (s *suite) crowd() []unit.Enrollment {
+// enterAll enters every customer into two journeys.
+func (s *Suite) enterAll() []unit.Enrollment {
 	s.T.Helper()
 	var calls []customer.SegmentCall
 	for i := range loadCustomers {
 		id := fmt.Sprintf("c%03d", i)
-		calls = append(calls, s.identify(id, props{"email": id + "@example.com"}), s.track(id, "Cart Updated", nil))
+		calls = append(calls, s.Identify(id, Props{"email": id + "@example.com"}), s.Track(id, "Cart Updated", nil))
 	}
 	for part := range slices.Chunk(calls, 200) {
-		s.ingest(noon, part...)
+		s.Ingest(Noon, part...)
 	}
 	var out []unit.Enrollment
 	for after := ""; ; after = out[len(out)-1].ID {
-		page, err := s.Enrollments.List(s.ctx, enrollment.Filter{After: after, Limit: 1000})
-		s.must(err)
+		page, err := s.Enrollments.List(s.Ctx, enrollment.Filter{After: after, Limit: 1000})
+		s.Must(err)
 		if len(page) == 0 {
 			break
 		}
 		out = append(out, page...)
 	}
-	s.same(len(out), 2*loadCustomers)
+	s.Equal(len(out), 2*loadCustomers)
 	return out
 }
 
-// apart fails the test if two contacts of a customer are less than a day from each other, or if one was lost.
-func (s *suite) apart(sent int64) {
+// checkCaps fails the test if two contacts of a customer are less than a day from each other, or if one was lost.
+func (s *Suite) checkCaps(sent int64) {
 	s.T.Helper()
 	last := map[string]int64{}
 	found := int64(0)
-	s.must(sqldb.Rows(s.ctx, s.Database.Reader, func(r *sql.Rows) error {
+	s.Must(sqldb.Rows(s.Ctx, s.Database.Reader, func(r *sql.Rows) error {
 		var customerID string
 		var at int64
 		err := r.Scan(&customerID, &at)
-		if before, known := last[customerID]; known && at-before < day.Milliseconds() {
+		if before, known := last[customerID]; known && at-before < Day.Milliseconds() {
 			s.T.Errorf("%s was contacted twice within %s", customerID, time.Duration(at-before)*time.Millisecond)
 		}
 		last[customerID] = at
 		found++
 		return err
 	}, `select customer, at from sends where status = 'sent' order by customer, at`))
-	s.same(found, sent)
+	s.Equal(found, sent)
 	if found < loadCustomers/4 {
 		s.T.Errorf("only %d contacts: the limit is not what was tested", found)
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// renewed is cart with a step before, the wait renamed, another event that it waits for, and more that it reads.
-func renewed(d *journey.Definition) {
+// editedCart is cart with a step before, the wait renamed, another event that it waits for, and more that it reads.
+func editedCart(d *journey.Definition) {
 	wait := d.Steps[0]
 	wait.ID, wait.Next = "answer", 2
 	wait.Spec = &journey.WaitFor{
@@ -37,31 +37,31 @@ func renewed(d *journey.Definition) {
 	}
 }
 
-// parks reports that an enrollment waits at a step.
-func (s *suite) parks(e unit.Enrollment, step string, seq int) {
+// reportWaiting reports that an enrollment waits at a step.
+func (s *Suite) reportWaiting(e unit.Enrollment, step string, seq int) {
 	s.T.Helper()
-	s.must(
+	s.Must(
 		s.Enrollments.Report(
-			s.ctx,
-			noon,
+			s.Ctx,
+			Noon,
 			contract.Report{
-				Ref:    ref(e),
+				Ref:    Ref(e),
 				Seq:    seq,
-				Parked: &contract.Position{Step: step, Kind: "wait_for", Since: noon, Until: noon.Add(time.Hour)},
+				Parked: &contract.Position{Step: step, Kind: "wait_for", Since: Noon, Until: Noon.Add(time.Hour)},
 			},
 		),
 	)
 }
 
-func (s *suite) migrates(m enrollment.Migration) []string {
+func (s *Suite) migrate(m enrollment.Migration) []string {
 	s.T.Helper()
 	m.Journey = "cart"
-	page, err := s.Enrollments.Migrate(s.ctx, noon, m)
-	s.must(err)
-	return lines(page.Migrations)
+	page, err := s.Enrollments.Migrate(s.Ctx, Noon, m)
+	s.Must(err)
+	return describeMigrations(page.Migrations)
 }
 
-func lines(all []enrollment.MigrationStatus) []string {
+func describeMigrations(all []enrollment.MigrationStatus) []string {
 	var out []string
 	for _, one := range all {
 		line := fmt.Sprintf("%s %s %s>%s", one.Customer, one.State, one.Step, one.Target)
@@ -74,47 +74,47 @@ func lines(all []enrollment.MigrationStatus) []string {
 }
 
 func TestTheControlGroupKeepsItsRevision(t *testing.T) {
-	each(t, func(s *suite) {
+	Each(t, func(s *Suite) {
 		held := func(d *journey.Definition) { d.Entry.Holdout = 100 }
-		s.publishes([]*journey.Definition{cart(held)}, reminder())
-		s.parks(s.enters("ana", nil), "", 1)
-		s.publishes([]*journey.Definition{cart(held, renewed)}, reminder())
-		s.same(s.migrates(enrollment.Migration{}), []string(nil))
+		s.Publish([]*journey.Definition{Cart(held)}, Reminder())
+		s.reportWaiting(s.Enter("ana", nil), "", 1)
+		s.Publish([]*journey.Definition{Cart(held, editedCart)}, Reminder())
+		s.Equal(s.migrate(enrollment.Migration{}), []string(nil))
 	})
 }
 
 func TestMigrate(t *testing.T) {
-	each(t, func(s *suite) {
-		_, err := s.Enrollments.Migrate(s.ctx, noon, enrollment.Migration{Journey: "cart"})
-		s.refused(err, sqldb.ErrNotFound)
-		s.publishes([]*journey.Definition{cart()}, reminder())
-		ana, ben := s.enters("ana", props{"cart_id": "1", "shop": "north"}), s.enters("ben", nil)
-		s.parks(ana, "response", 1)
-		s.parks(ben, "response", 1)
-		s.ends(s.enters("cem", nil), "goal", noon)
-		s.same(s.migrates(enrollment.Migration{}), []string(nil)) // all are on the current one
-		next := cart(renewed)
-		s.publishes([]*journey.Definition{next}, reminder())
+	Each(t, func(s *Suite) {
+		_, err := s.Enrollments.Migrate(s.Ctx, Noon, enrollment.Migration{Journey: "cart"})
+		s.WantError(err, sqldb.ErrNotFound)
+		s.Publish([]*journey.Definition{Cart()}, Reminder())
+		ana, ben := s.Enter("ana", Props{"cart_id": "1", "shop": "north"}), s.Enter("ben", nil)
+		s.reportWaiting(ana, "response", 1)
+		s.reportWaiting(ben, "response", 1)
+		s.End(s.Enter("cem", nil), "goal", Noon)
+		s.Equal(s.migrate(enrollment.Migration{}), []string(nil)) // all are on the current one
+		next := Cart(editedCart)
+		s.Publish([]*journey.Definition{next}, Reminder())
 
 		gone := `step "response" no longer exists: say with --step response=<id> which step takes its place`
-		s.same(s.migrates(enrollment.Migration{DryRun: true}), []string{"ana refused response>: " + gone, "ben refused response>: " + gone})
+		s.Equal(s.migrate(enrollment.Migration{DryRun: true}), []string{"ana refused response>: " + gone, "ben refused response>: " + gone})
 		rename := enrollment.Migration{Renamed: map[string]string{"response": "answer"}, By: "me"}
 		dry := rename
 		dry.DryRun = true
-		s.same(s.migrates(dry), []string{"ana ordered response>answer", "ben ordered response>answer"})
-		s.same(s.drain(), []string(nil))
-		s.same(s.migrates(enrollment.Migration{}), []string{"ana refused response>: " + gone, "ben refused response>: " + gone})
-		s.same(s.migrates(rename), []string{"ana ordered response>answer", "ben ordered response>answer"})
-		s.same(s.migrates(rename), []string{"ana ordered response>answer", "ben ordered response>answer"}) // not twice
+		s.Equal(s.migrate(dry), []string{"ana ordered response>answer", "ben ordered response>answer"})
+		s.Equal(s.Drain(), []string(nil))
+		s.Equal(s.migrate(enrollment.Migration{}), []string{"ana refused response>: " + gone, "ben refused response>: " + gone})
+		s.Equal(s.migrate(rename), []string{"ana ordered response>answer", "ben ordered response>answer"})
+		s.Equal(s.migrate(rename), []string{"ana ordered response>answer", "ben ordered response>answer"}) // not twice
 
 		// Between the order and the answer, an enrollment hears what either revision listens to, with what
 		// either reads.
-		s.ingest(noon, s.track("ana", "Answered", props{"mood": "good", "cart_id": "1", "other": 1}), s.track("ana", "Cart Viewed", nil))
-		leases := s.lease()
-		s.same(len(leases), 2)
+		s.Ingest(Noon, s.Track("ana", "Answered", Props{"mood": "good", "cart_id": "1", "other": 1}), s.Track("ana", "Cart Viewed", nil))
+		leases := s.Lease()
+		s.Equal(len(leases), 2)
 		for _, l := range leases {
 			order := l.Deliveries[0].Delivery
-			s.same(
+			s.Equal(
 				[]any{
 					order.Command.Kind,
 					order.Command.Revision,
@@ -125,116 +125,116 @@ func TestMigrate(t *testing.T) {
 				[]any{contract.MigrateOrder, next.Revision(), rename.Renamed, "me", true},
 			)
 			loaded, err := journey.Load(order.Command.Definition, next.Revision())
-			s.must(err)
-			s.same(loaded.Revision(), next.Revision())
+			s.Must(err)
+			s.Equal(loaded.Revision(), next.Revision())
 			if l.Enrollment.Customer == "ana" {
-				s.same(
+				s.Equal(
 					[]any{l.Deliveries[1].Delivery.Event.Name, l.Deliveries[1].Delivery.Event.Properties,
 						l.Deliveries[2].Delivery.Event.Name},
-					[]any{"Answered", props{"mood": "good", "cart_id": "1"}, "Cart Viewed"},
+					[]any{"Answered", Props{"mood": "good", "cart_id": "1"}, "Cart Viewed"},
 				)
 			}
-			s.must(s.Outbox.Delivered(s.ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
-			s.must(s.Outbox.ReleaseLease(s.ctx, l, "", time.Time{}))
+			s.Must(s.Outbox.Delivered(s.Ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
+			s.Must(s.Outbox.ReleaseLease(s.Ctx, l, "", time.Time{}))
 		}
 
-		in := contract.Move{Ref: ref(ana), To: next.Revision(), Step: "answer", Events: []string{"m4", "nobody's"}}
+		in := contract.Move{Ref: Ref(ana), To: next.Revision(), Step: "answer", Events: []string{"m4", "nobody's"}}
 		stranger := in
 		stranger.Chain = "another"
-		_, err = s.Enrollments.RecordMigration(s.ctx, noon, stranger)
-		s.refused(err, unit.ErrSuperseded)
+		_, err = s.Enrollments.RecordMigration(s.Ctx, Noon, stranger)
+		s.WantError(err, unit.ErrSuperseded)
 		for range 2 {
-			got, err := s.Enrollments.RecordMigration(s.ctx, noon, in)
-			s.must(err)
-			s.same(
+			got, err := s.Enrollments.RecordMigration(s.Ctx, Noon, in)
+			s.Must(err)
+			s.Equal(
 				got,
 				contract.MoveResult{
-					Entry:  props{"cart_id": "1", "shop": "north"},
+					Entry:  Props{"cart_id": "1", "shop": "north"},
 					Events: map[string]map[string]any{"m4": {"mood": "good", "cart_id": "1"}},
 				},
 			)
 		}
-		e := s.byID(ana.ID)
-		s.same([]any{e.Revision, e.Step, e.StepKind, e.Until}, []any{next.Revision(), "answer", "wait_for", noon.Add(time.Hour)})
-		s.ingest(noon, s.track("ana", "Cart Viewed", nil), s.track("ana", "Answered", nil))
-		s.same(s.drain(), []string{"event Answered cart/ana"})
+		e := s.Enrollment(ana.ID)
+		s.Equal([]any{e.Revision, e.Step, e.StepKind, e.Until}, []any{next.Revision(), "answer", "wait_for", Noon.Add(time.Hour)})
+		s.Ingest(Noon, s.Track("ana", "Cart Viewed", nil), s.Track("ana", "Answered", nil))
+		s.Equal(s.Drain(), []string{"event Answered cart/ana"})
 
-		s.must(s.Enrollments.MoveRefused(s.ctx, noon, ben.ID, next.Revision(), "not now"))
-		s.must(s.Enrollments.MoveRefused(s.ctx, noon, ben.ID, next.Revision(), "another word"))
-		s.must(s.Enrollments.MoveRefused(s.ctx, noon, ana.ID, next.Revision(), "too late"))
+		s.Must(s.Enrollments.MoveRefused(s.Ctx, Noon, ben.ID, next.Revision(), "not now"))
+		s.Must(s.Enrollments.MoveRefused(s.Ctx, Noon, ben.ID, next.Revision(), "another word"))
+		s.Must(s.Enrollments.MoveRefused(s.Ctx, Noon, ana.ID, next.Revision(), "too late"))
 		moves := func() []string {
-			all, err := s.Enrollments.MigrationStatuses(s.ctx, "cart", "", 0)
-			s.must(err)
-			return lines(all)
+			all, err := s.Enrollments.MigrationStatuses(s.Ctx, "cart", "", 0)
+			s.Must(err)
+			return describeMigrations(all)
 		}
-		s.same(moves(), []string{"ana moved response>answer", "ben refused response>answer: not now"})
-		s.same(s.migrates(rename), []string{"ben ordered response>answer"}) // one that refused may be asked again
-		_, err = s.Enrollments.RecordMigration(s.ctx, noon, contract.Move{Ref: ref(ben), To: next.Revision(), Refused: "mid-air"})
-		s.must(err)
-		s.same(moves(), []string{"ana moved response>answer", "ben refused response>answer: mid-air"})
-		s.same(s.byID(ben.ID).Revision, ben.Revision)
+		s.Equal(moves(), []string{"ana moved response>answer", "ben refused response>answer: not now"})
+		s.Equal(s.migrate(rename), []string{"ben ordered response>answer"}) // one that refused may be asked again
+		_, err = s.Enrollments.RecordMigration(s.Ctx, Noon, contract.Move{Ref: Ref(ben), To: next.Revision(), Refused: "mid-air"})
+		s.Must(err)
+		s.Equal(moves(), []string{"ana moved response>answer", "ben refused response>answer: mid-air"})
+		s.Equal(s.Enrollment(ben.ID).Revision, ben.Revision)
 
 		// What was ordered and not answered goes with the enrollment.
-		s.same(s.migrates(rename), []string{"ben ordered response>answer"})
-		s.ends(s.byID(ben.ID), "goal", noon)
-		s.same(moves(), []string{"ana moved response>answer"})
-		_, err = s.Enrollments.RecordMigration(s.ctx, noon, contract.Move{Ref: ref(ben), To: next.Revision(), Refused: "again"})
-		s.must(err)
-		s.same(moves(), []string{"ana moved response>answer"})
-		_, err = s.Enrollments.MigrationStatuses(s.ctx, "nothing", "", 0)
-		s.refused(err, sqldb.ErrNotFound)
+		s.Equal(s.migrate(rename), []string{"ben ordered response>answer"})
+		s.End(s.Enrollment(ben.ID), "goal", Noon)
+		s.Equal(moves(), []string{"ana moved response>answer"})
+		_, err = s.Enrollments.RecordMigration(s.Ctx, Noon, contract.Move{Ref: Ref(ben), To: next.Revision(), Refused: "again"})
+		s.Must(err)
+		s.Equal(moves(), []string{"ana moved response>answer"})
+		_, err = s.Enrollments.MigrationStatuses(s.Ctx, "nothing", "", 0)
+		s.WantError(err, sqldb.ErrNotFound)
 	})
 }
 
 func TestMigratePages(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart()}, reminder())
+	Each(t, func(s *Suite) {
+		s.Publish([]*journey.Definition{Cart()}, Reminder())
 		for i := range 5 {
-			s.enters(fmt.Sprint("c", i), nil) // not claimed: no step yet
+			s.Enter(fmt.Sprint("c", i), nil) // not claimed: no step yet
 		}
-		s.ingest(noon, s.track("late", "Cart Updated", nil)) // not even started
-		_, err := s.Enrollments.PauseJourney(s.ctx, noon, "cart", "me", true)
-		s.must(err)
-		s.publishes([]*journey.Definition{cart(renewed)}, reminder())
+		s.Ingest(Noon, s.Track("late", "Cart Updated", nil)) // not even started
+		_, err := s.Enrollments.PauseJourney(s.Ctx, Noon, "cart", "me", true)
+		s.Must(err)
+		s.Publish([]*journey.Definition{Cart(editedCart)}, Reminder())
 		var all []string
 		pages := 0
 		for after := ""; ; pages++ {
-			page, err := s.Enrollments.Migrate(s.ctx, noon, enrollment.Migration{Journey: "cart", After: after, Limit: 2})
-			s.must(err)
-			all = append(all, lines(page.Migrations)...)
+			page, err := s.Enrollments.Migrate(s.Ctx, Noon, enrollment.Migration{Journey: "cart", After: after, Limit: 2})
+			s.Must(err)
+			all = append(all, describeMigrations(page.Migrations)...)
 			if after = page.Next; after == "" {
 				break
 			}
 		}
-		s.same(all, []string{"c0 ordered >", "c1 ordered >", "c2 ordered >", "c3 ordered >", "c4 ordered >", "late ordered >"})
-		s.same(pages, 3)
-		told := s.drain()
-		s.same(told[len(told)-2:], []string{"pause cart/late", "migrate cart/late"})
-		s.same(told[len(told)-3], "start cart/late")
+		s.Equal(all, []string{"c0 ordered >", "c1 ordered >", "c2 ordered >", "c3 ordered >", "c4 ordered >", "late ordered >"})
+		s.Equal(pages, 3)
+		told := s.Drain()
+		s.Equal(told[len(told)-2:], []string{"pause cart/late", "migrate cart/late"})
+		s.Equal(told[len(told)-3], "start cart/late")
 	})
 }
 
 // What an enrollment goes over to must not be dropped meanwhile.
-func TestReleaseKeepsWhatAMoveNeeds(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes(
-			[]*journey.Definition{cart(func(d *journey.Definition) { d.Steps = d.Steps[:1]; d.Steps[0].Next = journey.End; fixArms(d) })},
-			reminder(),
+func TestReleaseKeepsRevisionsOfOpenMigrations(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.Publish(
+			[]*journey.Definition{Cart(func(d *journey.Definition) { d.Steps = d.Steps[:1]; d.Steps[0].Next = journey.End; renameArms(d) })},
+			Reminder(),
 		)
-		s.enters("ana", nil)
-		next := cart()
-		s.publishes([]*journey.Definition{next}, reminder())
-		s.same(s.migrates(enrollment.Migration{}), []string{"ana ordered >"})
-		_, err := s.Catalog.Publish(s.ctx, noon, content([]*journey.Definition{cart(renewed)}))
+		s.Enter("ana", nil)
+		next := Cart()
+		s.Publish([]*journey.Definition{next}, Reminder())
+		s.Equal(s.migrate(enrollment.Migration{}), []string{"ana ordered >"})
+		_, err := s.Catalog.Publish(s.Ctx, Noon, Content([]*journey.Definition{Cart(editedCart)}))
 		var dropped *catalog.DroppedError
 		if !errors.As(err, &dropped) {
 			s.T.Fatalf("got %v, want a DroppedError", err)
 		}
-		s.same(dropped.Missing, []string{`message "reminder", named by journey cart (revision ` + next.Revision() + `, 1 open)`})
+		s.Equal(dropped.Missing, []string{`message "reminder", named by journey cart (revision ` + next.Revision() + `, 1 open)`})
 	})
 }
 
-func fixArms(d *journey.Definition) {
+func renameArms(d *journey.Definition) {
 	d.Steps[0].Spec = &journey.WaitFor{
 		Arms:      []journey.EventArm{{Events: []string{"Cart Viewed"}, Then: journey.End}},
 		Timeout:   time.Hour,
@@ -243,36 +243,36 @@ func fixArms(d *journey.Definition) {
 }
 
 // Events that race a move are heard, whichever comes first.
-func TestEventRacesAMove(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart()}, reminder())
+func TestEventRacesMigration(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.Publish([]*journey.Definition{Cart()}, Reminder())
 		var all []unit.Enrollment
 		for i := range 16 {
-			e := s.enters(fmt.Sprint("c", i), nil)
-			s.parks(e, "response", 1)
+			e := s.Enter(fmt.Sprint("c", i), nil)
+			s.reportWaiting(e, "response", 1)
 			all = append(all, e)
 		}
-		next := cart(renewed)
-		s.publishes([]*journey.Definition{next}, reminder())
-		s.same(len(s.migrates(enrollment.Migration{Renamed: map[string]string{"response": "answer"}})), 16)
-		s.drain()
+		next := Cart(editedCart)
+		s.Publish([]*journey.Definition{next}, Reminder())
+		s.Equal(len(s.migrate(enrollment.Migration{Renamed: map[string]string{"response": "answer"}})), 16)
+		s.Drain()
 		done := make(chan error, 32)
 		for i, e := range all {
 			go func() {
-				_, err := s.Enrollments.RecordMigration(s.ctx, noon, contract.Move{Ref: ref(e), To: next.Revision(), Step: "answer"})
+				_, err := s.Enrollments.RecordMigration(s.Ctx, Noon, contract.Move{Ref: Ref(e), To: next.Revision(), Step: "answer"})
 				done <- err
 			}()
 			go func() {
 				_, err := s.Intake.Ingest(
-					s.ctx,
-					noon,
+					s.Ctx,
+					Noon,
 					[]customer.SegmentCall{
 						{
 							Type:       "track",
 							MessageID:  fmt.Sprint("race", i),
 							UserID:     e.Customer,
 							Event:      "Answered",
-							Properties: props{"mood": "good"},
+							Properties: Props{"mood": "good"},
 						},
 					},
 				)
@@ -280,15 +280,15 @@ func TestEventRacesAMove(t *testing.T) {
 			}()
 		}
 		for range 32 {
-			s.must(<-done)
+			s.Must(<-done)
 		}
 		heard := 0
-		for _, l := range s.lease() {
+		for _, l := range s.Lease() {
 			for _, d := range l.Deliveries {
-				s.same(d.Delivery.Event.Properties, props{"mood": "good"})
+				s.Equal(d.Delivery.Event.Properties, Props{"mood": "good"})
 				heard++
 			}
 		}
-		s.same(heard, 16)
+		s.Equal(heard, 16)
 	})
 }

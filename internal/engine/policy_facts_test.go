@@ -14,53 +14,53 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// governed publishes two journeys, cart and other, under a contact policy.
-func (s *suite) governed(p journey.Policy) {
+// publishPolicy publishes two journeys, cart and other, under a contact policy.
+func (s *Suite) publishPolicy(p journey.Policy) {
 	s.T.Helper()
-	c := content(
-		[]*journey.Definition{cart(reentry(journey.ReentryAlways, 0)), cart(named("other"), reentry(journey.ReentryAlways, 0))},
-		reminder(),
+	c := Content(
+		[]*journey.Definition{Cart(Reentry(journey.ReentryAlways, 0)), Cart(Named("other"), Reentry(journey.ReentryAlways, 0))},
+		Reminder(),
 	)
 	c.Policy = &p
-	_, err := s.Catalog.Publish(s.ctx, noon, c)
-	s.must(err)
+	_, err := s.Catalog.Publish(s.Ctx, Noon, c)
+	s.Must(err)
 }
 
-// both enters cart and other.
-func (s *suite) both(customerID string) (cart, other unit.Enrollment) {
+// enterBoth enters cart and other.
+func (s *Suite) enterBoth(customerID string) (cart, other unit.Enrollment) {
 	s.T.Helper()
-	s.has(customerID, props{"email": "a@example.com", "push_token": "t1"})
-	r := s.ingest(noon, s.track(customerID, "Cart Updated", nil))
-	s.drain()
-	return s.at(r[0].Entered[0]), s.at(r[0].Entered[1])
+	s.SetTraits(customerID, Props{"email": "a@example.com", "push_token": "t1"})
+	r := s.Ingest(Noon, s.Track(customerID, "Cart Updated", nil))
+	s.Drain()
+	return s.OpenAt(r[0].Entered[0]), s.OpenAt(r[0].Entered[1])
 }
 
-// decides reserves a send at a time, and returns its status and reason.
-func (s *suite) decides(e unit.Enrollment, key string, at time.Time, change ...func(*journey.Send)) (message.Reservation, string) {
+// reserveSend reserves a send at a time, and returns its status and reason.
+func (s *Suite) reserveSend(e unit.Enrollment, key string, at time.Time, change ...func(*journey.Send)) (message.Reservation, string) {
 	s.T.Helper()
-	in := s.send(e, key)
+	in := s.NewSend(e, key)
 	in.Spec.Via = []string{"email"}
 	for _, f := range change {
 		f(&in.Spec)
 	}
-	r, err := s.Messages.Reserve(s.ctx, at, wall, in, time.Minute)
-	s.must(err)
+	r, err := s.Messages.Reserve(s.Ctx, at, Wall, in, time.Minute)
+	s.Must(err)
 	if r.Done == nil {
 		return r, "permitted"
 	}
 	return r, r.Done.Status + " " + r.Done.Reason
 }
 
-func (s *suite) settles(r message.Reservation, at time.Time, status string) {
+func (s *Suite) settle(r message.Reservation, at time.Time, status string) {
 	s.T.Helper()
-	s.must(s.Messages.Settle(s.ctx, at, r, message.Settlement{Status: status}))
+	s.Must(s.Messages.Settle(s.Ctx, at, r, message.Settlement{Status: status}))
 }
 
-func by(channel string) func(*journey.Send) {
+func via(channel string) func(*journey.Send) {
 	return func(m *journey.Send) { m.Via = []string{channel} }
 }
 
-func about(topic string) func(*journey.Send) { return func(m *journey.Send) { m.Topic = topic } }
+func topic(topic string) func(*journey.Send) { return func(m *journey.Send) { m.Topic = topic } }
 
 func transactional(m *journey.Send) { m.Category = journey.Transactional }
 
@@ -69,91 +69,91 @@ const (
 	capped    = "suppressed " + decisioning.CapReached
 )
 
-func TestALimitHoldsOverJourneys(t *testing.T) {
-	each(t, func(s *suite) {
-		s.governed(journey.Policy{Limits: []journey.Limit{{Max: 1, Per: day}}})
-		a, b := s.both("ana")
-		first, got := s.decides(a, "a1", noon)
-		s.same(got, permitted)
-		_, got = s.decides(b, "b1", noon) // the first is not sent yet, and counts
-		s.same(got, capped)
-		s.settles(first, noon, contract.StatusFailed)
-		second, got := s.decides(b, "b2", noon) // given back
-		s.same(got, permitted)
-		s.settles(second, noon, contract.StatusRetry)
-		_, got = s.decides(a, "a2", noon)
-		s.same(got, capped)
-		second, got = s.decides(b, "b2", noon) // the repeat does not count against itself
-		s.same(got, permitted)
-		s.settles(second, noon.Add(time.Minute), contract.StatusSent)
-		_, got = s.decides(a, "a3", noon.Add(day+time.Minute-time.Millisecond))
-		s.same(got, capped)
-		_, got = s.decides(a, "a4", noon.Add(day+time.Minute)) // a window later it is out of it
-		s.same(got, permitted)
+func TestCapCountsAcrossJourneys(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.publishPolicy(journey.Policy{Limits: []journey.Limit{{Max: 1, Per: Day}}})
+		a, b := s.enterBoth("ana")
+		first, got := s.reserveSend(a, "a1", Noon)
+		s.Equal(got, permitted)
+		_, got = s.reserveSend(b, "b1", Noon) // the first is not sent yet, and counts
+		s.Equal(got, capped)
+		s.settle(first, Noon, contract.StatusFailed)
+		second, got := s.reserveSend(b, "b2", Noon) // given back
+		s.Equal(got, permitted)
+		s.settle(second, Noon, contract.StatusRetry)
+		_, got = s.reserveSend(a, "a2", Noon)
+		s.Equal(got, capped)
+		second, got = s.reserveSend(b, "b2", Noon) // the repeat does not count against itself
+		s.Equal(got, permitted)
+		s.settle(second, Noon.Add(time.Minute), contract.StatusSent)
+		_, got = s.reserveSend(a, "a3", Noon.Add(Day+time.Minute-time.Millisecond))
+		s.Equal(got, capped)
+		_, got = s.reserveSend(a, "a4", Noon.Add(Day+time.Minute)) // a window later it is out of it
+		s.Equal(got, permitted)
 	})
 }
 
-func TestLimitsCountByChannelTopicAndCategory(t *testing.T) {
-	each(t, func(s *suite) {
-		s.governed(journey.Policy{Limits: []journey.Limit{
-			{Channel: "email", Max: 1, Per: day}, {Topic: "sale", Max: 1, Per: day}, {Max: 3, Per: 7 * day},
+func TestCapsCountByChannelTopicAndCategory(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.publishPolicy(journey.Policy{Limits: []journey.Limit{
+			{Channel: "email", Max: 1, Per: Day}, {Topic: "sale", Max: 1, Per: Day}, {Max: 3, Per: 7 * Day},
 		}})
-		a, _ := s.both("ana")
+		a, _ := s.enterBoth("ana")
 		n := 0
 		says := func(want string, change ...func(*journey.Send)) {
 			s.T.Helper()
 			n++
-			r, got := s.decides(a, fmt.Sprintf("k%d", n), noon, change...)
-			s.same(got, want)
+			r, got := s.reserveSend(a, fmt.Sprintf("k%d", n), Noon, change...)
+			s.Equal(got, want)
 			if got == permitted {
-				s.settles(r, noon, contract.StatusSent)
+				s.settle(r, Noon, contract.StatusSent)
 			}
 		}
-		says(permitted, by("email"), transactional) // counts, though it asks no limit
-		says(capped, by("email"))
-		says(permitted, by("email"), transactional)
-		says(permitted, by("push"), about("sale"))
-		says(capped, by("push"), about("sale"))
-		says(capped, by("push")) // three in a week, of all channels
-		says(permitted, by("push"), transactional)
+		says(permitted, via("email"), transactional) // counts, though it asks no limit
+		says(capped, via("email"))
+		says(permitted, via("email"), transactional)
+		says(permitted, via("push"), topic("sale"))
+		says(capped, via("push"), topic("sale"))
+		says(capped, via("push")) // three in a week, of all channels
+		says(permitted, via("push"), transactional)
 	})
 }
 
-func TestLimitsAreOfTheReleaseThatCounts(t *testing.T) {
-	each(t, func(s *suite) {
-		s.governed(journey.Policy{Limits: []journey.Limit{{Max: 1, Per: day}}})
-		a, _ := s.both("ana")
-		r, _ := s.decides(a, "k1", noon)
-		s.settles(r, noon, contract.StatusSent)
-		s.governed(journey.Policy{Limits: []journey.Limit{{Max: 2, Per: day}}})
-		_, got := s.decides(a, "k2", noon)
-		s.same(got, permitted)
-		s.same(s.contact("k2").Release, s.contact("k1").Release+1)
+func TestCapsOfTheCurrentRelease(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.publishPolicy(journey.Policy{Limits: []journey.Limit{{Max: 1, Per: Day}}})
+		a, _ := s.enterBoth("ana")
+		r, _ := s.reserveSend(a, "k1", Noon)
+		s.settle(r, Noon, contract.StatusSent)
+		s.publishPolicy(journey.Policy{Limits: []journey.Limit{{Max: 2, Per: Day}}})
+		_, got := s.reserveSend(a, "k2", Noon)
+		s.Equal(got, permitted)
+		s.Equal(s.SendOf("k2").Release, s.SendOf("k1").Release+1)
 	})
 }
 
-func TestADoubtfulContactCounts(t *testing.T) {
-	each(t, func(s *suite) {
-		s.governed(journey.Policy{Limits: []journey.Limit{{Max: 1, Per: day}}})
-		a, b := s.both("ana")
-		r, _ := s.decides(a, "a1", noon)
-		s.must(s.Messages.Settle(s.ctx, noon, r, message.Settlement{Status: contract.StatusFailed, Unknown: true}))
-		_, got := s.decides(b, "b1", noon)
-		s.same(got, capped)
+func TestUnknownOutcomeCountsTowardsACap(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.publishPolicy(journey.Policy{Limits: []journey.Limit{{Max: 1, Per: Day}}})
+		a, b := s.enterBoth("ana")
+		r, _ := s.reserveSend(a, "a1", Noon)
+		s.Must(s.Messages.Settle(s.Ctx, Noon, r, message.Settlement{Status: contract.StatusFailed, Unknown: true}))
+		_, got := s.reserveSend(b, "b1", Noon)
+		s.Equal(got, capped)
 	})
 }
 
-func TestConcurrentDecidersShareALimit(t *testing.T) {
-	each(t, func(s *suite) {
-		s.governed(journey.Policy{Limits: []journey.Limit{{Max: 2, Per: day}}})
-		a, b := s.both("ana")
+func TestConcurrentSendsShareACap(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.publishPolicy(journey.Policy{Limits: []journey.Limit{{Max: 2, Per: Day}}})
+		a, b := s.enterBoth("ana")
 		var allowed atomic.Int64
 		var wg sync.WaitGroup
 		for i := range 12 {
 			wg.Go(func() {
 				e := []unit.Enrollment{a, b}[i%2]
-				in := s.send(e, fmt.Sprintf("k%d", i))
-				r, err := s.Messages.Reserve(s.ctx, noon, wall, in, time.Minute)
+				in := s.NewSend(e, fmt.Sprintf("k%d", i))
+				r, err := s.Messages.Reserve(s.Ctx, Noon, Wall, in, time.Minute)
 				if err != nil {
 					s.T.Error(err)
 				} else if r.Done == nil {
@@ -162,7 +162,7 @@ func TestConcurrentDecidersShareALimit(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		s.same(allowed.Load(), int64(2))
+		s.Equal(allowed.Load(), int64(2))
 	})
 }
 
@@ -175,63 +175,63 @@ var (
 
 const held = "held " + decisioning.QuietHours
 
-func TestASendHeldByQuietHours(t *testing.T) {
-	each(t, func(s *suite) {
-		s.governed(journey.Policy{QuietHours: &quiet, Limits: []journey.Limit{{Max: 1, Per: day}}})
-		a, b := s.both("ana")
-		r, got := s.decides(a, "a1", night)
-		s.same(got, held)
-		s.same(r.Done.Until, morning)
-		row := s.contact("a1")
-		s.same(
+func TestQuietHoursHoldASend(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.publishPolicy(journey.Policy{QuietHours: &quiet, Limits: []journey.Limit{{Max: 1, Per: Day}}})
+		a, b := s.enterBoth("ana")
+		r, got := s.reserveSend(a, "a1", night)
+		s.Equal(got, held)
+		s.Equal(r.Done.Until, morning)
+		row := s.SendOf("a1")
+		s.Equal(
 			[]any{row.Status, row.Reason, row.Channel, row.Until, row.Tried},
 			[]any{contract.StatusHeld, decisioning.QuietHours, "", morning,
 				[]decisioning.ChannelVerdict{{Channel: "email", Reason: decisioning.QuietHours, HeldUntil: morning}}},
 		)
-		_, got = s.decides(a, "a1", morning.Add(-time.Millisecond)) // asked again too soon
-		s.same(got, held)
-		other, got := s.decides(b, "b1", morning) // what is held reserves nothing
-		s.same(got, permitted)
-		_, got = s.decides(a, "a1", morning) // where it ends, everything is decided afresh
-		s.same(got, capped)
-		s.settles(other, morning, contract.StatusSent)
-		s.same(s.contact("a1").Until, time.Time{})
-		_, got = s.decides(b, "receipt", night, transactional)
-		s.same(got, permitted)
+		_, got = s.reserveSend(a, "a1", morning.Add(-time.Millisecond)) // asked again too soon
+		s.Equal(got, held)
+		other, got := s.reserveSend(b, "b1", morning) // what is held reserves nothing
+		s.Equal(got, permitted)
+		_, got = s.reserveSend(a, "a1", morning) // where it ends, everything is decided afresh
+		s.Equal(got, capped)
+		s.settle(other, morning, contract.StatusSent)
+		s.Equal(s.SendOf("a1").Until, time.Time{})
+		_, got = s.reserveSend(b, "receipt", night, transactional)
+		s.Equal(got, permitted)
 	})
 }
 
-func TestQuietHoursAreTheCustomers(t *testing.T) {
-	each(t, func(s *suite) {
-		s.governed(
+func TestQuietHoursUseTheCustomersTimezone(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.publishPolicy(
 			journey.Policy{
 				QuietHours: &journey.QuietHours{From: "21:00", To: "08:00", MissingTimezone: "Asia/Tokyo", OnBlocked: journey.Drop},
 			},
 		)
-		a, b := s.both("ana")
-		_, got := s.decides(a, "a1", noon) // 21:00 in Tokyo
-		s.same(got, "suppressed "+decisioning.QuietHours)
-		s.has("ana", props{"timezone": "America/New_York"})
-		_, got = s.decides(b, "b1", noon) // 07:00 there
-		s.same(got, "suppressed "+decisioning.QuietHours)
-		_, got = s.decides(b, "b2", noon.Add(time.Hour))
-		s.same(got, permitted)
+		a, b := s.enterBoth("ana")
+		_, got := s.reserveSend(a, "a1", Noon) // 21:00 in Tokyo
+		s.Equal(got, "suppressed "+decisioning.QuietHours)
+		s.SetTraits("ana", Props{"timezone": "America/New_York"})
+		_, got = s.reserveSend(b, "b1", Noon) // 07:00 there
+		s.Equal(got, "suppressed "+decisioning.QuietHours)
+		_, got = s.reserveSend(b, "b2", Noon.Add(time.Hour))
+		s.Equal(got, permitted)
 	})
 }
 
-func TestAHeldSendEndsWithItsInstance(t *testing.T) {
-	each(t, func(s *suite) {
-		s.governed(journey.Policy{QuietHours: &quiet})
-		a, b := s.both("ana")
-		s.decides(a, "a1", night)
-		s.decides(b, "b1", night)
+func TestHeldSendEndsWithItsEnrollment(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.publishPolicy(journey.Policy{QuietHours: &quiet})
+		a, b := s.enterBoth("ana")
+		s.reserveSend(a, "a1", night)
+		s.reserveSend(b, "b1", night)
 		parked := func(seq int, step string) {
-			s.must(
+			s.Must(
 				s.Enrollments.Report(
-					s.ctx,
+					s.Ctx,
 					night,
 					contract.Report{
-						Ref:    ref(b),
+						Ref:    Ref(b),
 						Seq:    seq,
 						Parked: &contract.Position{Step: step, Kind: "send", Since: night, Until: morning},
 					},
@@ -239,131 +239,131 @@ func TestAHeldSendEndsWithItsInstance(t *testing.T) {
 			)
 		}
 		parked(1, "nudge")
-		s.same(s.contact("b1").Status, contract.StatusHeld)
+		s.Equal(s.SendOf("b1").Status, contract.StatusHeld)
 		parked(2, "response") // rerouted
-		got := s.contact("b1")
-		s.same([]any{got.Status, got.Reason, got.Until}, []any{"suppressed", "REROUTED", time.Time{}})
-		s.ends(a, "goal", night.Add(time.Hour))
-		got = s.contact("a1")
-		s.same([]any{got.Status, got.Reason, got.Unknown, got.Until}, []any{"suppressed", "JOURNEY_ENDED", false, time.Time{}})
+		got := s.SendOf("b1")
+		s.Equal([]any{got.Status, got.Reason, got.Until}, []any{"suppressed", "REROUTED", time.Time{}})
+		s.End(a, "goal", night.Add(time.Hour))
+		got = s.SendOf("a1")
+		s.Equal([]any{got.Status, got.Reason, got.Unknown, got.Until}, []any{"suppressed", "JOURNEY_ENDED", false, time.Time{}})
 	})
 }
 
 // An attempt that may have gone out, and whose repeat comes into quiet hours, is remembered as such.
-func TestAHeldRepeatKeepsItsDoubt(t *testing.T) {
-	each(t, func(s *suite) {
-		s.governed(journey.Policy{QuietHours: &quiet})
-		a, _ := s.both("ana")
-		_, got := s.decides(a, "a1", noon)
-		s.same(got, permitted)
-		in := s.send(a, "a1")
-		r, err := s.Messages.Reserve(s.ctx, night, wall.Add(time.Hour), in, time.Minute)
-		s.must(err)
-		s.same(r.Done.Status, contract.StatusHeld)
-		s.has("ana", props{"email": nil})
-		r, err = s.Messages.Reserve(s.ctx, morning, wall.Add(2*time.Hour), in, time.Minute)
-		s.must(err)
-		s.same([]any{r.Unsettled, r.Verdict.Channel}, []any{true, "email"})
+func TestHeldRepeatKeepsItsUnknownOutcome(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.publishPolicy(journey.Policy{QuietHours: &quiet})
+		a, _ := s.enterBoth("ana")
+		_, got := s.reserveSend(a, "a1", Noon)
+		s.Equal(got, permitted)
+		in := s.NewSend(a, "a1")
+		r, err := s.Messages.Reserve(s.Ctx, night, Wall.Add(time.Hour), in, time.Minute)
+		s.Must(err)
+		s.Equal(r.Done.Status, contract.StatusHeld)
+		s.SetTraits("ana", Props{"email": nil})
+		r, err = s.Messages.Reserve(s.Ctx, morning, Wall.Add(2*time.Hour), in, time.Minute)
+		s.Must(err)
+		s.Equal([]any{r.Unsettled, r.Verdict.Channel}, []any{true, "email"})
 	})
 }
 
-func TestTheSendOfADecisionIsNotHeld(t *testing.T) {
-	each(t, func(s *suite) {
-		s.governed(journey.Policy{QuietHours: &quiet})
-		a, _ := s.both("ana")
-		in := s.send(a, "a1")
+func TestSendOfADecisionIsNotHeld(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.publishPolicy(journey.Policy{QuietHours: &quiet})
+		a, _ := s.enterBoth("ana")
+		in := s.NewSend(a, "a1")
 		in.Action = "discount"
-		r, err := s.Messages.Reserve(s.ctx, night, wall, in, time.Minute)
-		s.must(err)
-		s.same(r.Done, &contract.SendResult{Status: "suppressed", Reason: decisioning.QuietHours})
-		s.same(s.contact("a1").Action, "discount")
+		r, err := s.Messages.Reserve(s.Ctx, night, Wall, in, time.Minute)
+		s.Must(err)
+		s.Equal(r.Done, &contract.SendResult{Status: "suppressed", Reason: decisioning.QuietHours})
+		s.Equal(s.SendOf("a1").Action, "discount")
 	})
 }
 
-func TestASendThatIsGivenUpIsNotHeld(t *testing.T) {
-	each(t, func(s *suite) {
-		s.governed(journey.Policy{QuietHours: &quiet})
-		a, _ := s.both("ana")
-		r, _ := s.decides(a, "a1", noon)
-		s.settles(r, noon, contract.StatusRetry)
-		in := s.send(a, "a1")
+func TestAbandonedSendIsNotHeld(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.publishPolicy(journey.Policy{QuietHours: &quiet})
+		a, _ := s.enterBoth("ana")
+		r, _ := s.reserveSend(a, "a1", Noon)
+		s.settle(r, Noon, contract.StatusRetry)
+		in := s.NewSend(a, "a1")
 		in.GiveUp = contract.RetriesEnded
-		r, err := s.Messages.Reserve(s.ctx, night, wall, in, time.Minute)
-		s.must(err)
-		s.same([]any{r.Done == nil, r.Verdict.Channel}, []any{true, "email"})
-		s.settles(r, night, contract.StatusFailed)
+		r, err := s.Messages.Reserve(s.Ctx, night, Wall, in, time.Minute)
+		s.Must(err)
+		s.Equal([]any{r.Done == nil, r.Verdict.Channel}, []any{true, "email"})
+		s.settle(r, night, contract.StatusFailed)
 	})
 }
 
 // Rules see the customer's events, also in the transaction that decides.
 func TestPolicyRulesSeeHistory(t *testing.T) {
-	each(t, func(s *suite) {
-		s.governed(journey.Policy{
+	Each(t, func(s *Suite) {
+		s.publishPolicy(journey.Policy{
 			Suppress: []journey.Suppression{{When: `count("Ticket Opened", "7d") > 0`, Reason: "TICKET"}},
 			Tone:     []journey.ToneRule{{When: `entry.total > 100 && customer.tier == "gold"`, Use: "warm"}},
 		})
-		s.has("ana", props{"email": "a@example.com", "tier": "gold"})
-		r := s.ingest(noon, s.track("ana", "Cart Updated", props{"total": 120}))
-		s.drain()
-		e := s.at(r[0].Entered[0])
-		res, got := s.decides(e, "k1", noon)
-		s.same(got, permitted)
-		s.same(res.Verdict.Tone, "warm")
-		s.same(s.contact("k1").Tone, "warm")
-		s.ingest(noon, s.track("ana", "Ticket Opened", nil))
-		_, got = s.decides(e, "k2", noon)
-		s.same(got, "suppressed TICKET")
+		s.SetTraits("ana", Props{"email": "a@example.com", "tier": "gold"})
+		r := s.Ingest(Noon, s.Track("ana", "Cart Updated", Props{"total": 120}))
+		s.Drain()
+		e := s.OpenAt(r[0].Entered[0])
+		res, got := s.reserveSend(e, "k1", Noon)
+		s.Equal(got, permitted)
+		s.Equal(res.Verdict.Tone, "warm")
+		s.Equal(s.SendOf("k1").Tone, "warm")
+		s.Ingest(Noon, s.Track("ana", "Ticket Opened", nil))
+		_, got = s.reserveSend(e, "k2", Noon)
+		s.Equal(got, "suppressed TICKET")
 	})
 }
 
 // A send that was being repeated when its enrollment went elsewhere gives its place in the limits back, unless it
 // may have gone out.
-func TestARepeatThatIsLeftBehindGivesItsPlaceBack(t *testing.T) {
-	each(t, func(s *suite) {
-		s.governed(journey.Policy{Limits: []journey.Limit{{Max: 1, Per: day}}})
+func TestAbandonedRepeatReturnsItsCap(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.publishPolicy(journey.Policy{Limits: []journey.Limit{{Max: 1, Per: Day}}})
 		for id, unknown := range map[string]bool{"ana": false, "ben": true} {
-			a, b := s.both(id)
-			r, got := s.decides(a, id+"/a", noon)
-			s.same(got, permitted)
-			s.must(s.Messages.Settle(s.ctx, noon, r, message.Settlement{Status: contract.StatusRetry, Unknown: unknown}))
-			_, got = s.decides(b, id+"/b1", noon)
-			s.same(got, "suppressed "+decisioning.CapReached)
-			s.must(
+			a, b := s.enterBoth(id)
+			r, got := s.reserveSend(a, id+"/a", Noon)
+			s.Equal(got, permitted)
+			s.Must(s.Messages.Settle(s.Ctx, Noon, r, message.Settlement{Status: contract.StatusRetry, Unknown: unknown}))
+			_, got = s.reserveSend(b, id+"/b1", Noon)
+			s.Equal(got, "suppressed "+decisioning.CapReached)
+			s.Must(
 				s.Enrollments.Report(
-					s.ctx,
-					noon,
-					contract.Report{Ref: ref(a), Seq: 1, Parked: &contract.Position{Step: "response", Kind: "wait_for", Since: noon}},
+					s.Ctx,
+					Noon,
+					contract.Report{Ref: Ref(a), Seq: 1, Parked: &contract.Position{Step: "response", Kind: "wait_for", Since: Noon}},
 				),
 			)
-			left := s.contact(id + "/a")
-			s.same([]any{left.Status, left.Reason, left.Unknown}, []any{"failed", "REROUTED", unknown})
+			left := s.SendOf(id + "/a")
+			s.Equal([]any{left.Status, left.Reason, left.Unknown}, []any{"failed", "REROUTED", unknown})
 			want := permitted
 			if unknown {
 				want = "suppressed " + decisioning.CapReached
 			}
-			_, got = s.decides(b, id+"/b2", noon)
-			s.same(got, want)
+			_, got = s.reserveSend(b, id+"/b2", Noon)
+			s.Equal(got, want)
 		}
 	})
 }
 
 // Back at the same step, it is another visit: what the earlier one left is given up, and what its attempt did
 // may still come to light.
-func TestAnEarlierVisitIsLeftBehind(t *testing.T) {
-	each(t, func(s *suite) {
-		s.governed(journey.Policy{QuietHours: &quiet})
-		a, b := s.both("ana")
+func TestEarlierVisitIsAbandoned(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.publishPolicy(journey.Policy{QuietHours: &quiet})
+		a, b := s.enterBoth("ana")
 		key := func(e unit.Enrollment, visit int) string { return fmt.Sprintf("%s/nudge/%d", e.ID, visit) }
-		sending, _ := s.decides(b, key(b, 1), noon)
-		s.decides(a, key(a, 1), night)
-		s.decides(a, key(a, 2), night)
+		sending, _ := s.reserveSend(b, key(b, 1), Noon)
+		s.reserveSend(a, key(a, 1), night)
+		s.reserveSend(a, key(a, 2), night)
 		for _, e := range []unit.Enrollment{a, b} {
-			s.must(
+			s.Must(
 				s.Enrollments.Report(
-					s.ctx,
+					s.Ctx,
 					night,
 					contract.Report{
-						Ref:    ref(e),
+						Ref:    Ref(e),
 						Seq:    1,
 						Parked: &contract.Position{Step: "nudge", Kind: "send", Since: night},
 						Key:    key(e, 2),
@@ -371,12 +371,12 @@ func TestAnEarlierVisitIsLeftBehind(t *testing.T) {
 				),
 			)
 		}
-		held, left := s.contact(key(a, 2)), s.contact(key(a, 1))
-		s.same([]any{held.Status, left.Status, left.Reason}, []any{"held", "suppressed", "REROUTED"})
-		left = s.contact(key(b, 1))
-		s.same([]any{left.Status, left.Reason, left.Unknown}, []any{"failed", "REROUTED", true})
-		s.settles(sending, night, contract.StatusSent)
-		left = s.contact(key(b, 1))
-		s.same([]any{left.Status, left.Unknown}, []any{"sent", false})
+		held, left := s.SendOf(key(a, 2)), s.SendOf(key(a, 1))
+		s.Equal([]any{held.Status, left.Status, left.Reason}, []any{"held", "suppressed", "REROUTED"})
+		left = s.SendOf(key(b, 1))
+		s.Equal([]any{left.Status, left.Reason, left.Unknown}, []any{"failed", "REROUTED", true})
+		s.settle(sending, night, contract.StatusSent)
+		left = s.SendOf(key(b, 1))
+		s.Equal([]any{left.Status, left.Unknown}, []any{"sent", false})
 	})
 }

@@ -9,13 +9,13 @@ import (
 
 // What a send with a rate costs more: one statement.
 func BenchmarkTakeTokens(b *testing.B) {
-	engines(b, func(b *testing.B, url string) {
+	BenchEach(b, func(b *testing.B, url string) {
 		s, err := Open(b.Context(), Options{URL: url})
 		if err != nil {
 			b.Fatal(err)
 		}
 		defer s.Close()
-		now, pace := wall, message.Pace{Interval: time.Millisecond, Burst: 1000}
+		now, pace := Wall, message.Pace{Interval: time.Millisecond, Burst: 1000}
 		for b.Loop() {
 			now = now.Add(time.Millisecond)
 			if _, _, err := s.Messages.TakeTokens(b.Context(), now, "email", 1, pace, time.Hour); err != nil {

@@ -8,68 +8,68 @@ import (
 	"github.com/tabi-journeys/tabi/internal/message"
 )
 
-func TestTokensComeAtTheirRate(t *testing.T) {
-	each(t, func(s *suite) {
+func TestTokensAreTakenAtTheRate(t *testing.T) {
+	Each(t, func(s *Suite) {
 		r := message.Pace{Interval: 100 * time.Millisecond, Burst: 10}
 		take := func(now time.Time, n int, horizon time.Duration) (time.Duration, bool) {
 			s.T.Helper()
-			at, taken, err := s.Messages.TakeTokens(s.ctx, now, "email", n, r, horizon)
-			s.must(err)
+			at, taken, err := s.Messages.TakeTokens(s.Ctx, now, "email", n, r, horizon)
+			s.Must(err)
 			return at.Sub(now), taken
 		}
 		for i := range 10 {
-			if wait, taken := take(wall, 1, time.Hour); wait != 0 || !taken {
+			if wait, taken := take(Wall, 1, time.Hour); wait != 0 || !taken {
 				s.T.Fatalf("token %d of the burst: in %s, taken %t", i, wait, taken)
 			}
 		}
 		// What is more than the burst has moments of its own, one behind the other.
 		for i := range 3 {
-			if wait, taken := take(wall, 1, time.Hour); wait != time.Duration(i+1)*r.Interval || !taken {
+			if wait, taken := take(Wall, 1, time.Hour); wait != time.Duration(i+1)*r.Interval || !taken {
 				s.T.Fatalf("token %d after the burst: in %s, taken %t", i, wait, taken)
 			}
 		}
-		if wait, taken := take(wall, 2, time.Hour); wait != 500*time.Millisecond || !taken {
+		if wait, taken := take(Wall, 2, time.Hour); wait != 500*time.Millisecond || !taken {
 			s.T.Fatalf("two at once: in %s, taken %t", wait, taken)
 		}
 		// Beyond the horizon nothing is taken, however often it is asked for.
 		for range 2 {
-			if wait, taken := take(wall, 1, 300*time.Millisecond); wait != 600*time.Millisecond || taken {
+			if wait, taken := take(Wall, 1, 300*time.Millisecond); wait != 600*time.Millisecond || taken {
 				s.T.Fatalf("beyond the horizon: in %s, taken %t", wait, taken)
 			}
 		}
 		// A rest fills the bucket up to the burst, no further.
-		later := wall.Add(time.Hour)
+		later := Wall.Add(time.Hour)
 		if wait, _ := take(later, 10, time.Hour); wait != 0 {
 			s.T.Fatalf("a burst after a rest: in %s", wait)
 		}
 		if wait, _ := take(later, 1, time.Hour); wait != r.Interval {
 			s.T.Fatalf("one more: in %s", wait)
 		}
-		if at, taken, err := s.Messages.TakeTokens(s.ctx, wall, "sms", 1, r, 0); err != nil || !taken || !at.Equal(wall) {
+		if at, taken, err := s.Messages.TakeTokens(s.Ctx, Wall, "sms", 1, r, 0); err != nil || !taken || !at.Equal(Wall) {
 			s.T.Fatal("another bucket:", at, taken, err)
 		}
 	})
 }
 
-func TestAFastRateIsNotRounded(t *testing.T) {
-	each(t, func(s *suite) {
+func TestHighRateIsNotRounded(t *testing.T) {
+	Each(t, func(s *Suite) {
 		r := message.Pace{Interval: time.Second / 3000, Burst: 1}
 		var last time.Time
 		for range 4 {
-			at, _, err := s.Messages.TakeTokens(s.ctx, wall, "push", 750, r, time.Hour)
-			s.must(err)
+			at, _, err := s.Messages.TakeTokens(s.Ctx, Wall, "push", 750, r, time.Hour)
+			s.Must(err)
 			last = at
 		}
-		if got := last.Sub(wall); got < 999*time.Millisecond || got > 1001*time.Millisecond {
+		if got := last.Sub(Wall); got < 999*time.Millisecond || got > 1001*time.Millisecond {
 			s.T.Fatalf("3,000 tokens at 3,000 a second take %s", got)
 		}
 	})
 }
 
 func TestTwoProcessesShareABucket(t *testing.T) {
-	each(t, func(s *suite) {
-		other, err := Open(s.ctx, Options{URL: s.url, Channels: channels})
-		s.must(err)
+	Each(t, func(s *Suite) {
+		other, err := Open(s.Ctx, Options{URL: s.URL, Channels: Channels})
+		s.Must(err)
 		defer other.Close()
 		r := message.Pace{Interval: time.Second, Burst: 5}
 		var mu sync.Mutex
@@ -78,7 +78,7 @@ func TestTwoProcessesShareABucket(t *testing.T) {
 		for _, st := range []*Engine{s.Engine, other, s.Engine, other} {
 			all.Go(func() {
 				for range 5 {
-					at, taken, err := st.Messages.TakeTokens(s.ctx, wall, "sms", 1, r, time.Hour)
+					at, taken, err := st.Messages.TakeTokens(s.Ctx, Wall, "sms", 1, r, time.Hour)
 					if err != nil || !taken {
 						s.T.Errorf("taken %t, %v", taken, err)
 					}
@@ -89,28 +89,28 @@ func TestTwoProcessesShareABucket(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if moments[wall] != 5 || len(moments) != 16 {
+		if moments[Wall] != 5 || len(moments) != 16 {
 			s.T.Fatalf("20 tokens at 1 a second, 5 at once, came at %v", moments)
 		}
 	})
 }
 
 func TestPauses(t *testing.T) {
-	each(t, func(s *suite) {
-		s.must(s.Messages.Pause(s.ctx, wall, "push", wall.Add(time.Minute)))
-		s.must(s.Messages.Pause(s.ctx, wall, "push", wall.Add(time.Second)))
-		s.must(s.Messages.Pause(s.ctx, wall, "webhook:a.example", wall.Add(time.Second)))
-		got, err := s.Messages.Pauses(s.ctx, wall)
-		s.must(err)
-		s.same(got, map[string]time.Time{"push": wall.Add(time.Minute), "webhook:a.example": wall.Add(time.Second)})
-		got, err = s.Messages.Pauses(s.ctx, wall.Add(time.Second))
-		s.must(err)
-		s.same(got, map[string]time.Time{"push": wall.Add(time.Minute)})
+	Each(t, func(s *Suite) {
+		s.Must(s.Messages.Pause(s.Ctx, Wall, "push", Wall.Add(time.Minute)))
+		s.Must(s.Messages.Pause(s.Ctx, Wall, "push", Wall.Add(time.Second)))
+		s.Must(s.Messages.Pause(s.Ctx, Wall, "webhook:a.example", Wall.Add(time.Second)))
+		got, err := s.Messages.Pauses(s.Ctx, Wall)
+		s.Must(err)
+		s.Equal(got, map[string]time.Time{"push": Wall.Add(time.Minute), "webhook:a.example": Wall.Add(time.Second)})
+		got, err = s.Messages.Pauses(s.Ctx, Wall.Add(time.Second))
+		s.Must(err)
+		s.Equal(got, map[string]time.Time{"push": Wall.Add(time.Minute)})
 		// The row of a pause that is long over goes.
-		later := wall.Add(48 * time.Hour)
-		s.must(s.Messages.Pause(s.ctx, later, "sms", later.Add(time.Second)))
-		rows, err := s.Messages.Pauses(s.ctx, time.UnixMilli(1))
-		s.must(err)
-		s.same(rows, map[string]time.Time{"sms": later.Add(time.Second)})
+		later := Wall.Add(48 * time.Hour)
+		s.Must(s.Messages.Pause(s.Ctx, later, "sms", later.Add(time.Second)))
+		rows, err := s.Messages.Pauses(s.Ctx, time.UnixMilli(1))
+		s.Must(err)
+		s.Equal(rows, map[string]time.Time{"sms": later.Add(time.Second)})
 	})
 }

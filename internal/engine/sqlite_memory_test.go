@@ -14,20 +14,20 @@ import (
 )
 
 // Databases in memory know nothing of each other, and one takes many callers at once.
-func TestMemoriesAreIndependent(t *testing.T) {
+func TestMemoryDatabasesAreIndependent(t *testing.T) {
 	t.Parallel()
-	a, b := opened(t, sqldb.InMemory), opened(t, sqldb.InMemory)
-	a.publishes([]*journey.Definition{cart()}, reminder())
+	a, b := OpenSuite(t, sqldb.InMemory), OpenSuite(t, sqldb.InMemory)
+	a.Publish([]*journey.Definition{Cart()}, Reminder())
 	done := make(chan error, 16)
 	for i := range 16 {
 		go func() {
 			var err error
 			for n := range 20 {
-				if _, e := a.Intake.Ingest(a.ctx, noon, []customer.SegmentCall{{Type: "track", MessageID: fmt.Sprintf("m%d/%d", i, n),
+				if _, e := a.Intake.Ingest(a.Ctx, Noon, []customer.SegmentCall{{Type: "track", MessageID: fmt.Sprintf("m%d/%d", i, n),
 					UserID: fmt.Sprintf("c%d", i), Event: "Cart Updated"}}); e != nil {
 					err = e
 				}
-				if _, e := a.Analytics.Counts(a.ctx); e != nil {
+				if _, e := a.Analytics.Counts(a.Ctx); e != nil {
 					err = e
 				}
 			}
@@ -35,44 +35,44 @@ func TestMemoriesAreIndependent(t *testing.T) {
 		}()
 	}
 	for range 16 {
-		a.must(<-done)
+		a.Must(<-done)
 	}
-	c, err := a.Analytics.Counts(a.ctx)
-	a.must(err)
-	a.same([]int64{c.Events, c.Customers, c.Open["cart"]}, []int64{320, 16, 16})
-	c, err = b.Analytics.Counts(b.ctx)
-	b.must(err)
-	b.same([]int64{c.Events, c.Customers}, []int64{0, 0})
-	n, _, err := b.Catalog.Content(b.ctx)
-	b.must(err)
-	b.same(n, 0)
+	c, err := a.Analytics.Counts(a.Ctx)
+	a.Must(err)
+	a.Equal([]int64{c.Events, c.Customers, c.Open["cart"]}, []int64{320, 16, 16})
+	c, err = b.Analytics.Counts(b.Ctx)
+	b.Must(err)
+	b.Equal([]int64{c.Events, c.Customers}, []int64{0, 0})
+	n, _, err := b.Catalog.Content(b.Ctx)
+	b.Must(err)
+	b.Equal(n, 0)
 }
 
 func TestSeed(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart(func(d *journey.Definition) {
+	Each(t, func(s *Suite) {
+		s.Publish([]*journey.Definition{Cart(func(d *journey.Definition) {
 			d.Entry = journey.Entry{When: `customer.tier == "gold"`, Reentry: journey.ReentryAlways}
-		})}, reminder())
-		s.must(s.Customers.SetTraits(s.ctx, noon, "ana", props{"tier": "gold", "consent": props{"marketing": true}}))
-		s.must(s.Customers.SetTraits(s.ctx, noon, "ana", props{"consent": props{"email": false}}))
-		s.same(s.customer("ana").Traits, props{"tier": "gold", "consent": props{"marketing": true, "email": false}})
-		s.must(s.Customers.SetTraits(s.ctx, noon, "ben", nil))
-		s.same(s.customer("ben").Traits, props{})
-		c, err := s.Analytics.Counts(s.ctx)
-		s.must(err)
-		s.same([]int64{c.Customers, c.Events, c.Pending}, []int64{2, 0, 0})
+		})}, Reminder())
+		s.Must(s.Customers.SetTraits(s.Ctx, Noon, "ana", Props{"tier": "gold", "consent": Props{"marketing": true}}))
+		s.Must(s.Customers.SetTraits(s.Ctx, Noon, "ana", Props{"consent": Props{"email": false}}))
+		s.Equal(s.Customer("ana").Traits, Props{"tier": "gold", "consent": Props{"marketing": true, "email": false}})
+		s.Must(s.Customers.SetTraits(s.Ctx, Noon, "ben", nil))
+		s.Equal(s.Customer("ben").Traits, Props{})
+		c, err := s.Analytics.Counts(s.Ctx)
+		s.Must(err)
+		s.Equal([]int64{c.Customers, c.Events, c.Pending}, []int64{2, 0, 0})
 		// What is seeded is how it was before: the next event does not find it new.
-		s.same(len(s.ingest(noon, s.track("ana", "Page", nil))[0].Entered), 0)
-		if err := s.Customers.SetTraits(s.ctx, noon, "", nil); !message.IsInput(err) {
+		s.Equal(len(s.Ingest(Noon, s.Track("ana", "Page", nil))[0].Entered), 0)
+		if err := s.Customers.SetTraits(s.Ctx, Noon, "", nil); !message.IsInput(err) {
 			s.T.Fatalf("got %v", err)
 		}
-		if err := s.Customers.SetTraits(s.ctx, noon, "ana", props{"x": func() {}}); !message.IsInput(err) {
+		if err := s.Customers.SetTraits(s.Ctx, Noon, "ana", Props{"x": func() {}}); !message.IsInput(err) {
 			s.T.Fatalf("got %v", err)
 		}
 	})
 }
 
-func TestHoldoutIsAsked(t *testing.T) {
+func TestHoldoutOption(t *testing.T) {
 	t.Parallel()
 	s, err := Open(t.Context(), Options{URL: sqldb.InMemory, Holdout: func(journey, customerID string, percent float64) bool {
 		return journey == "cart" && customerID == "ana" && percent == 5
@@ -80,10 +80,10 @@ func TestHoldoutIsAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &suite{T: t, Engine: s, ctx: t.Context()}
-	t.Cleanup(func() { u.must(s.Close()) })
-	u.publishes([]*journey.Definition{cart(func(d *journey.Definition) { d.Entry.Holdout = 5 })}, reminder())
-	u.same([]bool{u.enters("ana", nil).Holdout, u.enters("ben", nil).Holdout}, []bool{true, false})
+	u := &Suite{T: t, Engine: s, Ctx: t.Context()}
+	t.Cleanup(func() { u.Must(s.Close()) })
+	u.Publish([]*journey.Definition{Cart(func(d *journey.Definition) { d.Entry.Holdout = 5 })}, Reminder())
+	u.Equal([]bool{u.Enter("ana", nil).Holdout, u.Enter("ben", nil).Holdout}, []bool{true, false})
 }
 
 func BenchmarkOpenInMemory(b *testing.B) {
@@ -109,18 +109,18 @@ func benchmarkHotPath(b *testing.B, url string) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := s.Catalog.Publish(b.Context(), noon, content([]*journey.Definition{cart(keyed)}, reminder())); err != nil {
+	if _, err := s.Catalog.Publish(b.Context(), Noon, Content([]*journey.Definition{Cart(Keyed)}, Reminder())); err != nil {
 		b.Fatal(err)
 	}
 	n := 0
 	for b.Loop() {
 		n++
-		now := noon.Add(time.Duration(n) * time.Second)
+		now := Noon.Add(time.Duration(n) * time.Second)
 		if _, err := s.Intake.Ingest(b.Context(), now, []customer.SegmentCall{{Type: "track", MessageID: fmt.Sprint(n),
-			UserID: fmt.Sprintf("c%d", n%100), Event: "Cart Updated", Properties: props{"cart_id": "1"}}}); err != nil {
+			UserID: fmt.Sprintf("c%d", n%100), Event: "Cart Updated", Properties: Props{"cart_id": "1"}}}); err != nil {
 			b.Fatal(err)
 		}
-		leases, err := s.Outbox.Lease(b.Context(), wall, 10, time.Minute)
+		leases, err := s.Outbox.Lease(b.Context(), Wall, 10, time.Minute)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -142,7 +142,7 @@ func BenchmarkIngest(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := s.Catalog.Publish(b.Context(), noon, content([]*journey.Definition{cart()}, reminder())); err != nil {
+	if _, err := s.Catalog.Publish(b.Context(), Noon, Content([]*journey.Definition{Cart()}, Reminder())); err != nil {
 		b.Fatal(err)
 	}
 	n := 0
@@ -161,11 +161,11 @@ func BenchmarkIngest(b *testing.B) {
 					MessageID:  fmt.Sprint(n),
 					UserID:     fmt.Sprintf("c%d", n*7919%5000),
 					Event:      name,
-					Properties: props{"cart_id": "1"},
+					Properties: Props{"cart_id": "1"},
 				},
 			)
 		}
-		if _, err := s.Intake.Ingest(b.Context(), noon, calls); err != nil {
+		if _, err := s.Intake.Ingest(b.Context(), Noon, calls); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -175,12 +175,12 @@ func BenchmarkIngest(b *testing.B) {
 // A caller who gives up in the middle leaves the database as it was: its one connection is not thrown away.
 func TestMemoryOutlivesItsCallers(t *testing.T) {
 	t.Parallel()
-	s := opened(t, sqldb.InMemory)
-	s.publishes([]*journey.Definition{cart()}, reminder())
-	s.enters("ana", nil)
+	s := OpenSuite(t, sqldb.InMemory)
+	s.Publish([]*journey.Definition{Cart()}, Reminder())
+	s.Enter("ana", nil)
 	for i := range 20 {
-		ctx, cancel := context.WithCancel(s.ctx)
-		err := s.Units.Change(ctx, noon, func(tx sqldb.Conn, b *unit.Unit) error {
+		ctx, cancel := context.WithCancel(s.Ctx)
+		err := s.Units.Change(ctx, Noon, func(tx sqldb.Conn, b *unit.Unit) error {
 			if i%2 == 0 {
 				cancel()
 			}
@@ -194,13 +194,13 @@ func TestMemoryOutlivesItsCallers(t *testing.T) {
 		if err == nil {
 			t.Fatal("it was not given up")
 		}
-		gone, cancel := context.WithCancel(s.ctx)
+		gone, cancel := context.WithCancel(s.Ctx)
 		cancel()
 		if _, err := s.Analytics.Counts(gone); err == nil {
 			t.Fatal("it was not given up")
 		}
 	}
-	c, err := s.Analytics.Counts(s.ctx)
-	s.must(err)
-	s.same([]int64{c.Events, c.Customers, c.Open["cart"]}, []int64{1, 1, 1})
+	c, err := s.Analytics.Counts(s.Ctx)
+	s.Must(err)
+	s.Equal([]int64{c.Events, c.Customers, c.Open["cart"]}, []int64{1, 1, 1})
 }

@@ -9,53 +9,53 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// passages are an enrollment's, in order.
-func (s *suite) passages(enrollmentID string) []string {
+// stepVisits are an enrollment's, in order.
+func (s *Suite) stepVisits(enrollmentID string) []string {
 	s.T.Helper()
 	var out []string
 	r, err := s.Database.Writer.QueryContext(
-		s.ctx,
+		s.Ctx,
 		`select step, visit, arm, outcome from step_visits where enrollment = $1 order by seq, position`,
 		enrollmentID,
 	)
-	s.must(err)
+	s.Must(err)
 	defer r.Close()
 	for r.Next() {
 		var step, arm, outcome string
 		var visit int
-		s.must(r.Scan(&step, &visit, &arm, &outcome))
+		s.Must(r.Scan(&step, &visit, &arm, &outcome))
 		out = append(out, fmt.Sprintf("%s/%d %s%s", step, visit, arm, outcome))
 	}
-	s.must(r.Err())
+	s.Must(r.Err())
 	return out
 }
 
 // A report whose commit the run did not learn of is repeated by the next one: each visit is stored once, in order.
-func TestPassagesAreWrittenOnce(t *testing.T) {
-	each(t, func(s *suite) {
-		s.publishes([]*journey.Definition{cart()}, reminder())
-		e := s.enters("ana", nil)
+func TestStepVisitsAreWrittenOnce(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.Publish([]*journey.Definition{Cart()}, Reminder())
+		e := s.Enter("ana", nil)
 		pass := func(step string, visit int, arm string, at time.Time) contract.StepVisit {
 			return contract.StepVisit{Step: step, Kind: "branch", Visit: visit, At: at, Arm: arm}
 		}
 		first := []contract.StepVisit{
-			pass("a", 1, "1", noon),
-			pass("b", 0, journey.ArmSkipped, noon),
-			pass("a", 2, "else", noon.Add(time.Second)),
-			pass("b", 0, journey.ArmSkipped, noon.Add(time.Second)),
+			pass("a", 1, "1", Noon),
+			pass("b", 0, journey.ArmSkipped, Noon),
+			pass("a", 2, "else", Noon.Add(time.Second)),
+			pass("b", 0, journey.ArmSkipped, Noon.Add(time.Second)),
 		}
-		s.must(s.Enrollments.Report(s.ctx, noon, contract.Report{Ref: ref(e), Seq: 1, Passed: first}))
-		s.must(
+		s.Must(s.Enrollments.Report(s.Ctx, Noon, contract.Report{Ref: Ref(e), Seq: 1, Passed: first}))
+		s.Must(
 			s.Enrollments.Report(
-				s.ctx,
-				noon,
+				s.Ctx,
+				Noon,
 				contract.Report{
-					Ref:    ref(e),
+					Ref:    Ref(e),
 					Seq:    2,
-					Passed: append(first, pass("b", 1, "2", noon.Add(2*time.Second)), pass("b", 1, "2", noon.Add(2*time.Second))),
+					Passed: append(first, pass("b", 1, "2", Noon.Add(2*time.Second)), pass("b", 1, "2", Noon.Add(2*time.Second))),
 				},
 			),
 		)
-		s.same(s.passages(e.ID), []string{"a/1 1", "b/0 skipped", "a/2 else", "b/0 skipped", "b/1 2"})
+		s.Equal(s.stepVisits(e.ID), []string{"a/1 1", "b/0 skipped", "a/2 else", "b/0 skipped", "b/1 2"})
 	})
 }

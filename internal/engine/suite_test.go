@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,52 +23,52 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// noon is the virtual time at which the tests begin; wall is the wall's.
+// Noon is the virtual time at which the tests begin; wall is the wall's.
 var (
-	noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
-	wall = time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC)
+	Noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	Wall = time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC)
 )
 
-// channels are some, as a build may have them.
-var channels = []channel.Spec{
+// Channels are some, as a build may have them.
+var Channels = []channel.Spec{
 	{
 		Name:    "email",
 		Address: "email",
 	}, {Name: "push", Address: "push_token"}, {Name: "sms", Address: "phone"}, {Name: "app", KeepsContent: true}, {Name: "log", Any: true},
 }
 
-// suite is a store under test with short forms for what the tests do.
-type suite struct {
+// Suite is a store under test with short forms for what the tests do.
+type Suite struct {
 	T *testing.T
 	*Engine
-	ctx context.Context
-	url string
+	Ctx context.Context
+	URL string
 	n   int
 }
 
-// each runs f on SQLite, and on PostgreSQL where there is one.
-func each(t *testing.T, f func(s *suite)) {
+// Each runs f on SQLite, and on PostgreSQL where there is one.
+func Each(t *testing.T, f func(s *Suite)) {
 	t.Helper()
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		f(opened(t, filepath.Join(t.TempDir(), "tabi.db")))
+		f(OpenSuite(t, filepath.Join(t.TempDir(), "tabi.db")))
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		f(opened(t, pgtest.URL(t)))
+		f(OpenSuite(t, pgtest.URL(t)))
 	})
 }
 
-// engines benchmarks f on the URL of an empty SQLite file, and of a PostgreSQL database where there is one.
-func engines(b *testing.B, f func(b *testing.B, url string)) {
+// BenchEach benchmarks f on the URL of an empty SQLite file, and of a PostgreSQL database where there is one.
+func BenchEach(b *testing.B, f func(b *testing.B, url string)) {
 	b.Run("sqlite", func(b *testing.B) { f(b, filepath.Join(b.TempDir(), "tabi.db")) })
 	b.Run("postgres", func(b *testing.B) { f(b, pgtest.URL(b)) })
 }
 
-func opened(t *testing.T, url string) *suite {
+func OpenSuite(t *testing.T, url string) *Suite {
 	t.Helper()
-	s, err := Open(t.Context(), Options{URL: url, Channels: channels})
+	s, err := Open(t.Context(), Options{URL: url, Channels: Channels})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,140 +77,87 @@ func opened(t *testing.T, url string) *suite {
 			t.Error(err)
 		}
 	})
-	return &suite{T: t, Engine: s, ctx: t.Context(), url: url}
+	return &Suite{T: t, Engine: s, Ctx: t.Context(), URL: url}
 }
 
-// must fails the test on an error.
-func (s *suite) must(err error) {
+// Must fails the test on an error.
+func (s *Suite) Must(err error) {
 	s.T.Helper()
 	if err != nil {
 		s.T.Fatal(err)
 	}
 }
 
-// refused fails the test unless err is want.
-func (s *suite) refused(err, want error) {
+// WantError fails the test unless err is want.
+func (s *Suite) WantError(err, want error) {
 	s.T.Helper()
 	if !errors.Is(err, want) {
 		s.T.Fatalf("got error %v, want %v", err, want)
 	}
 }
 
-// loses closes an enrollment whose run is gone.
-func (s *suite) loses(id, outcome, reason string) {
+// CloseLost closes an enrollment whose run is gone.
+func (s *Suite) CloseLost(id, outcome, reason string) {
 	s.T.Helper()
-	_, err := s.Enrollments.CloseLost(s.ctx, noon, id, outcome, reason)
-	s.must(err)
+	_, err := s.Enrollments.CloseLost(s.Ctx, Noon, id, outcome, reason)
+	s.Must(err)
 }
 
-// same compares what is with what should be.
-func (s *suite) same(got, want any) {
+// Equal compares what is with what should be.
+func (s *Suite) Equal(got, want any) {
 	s.T.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
 		s.T.Fatalf("not as it should be (- want, + got):\n%s", diff)
 	}
 }
 
-type props = map[string]any
+type Props = map[string]any
 
-// track is a call; id "" gets one.
-func (s *suite) track(customerID, event string, p props) customer.SegmentCall {
+// Track is a call; id "" gets one.
+func (s *Suite) Track(customerID, event string, p Props) customer.SegmentCall {
 	s.n++
 	return customer.SegmentCall{Type: "track", MessageID: fmt.Sprintf("m%d", s.n), UserID: customerID, Event: event, Properties: p,
 		Source: "http"}
 }
 
-func (s *suite) identify(customerID string, traits props) customer.SegmentCall {
+func (s *Suite) Identify(customerID string, traits Props) customer.SegmentCall {
 	s.n++
 	return customer.SegmentCall{Type: "identify", MessageID: fmt.Sprintf("m%d", s.n), UserID: customerID, Traits: traits}
 }
 
-// ingest takes calls at a moment.
-func (s *suite) ingest(now time.Time, calls ...customer.SegmentCall) []customer.Receipt {
+// Ingest takes calls at a moment.
+func (s *Suite) Ingest(now time.Time, calls ...customer.SegmentCall) []customer.Receipt {
 	s.T.Helper()
-	r, err := s.Intake.Ingest(s.ctx, now, calls)
-	s.must(err)
+	r, err := s.Intake.Ingest(s.Ctx, now, calls)
+	s.Must(err)
 	return r
 }
 
-// publishes makes journeys and messages the current release.
-func (s *suite) publishes(journeys []*journey.Definition, messages ...*journey.Message) int {
+// Publish makes journeys and messages the current release.
+func (s *Suite) Publish(journeys []*journey.Definition, messages ...*journey.Message) int {
 	s.T.Helper()
-	n, err := s.Catalog.Publish(s.ctx, noon, content(journeys, messages...))
-	s.must(err)
+	n, err := s.Catalog.Publish(s.Ctx, Noon, Content(journeys, messages...))
+	s.Must(err)
 	return n
 }
 
-func content(journeys []*journey.Definition, messages ...*journey.Message) *journey.Content {
-	c := &journey.Content{Journeys: map[string]*journey.Definition{}, Messages: map[string]*journey.Message{}}
-	for _, d := range journeys {
-		c.Journeys[d.Journey] = d
-	}
-	for _, m := range messages {
-		c.Messages[m.Name] = m
-	}
-	return c
-}
-
-// cart is a journey that is entered by Cart Updated, waits for Order Completed and ends.
-func cart(change ...func(*journey.Definition)) *journey.Definition {
-	d := &journey.Definition{
-		Journey: "cart",
-		Entry:   journey.Entry{Events: []string{"Cart Updated"}, Reentry: journey.ReentryAfterExit},
-		Goal:    &journey.Goal{Events: []string{"Order Completed"}, When: `event.cart_id == entry.cart_id`},
-		Timeout: journey.DefaultTimeout,
-		Paths:   []journey.Path{{Name: journey.Main, Start: 0}},
-		Steps: []journey.Step{{ID: "response", Kind: "wait_for", Path: journey.Main, Next: 1, Spec: &journey.WaitFor{
-			Arms: []journey.EventArm{{Events: []string{"Cart Viewed"}, Then: 1}}, Timeout: time.Hour, OnTimeout: 1}},
-			{ID: "nudge", Kind: "send", Path: journey.Main, Next: journey.End, Spec: &journey.Send{
-				Message: "reminder", Via: []string{"email"}, Category: journey.Marketing, OnBlocked: journey.End, OnFailure: journey.End}}},
-	}
-	for _, f := range change {
-		f(d)
-	}
-	return d
-}
-
-// carts is cart alone, as what is published.
-func carts(change ...func(*journey.Definition)) []*journey.Definition {
-	return []*journey.Definition{cart(change...)}
-}
-
-func keyed(d *journey.Definition) { d.Entry.Key = "event.cart_id" }
-
-func reentry(mode string, after time.Duration) func(*journey.Definition) {
-	return func(d *journey.Definition) { d.Entry.Reentry, d.Entry.After = mode, after }
-}
-
-func named(name string) func(*journey.Definition) {
-	return func(d *journey.Definition) { d.Journey = name }
-}
-
-func reminder() *journey.Message {
-	return &journey.Message{Name: "reminder", Treatments: map[string]journey.Treatment{
-		"email": {
-			"subject": "Your cart",
-			"html":    "<p>Hello</p>",
-		}, "push": {"title": "Your cart"}, "sms": {"text": "Your cart"}, "app": {"title": "Your cart"}}}
-}
-
-// enters opens an enrollment of cart and takes its start from the outbox.
-func (s *suite) enters(customerID string, p props) unit.Enrollment {
+// Enter opens an enrollment of cart and takes its start from the outbox.
+func (s *Suite) Enter(customerID string, p Props) unit.Enrollment {
 	s.T.Helper()
-	r := s.ingest(noon, s.track(customerID, "Cart Updated", p))
+	r := s.Ingest(Noon, s.Track(customerID, "Cart Updated", p))
 	if len(r[0].Entered) != 1 {
 		s.T.Fatalf("entered %v, want one instance", r[0].Entered)
 	}
-	e := s.at(r[0].Entered[0])
-	s.drain()
+	e := s.OpenAt(r[0].Entered[0])
+	s.Drain()
 	return e
 }
 
-// at is the enrollment that is not closed at an address.
-func (s *suite) at(workflowID string) unit.Enrollment {
+// OpenAt is the enrollment that is not closed at an address.
+func (s *Suite) OpenAt(workflowID string) unit.Enrollment {
 	s.T.Helper()
-	all, err := s.Enrollments.List(s.ctx, enrollment.Filter{WorkflowID: workflowID})
-	s.must(err)
+	all, err := s.Enrollments.List(s.Ctx, enrollment.Filter{WorkflowID: workflowID})
+	s.Must(err)
 	for _, e := range all {
 		if e.State != unit.StateClosed {
 			return e
@@ -219,37 +167,37 @@ func (s *suite) at(workflowID string) unit.Enrollment {
 	return unit.Enrollment{}
 }
 
-func (s *suite) byID(id string) unit.Enrollment {
+func (s *Suite) Enrollment(id string) unit.Enrollment {
 	s.T.Helper()
-	e, err := enrollment.Get(s.ctx, s.Database.Reader, id)
-	s.must(err)
+	e, err := enrollment.Get(s.Ctx, s.Database.Reader, id)
+	s.Must(err)
 	return e.Enrollment
 }
 
-// lease takes everything that is due.
-func (s *suite) lease() []outbox.Lease {
+// Lease takes everything that is due.
+func (s *Suite) Lease() []outbox.Lease {
 	s.T.Helper()
-	l, err := s.Outbox.Lease(s.ctx, wall, 100, time.Minute)
-	s.must(err)
+	l, err := s.Outbox.Lease(s.Ctx, Wall, 100, time.Minute)
+	s.Must(err)
 	return l
 }
 
-// drain delivers everything and says what it was, oldest queue first: "start cart/ana", "event Order Completed
+// Drain delivers everything and says what it was, oldest queue first: "start cart/ana", "event Order Completed
 // cart/ana".
-func (s *suite) drain() []string {
+func (s *Suite) Drain() []string {
 	s.T.Helper()
 	var out []string
 	for range 100 {
-		leases := s.lease()
+		leases := s.Lease()
 		for _, l := range leases {
 			for _, d := range l.Deliveries {
-				out = append(out, told(l, d))
+				out = append(out, Describe(l, d))
 			}
-			s.must(s.Outbox.Delivered(s.ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
-			s.must(s.Outbox.ReleaseLease(s.ctx, l, "", time.Time{}))
+			s.Must(s.Outbox.Delivered(s.Ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
+			s.Must(s.Outbox.ReleaseLease(s.Ctx, l, "", time.Time{}))
 		}
-		c, err := s.Analytics.Counts(s.ctx)
-		s.must(err)
+		c, err := s.Analytics.Counts(s.Ctx)
+		s.Must(err)
 		if c.Pending == 0 {
 			return out
 		}
@@ -258,7 +206,7 @@ func (s *suite) drain() []string {
 	return nil
 }
 
-func told(l outbox.Lease, d outbox.Delivery) string {
+func Describe(l outbox.Lease, d outbox.Delivery) string {
 	if d.Start != nil {
 		return "start " + l.Enrollment.WorkflowID
 	}
@@ -273,19 +221,54 @@ func told(l outbox.Lease, d outbox.Delivery) string {
 	return "event " + d.Delivery.Event.Name + " " + l.Enrollment.WorkflowID
 }
 
-func ref(e unit.Enrollment) contract.Ref {
+func Ref(e unit.Enrollment) contract.Ref {
 	return contract.Ref{Enrollment: e.ID, Chain: "run-" + e.ID, Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}
 }
 
-// ends reports the end of an enrollment.
-func (s *suite) ends(e unit.Enrollment, outcome string, at time.Time) {
+// End reports the end of an enrollment.
+func (s *Suite) End(e unit.Enrollment, outcome string, at time.Time) {
 	s.T.Helper()
-	s.must(s.Enrollments.Report(s.ctx, at, contract.Report{Ref: ref(e), Seq: 99, Ended: &contract.Ended{Outcome: outcome, At: at}}))
+	s.Must(s.Enrollments.Report(s.Ctx, at, contract.Report{Ref: Ref(e), Seq: 99, Ended: &contract.Ended{Outcome: outcome, At: at}}))
 }
 
-func (s *suite) customer(id string) customer.Customer {
+func (s *Suite) Customer(id string) customer.Customer {
 	s.T.Helper()
-	c, err := s.Customers.Get(s.ctx, id)
-	s.must(err)
+	c, err := s.Customers.Get(s.Ctx, id)
+	s.Must(err)
 	return c
+}
+
+const Day = 24 * time.Hour
+
+// enters says how many enrollments each call starts.
+func (s *Suite) CountEntries(calls ...customer.SegmentCall) []int {
+	s.T.Helper()
+	var out []int
+	for _, c := range calls {
+		for _, r := range s.Ingest(Noon, c) {
+			out = append(out, len(r.Entered))
+		}
+	}
+	return out
+}
+
+// RunSchedules runs schedules at a moment until there is no more to do, and says who entered, in order.
+func (s *Suite) RunSchedules(now time.Time) []string {
+	s.T.Helper()
+	for n := 0; ; n++ {
+		more, err := s.Enrollments.RunSchedules(s.Ctx, now, Wall)
+		s.Must(err)
+		if !more {
+			break
+		}
+		if n > 10000 {
+			s.T.Fatal("the schedules never end")
+		}
+	}
+	var out []string
+	for _, told := range s.Drain() {
+		id, _, _ := strings.Cut(told[len("start digest/"):], "#") // the number of another enrollment that is open
+		out = append(out, id)
+	}
+	return out
 }

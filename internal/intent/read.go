@@ -18,8 +18,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// A Score is a customer's intent with its evidence.
-type Score struct {
+// A CustomerIntent is a customer's intent with its evidence.
+type CustomerIntent struct {
 	Intent   string
 	Score    float64 // 0…1
 	Strength float64
@@ -41,8 +41,8 @@ type Evidence struct {
 const evidenceShown = 20
 
 // Scores returns a customer's score for every intent of the release, by name, or ErrNotFound.
-func (s *Room) Scores(ctx context.Context, now time.Time, customerID string) ([]Score, error) {
-	var out []Score
+func (s *Room) Scores(ctx context.Context, now time.Time, customerID string) ([]CustomerIntent, error) {
+	var out []CustomerIntent
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
 		id, err := customer.Canonical(ctx, tx, customerID)
 		if errors.Is(err, sqldb.ErrNotFound) {
@@ -90,7 +90,7 @@ func (s *Room) Scores(ctx context.Context, now time.Time, customerID string) ([]
 			})
 			out = append(
 				out,
-				Score{Intent: name, Score: strength.ScoreAt(now), Strength: strength.ValueAt(now), HalfLife: strength.HalfLife,
+				CustomerIntent{Intent: name, Score: strength.ScoreAt(now), Strength: strength.ValueAt(now), HalfLife: strength.HalfLife,
 					Evidence: slices.Clone(evidence[:min(len(evidence), evidenceShown)])},
 			)
 		}

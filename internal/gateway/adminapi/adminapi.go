@@ -66,7 +66,7 @@ type Intake interface {
 
 // Intents has customers' intents.
 type Intents interface {
-	Scores(ctx context.Context, now time.Time, customer string) ([]intent.Score, error)
+	Scores(ctx context.Context, now time.Time, customer string) ([]intent.CustomerIntent, error)
 }
 
 // Messages has the ledger of sends.

@@ -43,7 +43,7 @@ func unknownCustomer(id string, err error) error {
 	return err
 }
 
-func viewDecision(d *offer.Decision, intents []intent.Score) *api.Decision {
+func viewDecision(d *offer.Decision, intents []intent.CustomerIntent) *api.Decision {
 	out := &api.Decision{
 		Customer: d.Customer, Asked: d.Asked, At: d.At, Release: d.Release, Control: d.Control,
 		Chosen: make([]api.Slot, len(d.Slots)), Reason: d.Reason,

@@ -57,7 +57,7 @@ func (s story) At(now time.Time) storyPart { return storyPart{story: s, Now: now
 func (s story) With(now time.Time, h handoff.Handoff) storyPart { return storyPart{s, now, h} }
 
 type intentRow struct {
-	intent.Score
+	intent.CustomerIntent
 	Width float64 // of the bar, in percent
 }
 
@@ -93,7 +93,7 @@ func (p *Pages) readStory(ctx context.Context, id string) (story, error) {
 		return s, err
 	}
 	for _, score := range scores {
-		s.Intents = append(s.Intents, intentRow{Score: score, Width: math.Round(1000*score.Score) / 10})
+		s.Intents = append(s.Intents, intentRow{CustomerIntent: score, Width: math.Round(1000*score.Score) / 10})
 	}
 	decisions, err := p.rooms.Offers.Decisions(ctx, offer.DecisionFilter{Customer: id, Limit: decisionsShown})
 	if err != nil && !errors.Is(err, sqldb.ErrNotFound) {

@@ -90,7 +90,7 @@ type Handoffs interface {
 
 // Intents has customers' intents.
 type Intents interface {
-	Scores(ctx context.Context, now time.Time, customer string) ([]intent.Score, error)
+	Scores(ctx context.Context, now time.Time, customer string) ([]intent.CustomerIntent, error)
 }
 
 // Messages has the ledger of sends, and what a customer wrote.

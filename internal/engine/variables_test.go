@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+func TestHTTPResponsesAreKept(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.Publish([]*journey.Definition{Cart()}, Reminder())
+		e := s.Enter("ana", nil)
+		in := contract.Call{Ref: Ref(e), Key: e.ID + "/ask/1", Step: "ask"}
+		s.Must(s.Variables.KeepResponse(s.Ctx, Noon, in, contract.CallResult{Status: 500, Body: "no"}))
+		s.Must(
+			s.Variables.KeepResponse(
+				s.Ctx,
+				Noon,
+				in,
+				contract.CallResult{Status: 200, Body: Props{"name": "Ana\u0000", "n": []any{1, true, nil}}},
+			),
+		)
+		scene := contract.EvalContext{
+			Steps:     map[string]map[string]any{"ask": {"status": 200.0}, "send": nil},
+			StepCalls: map[string]string{"ask": in.Key, "late": e.ID + "/late/1"},
+		}
+		vars, err := s.Variables.View(s.Ctx, Noon, Ref(e), scene)
+		s.Must(err)
+		s.Equal(
+			vars.Steps,
+			map[string]map[string]any{"ask": {"status": 200.0, "body": Props{"name": "Ana\u0000", "n": []any{1.0, true, nil}}}, "send": {}},
+		)
+		s.Equal(scene.Steps["ask"], Props{"status": 200.0})
+
+		// Nobody reads another enrollment's.
+		other := s.Enter("ben", nil)
+		vars, err = s.Variables.View(s.Ctx, Noon, Ref(other), scene)
+		s.Must(err)
+		s.Equal(vars.Steps["ask"], Props{"status": 200.0})
+		stranger := in
+		stranger.Chain = "another"
+		s.WantError(s.Variables.KeepResponse(s.Ctx, Noon, stranger, contract.CallResult{}), unit.ErrSuperseded)
+
+		s.End(e, "goal", Noon)
+		left, err := sqldb.Exists(s.Ctx, s.Database.Reader, `select 1 from http_call_responses`)
+		s.Must(err)
+		s.Equal(left, false)
+		s.WantError(s.Variables.KeepResponse(s.Ctx, Noon, in, contract.CallResult{}), unit.ErrSuperseded)
+	})
+}
+
+func TestViewOfAnEnrollment(t *testing.T) {
+	Each(t, func(s *Suite) {
+		s.Publish([]*journey.Definition{Cart()})
+		s.Ingest(Noon, s.Identify("ana", Props{"email": "a@example.com"}))
+		e := s.Enter("ana", Props{"cart_id": "k1", "items": []any{"x"}})
+		order := s.Track("ana", "Order Completed", Props{"cart_id": "k1", "total": 12})
+		s.Ingest(Noon.Add(time.Minute), order)
+		v, err := s.Variables.View(s.Ctx, Noon.Add(time.Hour), Ref(e), contract.EvalContext{
+			EntryEvent: e.EntryEvent, Event: order.MessageID, Vars: Props{"tries": 2.0},
+			Steps: map[string]map[string]any{
+				"response": {"timed_out": false},
+			}, StepEvents: map[string]string{"response": order.MessageID, "later": "gone"},
+		})
+		s.Must(err)
+		s.Equal(v.Customer, Props{"id": "ana", "email": "a@example.com"})
+		s.Equal(v.Entry, Props{"cart_id": "k1", "items": []any{"x"}})
+		s.Equal(v.Event, Props{"cart_id": "k1", "total": 12.0})
+		s.Equal(v.EventName, "Order Completed")
+		s.Equal(v.Vars, Props{"tries": 2.0})
+		s.Equal(
+			v.Steps,
+			map[string]map[string]any{
+				"response": {"timed_out": false, "properties": Props{"cart_id": "k1", "total": 12.0}},
+				"later":    {"properties": Props{}},
+			},
+		)
+		s.Equal(v.Now, Noon.Add(time.Hour))
+		s.Equal(v.Intent, map[string]float64{})
+		n, err := v.History.Count("Order Completed", 2*time.Hour)
+		s.Must(err)
+		recent, err := v.History.Count("Order Completed", time.Minute)
+		s.Must(err)
+		s.Equal([]float64{n, recent}, []float64{1, 0})
+		at, found, err := v.History.Last("Order Completed")
+		s.Must(err)
+		s.Equal([]any{at, found}, []any{Noon.Add(time.Minute), true})
+		_, found, err = v.History.Last("Never")
+		s.Must(err)
+		s.Equal(found, false)
+		s.Equal(s.Enrollment(e.ID).Chain, Ref(e).Chain) // claimed
+		other := Ref(e)
+		other.Chain = "another"
+		_, err = s.Variables.View(s.Ctx, Noon, other, contract.EvalContext{})
+		s.WantError(err, unit.ErrSuperseded)
+	})
+}
