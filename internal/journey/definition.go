@@ -62,7 +62,7 @@ const (
 // Entry defines who enters: by an event (Events), by schedule (Schedule), or, with neither, when the condition When
 // becomes true.
 type Entry struct {
-	Events   []string      `json:"events,omitempty"`
+	Events   []string      `json:"events,omitempty" key:"event"`
 	Schedule *Schedule     `json:"schedule,omitempty"` // at each of its moments, every customer for whom When is true enters
 	When     expr.Expr     `json:"when,omitempty"`
 	Key      expr.Expr     `json:"key,omitempty"` // a missing value means no entry
@@ -73,7 +73,7 @@ type Entry struct {
 
 // Goal defines the success of a journey.
 type Goal struct {
-	Events []string      `json:"events,omitempty"` // empty: every event of the customer
+	Events []string      `json:"events,omitempty" key:"event"` // empty: every event of the customer
 	When   expr.Expr     `json:"when,omitempty"`
 	Value  expr.Expr     `json:"value,omitempty"`
 	Within time.Duration `json:"within,omitempty"` // 0: as long as the path lasts
@@ -81,7 +81,7 @@ type Goal struct {
 
 // ExitRule ends an enrollment early.
 type ExitRule struct {
-	Events  []string  `json:"events,omitempty"` // empty: every event of the customer
+	Events  []string  `json:"events,omitempty" key:"event"` // empty: every event of the customer
 	When    expr.Expr `json:"when,omitempty"`
 	Outcome string    `json:"outcome"` // default exited
 }
@@ -124,8 +124,8 @@ func (l *Level) Words() string {
 
 // RerouteRule moves an enrollment to another path.
 type RerouteRule struct {
-	Events []string  `json:"events,omitempty"` // empty: every event of the customer
-	Level  *Level    `json:"level,omitempty"`  // an intent must hold; checked on every event, and when decay crosses Below
+	Events []string  `json:"events,omitempty" key:"event"` // empty: every event of the customer
+	Level  *Level    `json:"level,omitempty"`              // an intent must hold; checked on every event, and when decay crosses Below
 	When   expr.Expr `json:"when,omitempty"`
 	GoTo   string    `json:"go_to"`            // a path
 	Repeat bool      `json:"repeat,omitempty"` // more than once per enrollment

@@ -27,7 +27,7 @@ type Intent struct {
 
 // Evidence is an event that raises the strength of an intent, or lowers it if the weight is negative.
 type Evidence struct {
-	Events []string  `json:"events"`
+	Events []string  `json:"events" key:"event"`
 	When   expr.Expr `json:"when,omitempty"`
 	Weight float64   `json:"weight"`
 }
@@ -67,7 +67,7 @@ type ContextWeight struct {
 
 // Accept is the event by which a customer accepts an offer.
 type Accept struct {
-	Events []string      `json:"events"`
+	Events []string      `json:"events" key:"event"`
 	When   expr.Expr     `json:"when,omitempty"`
 	Within time.Duration `json:"within"` // from the offer; default DefaultAcceptWindow
 }

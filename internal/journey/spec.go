@@ -42,12 +42,19 @@ type Description struct {
 	Says  bool // it sends a message
 	Forks bool // its point is which way it takes: drawings label even the only way
 
+	Shares []float64 // it deals customers to its arms by these weights and the id of the step
+
 	Jump    string // the path or step it jumps to, as written; its only arm leads there
 	Outcome string // it ends the enrollment with this outcome, and has no arm
 }
 
 // Chooses reports whether a step of a kind only takes one of its arms, at once.
 func (d *Description) Chooses() bool { return d.Forks && !d.Parks && !d.Stays }
+
+// Item is implemented by the items of a list in a spec that have a name, by which a diff recognizes them. A field of a spec
+// has the key of its tag `key` in a diff, otherwise its JSON name; "-" leaves it out, and "send: false" is how a flag is
+// written.
+type Item interface{ Item() (name, text string) }
 
 // Saying is a message that a step sends.
 type Saying struct {

@@ -40,7 +40,7 @@ type ReplyArm struct {
 type Ask struct {
 	Question  Send          `json:"question"` // its OnBlocked and OnFailure default to the target of OnTimeout
 	Timeout   time.Duration `json:"timeout"`  // from the moment of asking
-	Replies   []ReplyArm    `json:"replies"`
+	Replies   []ReplyArm    `json:"replies" key:"arms"`
 	OnTimeout int           `json:"on_timeout"`
 }
 

@@ -26,11 +26,11 @@ var decideKind = Kind{
 
 // Decide chooses the next best of some actions and sends its message on the winning channel, unless Choose is set.
 type Decide struct {
-	Group   string   `json:"group,omitempty"`   // a group of actions, as in the current release; or
-	Actions []string `json:"actions,omitempty"` // actions by name
-	Via     []string `json:"via,omitempty"`     // restricts the channels; empty: each action's own
-	Choose  bool     `json:"choose,omitempty"`  // do not send: `send: false`
-	None    int      `json:"none"`              // default Next
+	Group   string   `json:"group,omitempty" key:"decide"`       // a group of actions, as in the current release; or
+	Actions []string `json:"actions,omitempty" key:"decide"`     // actions by name
+	Via     []string `json:"via,omitempty"`                      // restricts the channels; empty: each action's own
+	Choose  bool     `json:"choose,omitempty" key:"send: false"` // do not send: `send: false`
+	None    int      `json:"none"`                               // default Next
 }
 
 // Kind implements Spec.

@@ -13,7 +13,7 @@ var goToKind = Kind{
 // GoTo jumps.
 type GoTo struct {
 	Target string `json:"target"` // as written: a path or a step id
-	To     int    `json:"to"`
+	To     int    `json:"to" key:"-"`
 }
 
 // Kind implements Spec.

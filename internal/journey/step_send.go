@@ -28,7 +28,7 @@ var sendKind = Kind{
 // Send sends a message on the first permitted channel of Via. An empty Via means best: the permitted channel of the
 // message that the customer answers most.
 type Send struct {
-	Message   string               `json:"message"`
+	Message   string               `json:"message" key:"send"`
 	Via       []string             `json:"via,omitempty"`
 	Data      map[string]expr.Expr `json:"data,omitempty"`
 	Category  string               `json:"category"` // Marketing (default) or Transactional

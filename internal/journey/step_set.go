@@ -23,9 +23,12 @@ type Assignment struct {
 	Value  expr.Expr `json:"value"`
 }
 
+// Item implements Item.
+func (a Assignment) Item() (name, text string) { return a.Target + "." + a.Name, string(a.Value) }
+
 // Set assigns values in the order of the file.
 type Set struct {
-	Assign []Assignment `json:"assign"`
+	Assign []Assignment `json:"assign" key:"set"`
 }
 
 // Kind implements Spec.

@@ -33,6 +33,15 @@ type SplitArm struct {
 // Key returns the key of the arm at index i: its name, otherwise its number.
 func (a SplitArm) Key(i int) string { return cmp.Or(a.Name, ArmNumber(i)) }
 
+// Item implements Item.
+func (a SplitArm) Item() (name, text string) {
+	text = "weight " + strconv.FormatFloat(a.Weight, 'g', -1, 64)
+	if a.Name != "" {
+		text += ", name " + a.Name
+	}
+	return a.Name, text
+}
+
 // Split takes an arm that depends only on journey, step and customer.
 type Split struct {
 	Arms []SplitArm `json:"arms"`
@@ -47,6 +56,7 @@ func (s *Split) Describe() Description {
 	sum := 0.0
 	for _, arm := range s.Arms {
 		sum += arm.Weight
+		d.Shares = append(d.Shares, arm.Weight)
 	}
 	for i := range s.Arms {
 		arm := &s.Arms[i]

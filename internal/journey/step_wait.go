@@ -29,7 +29,7 @@ var waitKind = Kind{
 type Wait struct {
 	At       localtime.Time `json:"at,omitempty"`
 	Days     []string       `json:"days,omitempty"` // of Weekdays, in that order; empty: every day
-	Duration time.Duration  `json:"duration,omitempty"`
+	Duration time.Duration  `json:"duration,omitempty" key:"wait"`
 	Until    expr.Expr      `json:"until,omitempty"`
 	Offset   time.Duration  `json:"offset,omitempty"` // may be negative
 	Timezone string         `json:"timezone,omitempty"`

@@ -28,7 +28,7 @@ var waitForKind = Kind{
 
 // EventArm is an arm of wait_for: it waits for an event or, with Level, for an intent.
 type EventArm struct {
-	Events []string  `json:"events"`
+	Events []string  `json:"events" key:"event"`
 	Level  *Level    `json:"level,omitempty"` // Events and When are then empty
 	When   expr.Expr `json:"when,omitempty"`
 	Then   int       `json:"then"` // index of the first step, or the step's Next

@@ -1,8 +1,6 @@
 package diff
 
-import (
-	"strconv"
-)
+import "strconv"
 
 // align pairs two sequences in order so that the sum of the pairs' scores is maximal. It returns, for each item of the
 // first, its index in the second, or -1.
@@ -69,16 +67,17 @@ func pairItems(old, new []partItem) []pairing {
 	return out
 }
 
-func listChanges(name string, old, new []partItem) []Change {
+func listChanges(name string, arms bool, old, new []partItem) []Change {
 	var out []Change
 	label := func(item partItem, i int) string {
+		named := item.key != "" && item.key != item.text
 		switch {
-		case name == "set":
-			return item.key
-		case name == "arms" && item.key != "" && item.key != item.text:
+		case arms && named:
 			return "arm " + item.key
-		case name == "arms":
+		case arms:
 			return armKey(i)
+		case named:
+			return item.key
 		}
 		return name + " " + strconv.Itoa(i+1)
 	}

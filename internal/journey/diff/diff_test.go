@@ -119,7 +119,7 @@ func TestSplitShare(t *testing.T) {
 		"an arm more":            {arms(1, 1), arms(1, 1, 2), 0.75},
 		"an arm without weights": {arms(1, 1), arms(1, 1, 0), 0},
 	} {
-		if got := moving(test.old, test.new); math.Abs(got-test.want) > 1e-9 {
+		if got := moving(test.old.Describe(), test.new.Describe()); math.Abs(got-test.want) > 1e-9 {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
 	}

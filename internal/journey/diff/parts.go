@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"cmp"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -12,13 +13,16 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// parts are the values of a definition or step under the names that designers use, without the targets of its arms.
+// parts are the values of a definition or step under the keys that designers use, without the targets of its arms.
 type parts struct {
 	fields []part
 	lists  []partList
 	arms   []partArm
 
-	ownNames bool // use the names of the JSON: of rules
+	kind   string          // of the step; empty: not of a step
+	target map[*int]string // the places in a spec where its arms start → their names
+	item   string          // the name of arms that start in this item of a list; empty: not in a list
+	isArms bool            // an arm starts in it
 }
 
 // part is one value. Absent values and zero values have no part.
@@ -26,8 +30,9 @@ type part struct{ name, value string }
 
 // partList is a list whose items are compared individually: arms, rules, assignments.
 type partList struct {
-	name  string
-	items []partItem
+	name   string
+	items  []partItem
+	isArms bool // an arm starts in each item
 }
 
 // partItem is an item of a list. Its key identifies it within the list.
@@ -39,34 +44,49 @@ type partArm struct {
 	first int
 }
 
-// partNames maps JSON names to those that designers use, where they differ.
-var partNames = map[string]string{
-	"events":   "event",
-	"duration": "wait",
-	"assign":   "set",
-	"message":  "send",
-	"group":    "decide",
-	"actions":  "decide",
-	"replies":  "arms",
-}
-
 var (
 	durationType = reflect.TypeFor[time.Duration]()
 	levelType    = reflect.TypeFor[*journey.Level]()
 )
 
-// partsOf reads a value by its type. By the convention of all specs, an int is the start of an arm.
+// partsOf reads a value by its type. A field has the key that its tag `key` names, otherwise its JSON name.
 func partsOf(v any) *parts {
 	p := &parts{}
 	p.read("", reflect.ValueOf(v))
 	return p
 }
 
-// stepParts returns the parts of a step, without its id, its place and its name for people.
+// stepParts returns the parts of a step, without its id, its place and its name for people. Its arms are in the order of
+// the description, so that steps which several arms share belong to the arm that has them.
 func stepParts(s *journey.Step) *parts {
-	p := partsOf(s.Spec)
+	spec := s.Describe()
+	p := &parts{kind: s.Kind, target: map[*int]string{}}
+	for _, arm := range spec.Arms {
+		if arm.To != nil && spec.Jump == "" {
+			p.target[arm.To] = arm.Key
+		}
+	}
+	p.read("", reflect.ValueOf(s.Spec))
+	for _, arm := range spec.Arms {
+		if name, ok := p.target[arm.To]; ok {
+			p.arms = append(p.arms, partArm{name, *arm.To})
+		}
+	}
 	p.add("when", string(s.When))
 	return p
+}
+
+// isArm reports whether v is the place where an arm starts, and names the arm.
+func (p *parts) isArm(v reflect.Value, name string) bool {
+	if v.Kind() == reflect.Int && v.CanAddr() {
+		v = v.Addr()
+	}
+	to, ok := reflect.TypeAssert[*int](v)
+	if _, known := p.target[to]; !ok || !known {
+		return false
+	}
+	p.target[to], p.isArms = cmp.Or(p.item, name), true
+	return true
 }
 
 func (p *parts) add(name, value string) {
@@ -79,7 +99,7 @@ func (p *parts) read(name string, v reflect.Value) {
 	switch {
 	case !v.IsValid():
 	case v.Type() == levelType:
-		p.level(v.Interface().(*journey.Level))
+		p.add("intent", v.Interface().(*journey.Level).Words())
 	case v.Type() == durationType:
 		if v.Int() != 0 {
 			p.add(name, human.Duration(time.Duration(v.Int())))
@@ -92,9 +112,7 @@ func (p *parts) read(name string, v reflect.Value) {
 		p.readStruct(name, v)
 	case v.Kind() == reflect.Map:
 		for _, key := range sortedKeys(v) {
-			if inner := v.MapIndex(reflect.ValueOf(key)); inner.Type() == reflect.TypeFor[*int]() {
-				p.arms = append(p.arms, partArm{name + "." + key, int(inner.Elem().Int())})
-			} else {
+			if inner := v.MapIndex(reflect.ValueOf(key)); !p.isArm(inner, name+"."+key) {
 				p.read(name+"."+key, inner)
 			}
 		}
@@ -114,82 +132,78 @@ func sortedKeys(m reflect.Value) []string {
 	return keys
 }
 
-// readStruct reads the fields under their JSON names. It skips the index in a go_to, whose target is already a part.
+// readStruct reads the fields.
 func (p *parts) readStruct(prefix string, v reflect.Value) {
-	var shared []partArm // of a question, which may share another arm's steps: the arm that owns them comes first
-	defer func() { p.arms = append(p.arms, shared...) }()
 	for i := range v.NumField() {
-		name := partName(v.Type().Field(i), p.ownNames)
-		if prefix != "" {
+		f := v.Field(i)
+		name, fixed := fieldKey(v.Type().Field(i))
+		switch {
+		case name == "-":
+			continue
+		case prefix != "":
 			name = prefix + "." + name
 		}
-		switch f := v.Field(i); {
-		case name == "to":
-		case name == "question": // the fields of a question are at the level of the replies
-			ask := f.Interface().(journey.Send)
-			p.add("ask", ask.Message)
-			ask.Message = ""
-			asked := partsOf(ask)
-			p.fields, shared = append(p.fields, asked.fields...), asked.arms
-		case name == "choose":
+		switch {
+		case p.isArm(f, name):
+		case p.isInner(f):
+			p.readInner(f)
+		case fixed != "":
 			if f.Bool() {
-				p.add("send", "false")
+				p.add(name, fixed)
 			}
-		case f.Kind() == reflect.Int && p.ownNames: // in rules it is a number
-			p.add(name, strconv.FormatInt(f.Int(), 10))
 		case f.Kind() == reflect.Int:
-			p.arms = append(p.arms, partArm{name, int(f.Int())})
+			p.add(name, strconv.FormatInt(f.Int(), 10))
 		default:
 			p.read(name, f)
 		}
 	}
 }
 
-// level adds a threshold as one value.
-func (p *parts) level(l *journey.Level) {
-	switch {
-	case l == nil:
-	case l.Above != nil:
-		p.add("intent", l.Intent+" above "+number(*l.Above))
-	case l.Below != nil:
-		p.add("intent", l.Intent+" below "+number(*l.Below))
+// fieldKey returns the key of a field and, for a flag that is written as one value of a key, that value.
+func fieldKey(f reflect.StructField) (name, fixed string) {
+	if tag, ok := f.Tag.Lookup("key"); ok {
+		name, fixed, _ = strings.Cut(tag, ": ")
+		return name, fixed
 	}
+	name, _, _ = strings.Cut(f.Tag.Get("json"), ",")
+	return name, ""
 }
 
-func partName(f reflect.StructField, own bool) string {
-	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-	if own && name != "events" {
-		return name
+// isInner reports whether a field is a whole spec, as the send of an ask.
+func (p *parts) isInner(f reflect.Value) bool {
+	if p.kind == "" || !f.CanAddr() {
+		return false
 	}
-	if other, ok := partNames[name]; ok {
-		return other
-	}
-	return name
+	_, ok := reflect.TypeAssert[journey.Spec](f.Addr())
+	return ok
 }
 
-// readList reads the items, and the starts of the arms among them.
+// readInner reads a spec within a spec, whose fields are written next to those of the outer one. The kind of the outer
+// one takes the place of its own: an ask says `ask: cart-reminder` where a send says `send: cart-reminder`.
+func (p *parts) readInner(f reflect.Value) {
+	spec, _ := reflect.TypeAssert[journey.Spec](f.Addr())
+	inner := &parts{kind: spec.Kind(), target: p.target}
+	inner.read("", f)
+	for _, one := range inner.fields {
+		if one.name == inner.kind {
+			one.name = p.kind
+		}
+		p.fields = append(p.fields, one)
+	}
+	p.lists = append(p.lists, inner.lists...)
+}
+
+// readList reads the items. Those in which arms start are the list's arms, counted from 1.
 func (p *parts) readList(name string, v reflect.Value) {
 	list := partList{name: name}
 	for i := range v.Len() {
-		var item partItem
-		switch it := v.Index(i).Interface().(type) {
-		case journey.Assignment:
-			item = partItem{it.Target + "." + it.Name, string(it.Value)}
-		case journey.SplitArm:
-			item = partItem{it.Name, "weight " + number(it.Weight)}
-			if it.Name != "" {
-				item.text += ", name " + it.Name
-			}
-		default:
-			inner := &parts{ownNames: p.ownNames}
-			inner.read("", reflect.ValueOf(it))
-			item.text = inner.text(", ")
-			item.key = item.text
-		}
-		if !p.ownNames {
-			for _, arm := range partsOf(v.Index(i).Interface()).arms {
-				p.arms = append(p.arms, partArm{armKey(i), arm.first})
-			}
+		inner := &parts{kind: p.kind, target: p.target, item: armKey(i)}
+		inner.read("", v.Index(i))
+		list.isArms = list.isArms || inner.isArms
+		item := partItem{text: inner.text(", ")}
+		item.key = item.text
+		if one, ok := reflect.TypeAssert[journey.Item](v.Index(i)); ok {
+			item.key, item.text = one.Item()
 		}
 		list.items = append(list.items, item)
 	}
@@ -280,10 +294,20 @@ func partChanges(old, new *parts) []Change {
 	for _, list := range slices.Concat(old.lists, new.lists) {
 		if !names[list.name] {
 			names[list.name] = true
-			out = append(out, listChanges(list.name, old.list(list.name), new.list(list.name))...)
+			out = append(out, listChanges(list.name, list.isArms, old.list(list.name), new.list(list.name))...)
 		}
 	}
 	return out
+}
+
+// armList returns the items in which arms start.
+func (p *parts) armList() []partItem {
+	for _, list := range p.lists {
+		if list.isArms {
+			return list.items
+		}
+	}
+	return nil
 }
 
 func (p *parts) list(name string) []partItem {

@@ -41,7 +41,7 @@ func CompareRules(old, new journey.Rules) []RuleDiff {
 
 // ruleParts returns the parts of a rule, under the names of its file.
 func ruleParts(rule any) *parts {
-	p := &parts{ownNames: true}
+	p := &parts{}
 	switch r := rule.(type) {
 	case *journey.Intent:
 		bare := *r

@@ -167,7 +167,7 @@ func (m *match) matchArms(i, j int) {
 	for _, arm := range m.old.parts[i].arms {
 		arms[arm.key] = arm.key
 	}
-	for _, pair := range pairItems(m.old.parts[i].list("arms"), m.new.parts[j].list("arms")) {
+	for _, pair := range pairItems(m.old.parts[i].armList(), m.new.parts[j].armList()) {
 		if pair.old >= 0 {
 			arms[armKey(pair.old)] = ""
 			if pair.new >= 0 {

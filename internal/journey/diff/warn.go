@@ -27,9 +27,8 @@ func (m *match) warnings() []string {
 			continue
 		}
 		old, new := &m.old.def.Steps[i], &m.new.def.Steps[j]
-		from, ok := old.Spec.(*journey.Split)
-		to, same := new.Spec.(*journey.Split)
-		if !ok || !same {
+		from, to := old.Describe(), new.Describe()
+		if len(from.Shares) == 0 || len(to.Shares) == 0 {
 			continue
 		}
 		switch share := moving(from, to); {
@@ -37,8 +36,9 @@ func (m *match) warnings() []string {
 			out = append(
 				out,
 				fmt.Sprintf(
-					"split %s is called %s now: the id decides who goes where, so customers are dealt out anew; keep the id to keep "+
+					"%s %s is called %s now: the id decides who goes where, so customers are dealt out again; keep the id to keep "+
 						"them in their arms",
+					new.Kind,
 					old.ID,
 					new.ID,
 				),
@@ -47,7 +47,8 @@ func (m *match) warnings() []string {
 			out = append(
 				out,
 				fmt.Sprintf(
-					"split %s: %s%% of the customers who come to it, again or for the first time, go another way than they would have",
+					"%s %s: %s%% of the customers who come to it, again or for the first time, go another way than they would have",
+					new.Kind,
 					new.ID,
 					number(math.Round(share*1000)/10),
 				),
@@ -59,37 +60,31 @@ func (m *match) warnings() []string {
 
 // moving returns the share of customers who change arms. The arms divide [0, 1) in the order of the file, and a
 // customer is a fixed point in it.
-func moving(old, new *journey.Split) float64 {
-	var edges []float64
-	bounds := func(s *journey.Split) []float64 {
+func moving(old, new journey.Description) float64 {
+	bounds := func(shares []float64) []float64 {
 		total := 0.0
-		for _, arm := range s.Arms {
-			total += arm.Weight
+		for _, share := range shares {
+			total += share
 		}
-		var out []float64
+		out := make([]float64, len(shares))
 		sum := 0.0
-		for _, arm := range s.Arms {
-			sum += arm.Weight
-			out = append(out, sum/total)
+		for i, share := range shares {
+			sum += share
+			out[i] = sum / total
 		}
 		return out
 	}
-	a, b := bounds(old), bounds(new)
-	edges = append(edges, 0, 1)
-	edges = append(edges, a...)
-	edges = append(edges, b...)
-	slices.Sort(edges)
-	arm := func(s *journey.Split, bounds []float64, at float64) string {
+	arm := func(d journey.Description, bounds []float64, at float64) string {
 		for i, end := range bounds {
 			if at < end {
-				if s.Arms[i].Name != "" {
-					return s.Arms[i].Name
-				}
-				return armKey(i)
+				return d.Arms[i].Key
 			}
 		}
 		return ""
 	}
+	a, b := bounds(old.Shares), bounds(new.Shares)
+	edges := slices.Concat([]float64{0, 1}, a, b)
+	slices.Sort(edges)
 	share := 0.0
 	for i := 1; i < len(edges); i++ {
 		middle := (edges[i-1] + edges[i]) / 2
