@@ -28,6 +28,7 @@ var kinds = []struct {
 	{"set", (*run).set},
 	{"emit", (*run).emit},
 	{"call", (*run).call},
+	{"activity", (*run).activity},
 	{"go_to", (*run).goTo},
 	{"exit", (*run).exit},
 }

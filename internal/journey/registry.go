@@ -52,6 +52,7 @@ var Kinds = []Kind{
 	setKind,
 	emitKind,
 	callKind,
+	activityKind,
 	goToKind,
 	exitKind,
 }

@@ -44,6 +44,13 @@ func (b *builder) scenario() *shape.Schema {
 			"status": shape.Whole(100, 599).With("Default 200. A call with 400 or more fails."),
 			"body":   shape.Anything().With("The response."),
 		})).With("Id of a call → its response. A scenario makes no real calls."),
+		"activities": shape.MapOf(nil, &shape.Schema{
+			Type: "object", Properties: shape.Keys{
+				"result": shape.Anything().With("What it returns, a JSON value; default an empty object."),
+				"error":  shape.Word().With("It fails for good; steps.<id>.error is this text."),
+			},
+			Others: false, Not: &shape.Schema{Required: []string{"result", "error"}},
+		}).With("Id of an activity → its result, or the error. No worker is asked in a scenario."),
 		"holdout":  shape.Boolean().With("The customer is in the control group; default false."),
 		"timeline": shape.List(b.line(), 0).With("What happens, in this order."),
 		"expect":   b.expect().With("What must be true when every enrollment has ended."),

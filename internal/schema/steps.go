@@ -28,6 +28,7 @@ func forms() map[string]func(*builder) form {
 		"set":      (*builder).set,
 		"emit":     (*builder).emit,
 		"call":     (*builder).call,
+		"activity": (*builder).activity,
 		"go_to":    func(*builder) form { return form{value: shape.Word()} },
 		"exit":     func(*builder) form { return form{value: shape.Word()} },
 	}
@@ -242,4 +243,25 @@ func (b *builder) call() form {
 		}, "url"),
 		options: shape.Keys{"on_failure": b.arm("to take if the request failed for good")},
 	}
+}
+
+func (b *builder) activity() form {
+	return form{
+		value: shape.Object(shape.Keys{
+			"name":       activityName().With("The activity type, as its worker registers it."),
+			"task_queue": activityName().With("The task queue of the workers that have the activity."),
+			"input": shape.MapOf(&shape.Schema{MinLength: 1}, b.CEL()).
+				With("One JSON object, at most 64 KiB. A key whose value is missing is left out."),
+			"timeout":   b.Duration().With("How long one attempt may take."),
+			"retry_for": b.Duration().With("How long all attempts may take together; default 1h, or timeout if that is longer."),
+		}, "name", "task_queue", "timeout"),
+		options: shape.Keys{"on_failure": b.arm("to take if the activity failed for good")},
+	}
+}
+
+// activityName is the name of an activity or of a task queue.
+func activityName() *shape.Schema {
+	s := shape.Word()
+	s.MaxLength = journey.MaxActivityName
+	return s
 }

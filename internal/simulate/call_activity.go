@@ -30,15 +30,7 @@ func (w *scenarioRun) updateModels(ctx context.Context) error {
 
 // callActivity runs an activity and lets the scenario observe it.
 func (w *scenarioRun) callActivity(name string, local bool, args []any) activityCall {
-	ctx := w.ctx
-	if w.canceling { // while enrollments are canceled, their last reports are accepted without limits
-		ctx = context.WithoutCancel(ctx)
-	} else if w.work++; w.work > w.opts.Work {
-		w.stop(fmt.Errorf("the journeys asked more than %d things of the world without an end: is there a loop that nothing leaves?",
-			w.opts.Work))
-	} else if ctx.Err() != nil {
-		w.stop(w.interrupted())
-	}
+	ctx := w.countWork()
 	if name == contract.DecideActivity {
 		if err := w.updateModels(ctx); err != nil {
 			w.stop(err)
@@ -54,4 +46,18 @@ func (w *scenarioRun) callActivity(name string, local bool, args []any) activity
 		w.stop(fmt.Errorf("activity %s: %w%s", name, p, moduleFrames(p.stack)))
 	}
 	return d
+}
+
+// countWork counts an activity, and stops a scenario that has too many. It returns the context to run it in.
+func (w *scenarioRun) countWork() context.Context {
+	ctx := w.ctx
+	if w.canceling { // while enrollments are canceled, their last reports are accepted without limits
+		ctx = context.WithoutCancel(ctx)
+	} else if w.work++; w.work > w.opts.Work {
+		w.stop(fmt.Errorf("the journeys asked more than %d things of the world without an end: is there a loop that nothing leaves?",
+			w.opts.Work))
+	} else if ctx.Err() != nil {
+		w.stop(w.interrupted())
+	}
+	return ctx
 }

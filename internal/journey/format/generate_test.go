@@ -329,6 +329,8 @@ func (g *generator) kind(out *yamlMap, kind string, depth int) {
 		}
 	case "call":
 		g.call(out, depth)
+	case "activity":
+		g.activity(out, depth)
 	case "exit":
 		out.plain("exit", quotedYAML(genWords.Draw(g.T, "outcome")))
 	default:
@@ -439,5 +441,21 @@ func (g *generator) call(out *yamlMap, depth int) {
 		m.plain("body", flowYAML([]any{g.value(2)}))
 	}
 	*out = append(*out, yamlField{key: "call", fields: m})
+	g.arm(out, "on_failure", depth)
+}
+
+func (g *generator) activity(out *yamlMap, depth int) {
+	m := yamlMap{
+		{key: "name", inline: rapid.SampledFrom([]string{"ReserveSeat", `"a b"`, "旅", "\"12\""}).Draw(g.T, "activity")},
+		{key: "task_queue", inline: "booking"},
+		{key: "timeout", inline: rapid.SampledFrom([]string{"1s", "30s", "2h"}).Draw(g.T, "attempt")},
+	}
+	if g.maybe("input") {
+		m = append(m, yamlField{key: "input", fields: g.exprs()})
+	}
+	if g.maybe("retry_for") {
+		m.plain("retry_for", rapid.SampledFrom([]string{"2h", "3d"}).Draw(g.T, "retry"))
+	}
+	*out = append(*out, yamlField{key: "activity", fields: m})
 	g.arm(out, "on_failure", depth)
 }

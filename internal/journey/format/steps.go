@@ -35,6 +35,8 @@ func specYAML(spec journey.Spec, out *yamlMap, arm func(token string, target int
 		emitYAML(spec, out, arm)
 	case *journey.Call:
 		callYAML(spec, out, arm)
+	case *journey.Activity:
+		activityYAML(spec, out, arm)
 	case *journey.GoTo:
 		goToYAML(spec, out, arm)
 	case *journey.Exit:
@@ -240,6 +242,19 @@ func callYAML(c *journey.Call, out *yamlMap, arm func(string, int) []yamlMap) {
 	}
 	*out = append(*out, yamlField{key: "call", fields: m})
 	out.arm("on_failure", arm("on_failure", c.OnFailure))
+}
+
+func activityYAML(a *journey.Activity, out *yamlMap, arm func(string, int) []yamlMap) {
+	m := yamlMap{{key: "name", inline: quoteYAML(a.Name)}, {key: "task_queue", inline: quoteYAML(a.TaskQueue)}}
+	if len(a.Input) > 0 {
+		m = append(m, yamlField{key: "input", fields: exprsYAML(a.Input)})
+	}
+	m.plain("timeout", clock.FormatDuration(a.Timeout))
+	if a.RetryFor != journey.RetryForOf(a.Timeout) {
+		m.plain("retry_for", clock.FormatDuration(a.RetryFor))
+	}
+	*out = append(*out, yamlField{key: "activity", fields: m})
+	out.arm("on_failure", arm("on_failure", a.OnFailure))
 }
 
 func goToYAML(g *journey.GoTo, out *yamlMap, _ func(string, int) []yamlMap) {

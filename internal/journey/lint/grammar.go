@@ -24,6 +24,7 @@ func parsers() map[string]parser {
 		"set":      parseSet,
 		"emit":     parseEmit,
 		"call":     parseCall,
+		"activity": parseActivity,
 		"go_to":    parseGoTo,
 		"exit":     parseExit,
 	}

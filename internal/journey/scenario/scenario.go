@@ -29,15 +29,23 @@ type Scenario struct {
 	With     []string       // other journeys that run in the scenario
 	Arms     map[string]string
 	Calls    map[string]CallAnswer // by step id; a call without an entry receives status 200 and an empty object
-	Holdout  bool
-	Timeline []Line
-	Expect   *Expect // nil: a line of the timeline has expectations
+	// by step id; an activity without an entry returns an empty object
+	Activities map[string]ActivityAnswer
+	Holdout    bool
+	Timeline   []Line
+	Expect     *Expect // nil: a line of the timeline has expectations
 }
 
 // CallAnswer is the response to a call in a scenario. A status of 400 or more fails the call.
 type CallAnswer struct {
 	Status int // default 200
 	Body   any
+}
+
+// ActivityAnswer is what an activity returns in a scenario, or the text of the error by which it fails for good.
+type ActivityAnswer struct {
+	Result any
+	Error  string // empty: it returns Result
 }
 
 // Line is one entry of a timeline; exactly one of the pointers and maps is set.

@@ -45,6 +45,9 @@ func (t *testCheck) scenario(n *source.Node, defaults testDefaults) {
 	if v := m.Get("calls"); v != nil {
 		s.calls(v)
 	}
+	if v := m.Get("activities"); v != nil {
+		s.activities(v)
+	}
 	if v := m.Get("holdout"); v != nil {
 		s.out.Holdout = s.Boolean(v, "holdout")
 	}
@@ -162,6 +165,38 @@ func (s *scenarioCheck) calls(n *source.Node) {
 		}
 		m.Done()
 		s.out.Calls[key.Text] = answer
+	}
+}
+
+// activities reads the answers to activities, of every journey.
+func (s *scenarioCheck) activities(n *source.Node) {
+	if s.Mapping(n, "activities") == nil {
+		return
+	}
+	s.out.Activities = map[string]ActivityAnswer{}
+	for i, key := range n.Keys {
+		if key.Shape != source.Scalar {
+			s.WrongType(key, "a step id is a text")
+			continue
+		}
+		s.stepNamed(key, "activity", s.subject.all(), s.subject.sure)
+		m := s.Mapping(n.Values[i], "what an activity returns")
+		if m == nil {
+			continue
+		}
+		answer := ActivityAnswer{Result: map[string]any{}}
+		result := m.Get("result")
+		if result != nil {
+			answer.Result = s.Value(result)
+		}
+		if v := m.Get("error"); v != nil {
+			answer.Error, _ = s.Word(v, "error")
+			if result != nil {
+				s.Report(m.Key("error"), "bad-value", "", "an activity returns a result or fails with an error: write one of them")
+			}
+		}
+		m.Done()
+		s.out.Activities[key.Text] = answer
 	}
 }
 

@@ -1,0 +1,109 @@
+package journey
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/tabi-journeys/tabi/internal/human"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+)
+
+var activityKind = Kind{
+	Name:   "activity",
+	Family: Acting,
+	Icon:   "M8 2l5.200 3v6L8 14l-5.200-3V5zM8 6.200a1.800 1.800 0 1 0 0 3.600a1.800 1.800 0 1 0 0-3.600",
+	Form:   "`activity: {name:, task_queue:, input: {k: <CEL>}, timeout:, retry_for:}`; beside it `on_failure: [...]`",
+	Doc: "Runs an activity of any Temporal worker, in any language, by its name. `input` is sent as one JSON object; what the activity " +
+		"returns is `result`. An attempt may take `timeout`. What fails is tried again for `retry_for`; then, and where the worker says " +
+		"that it is final, `on_failure` runs and `error` says why. What ends or reroutes the enrollment cancels the activity.",
+	Example: "- id: seat\n  activity:\n    name: ReserveSeat\n    task_queue: booking\n    input: {show: entry.show, row: \"'C'\"}\n" +
+		"    timeout: 30s\n    retry_for: 1h\n  on_failure: [{exit: no-seat}]\n- set: {vars.seat: steps.seat.result.seat}\n",
+	Results: []string{"result", "error"},
+	Options: []string{"on_failure"},
+	New:     func() Spec { return &Activity{} },
+}
+
+// Activity runs an activity of a worker that is not tabi's.
+type Activity struct {
+	Name      string               `json:"name"`            // the activity type
+	TaskQueue string               `json:"task_queue"`      // of the workers that have it
+	Input     map[string]expr.Expr `json:"input,omitempty"` // one JSON object; a key without a value is left out
+	Timeout   time.Duration        `json:"timeout"`         // of one attempt
+	RetryFor  time.Duration        `json:"retry_for"`       // of all attempts together, at least Timeout
+	OnFailure int                  `json:"on_failure"`      // default Next
+}
+
+// DefaultRetryFor is how long an activity without a retry_for is tried, unless one attempt may take longer.
+const DefaultRetryFor = time.Hour
+
+// MaxActivityPayload is the maximum size of an activity's input, and of its result, in bytes of JSON.
+const MaxActivityPayload = 64 << 10
+
+// MaxActivityName is the maximum length of the name of an activity or of a task queue, in bytes. Temporal's SQL stores
+// accept 255; a longer name would fail there again and again without an error that anybody sees.
+const MaxActivityName = 200
+
+// systemQueues is the prefix of the task queues that Temporal keeps for itself.
+const systemQueues = "/_sys/"
+
+// RetryForOf returns the time that an activity is tried for if the journey does not say it: an hour, or one attempt's
+// timeout where that is longer.
+func RetryForOf(timeout time.Duration) time.Duration { return max(DefaultRetryFor, timeout) }
+
+// CheckActivityName returns what is wrong with the name of an activity or of a task queue; empty: nothing.
+func CheckActivityName(name string) string {
+	switch {
+	case strings.TrimSpace(name) == "":
+		return "is empty"
+	case len(name) > MaxActivityName:
+		return fmt.Sprintf("has %d bytes; the longest allowed has %d", len(name), MaxActivityName)
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return "has one line"
+	case strings.HasPrefix(name, systemQueues):
+		return "begins with " + systemQueues + ", which Temporal keeps for itself"
+	}
+	return ""
+}
+
+// Kind implements Spec.
+func (*Activity) Kind() string { return "activity" }
+
+// Describe implements Spec.
+func (a *Activity) Describe() Description {
+	d := Description{
+		Title: a.Name + " on " + a.TaskQueue,
+		Exprs: sortedExprs(a.Input),
+		Arms: []Arm{
+			{Label: "done", Full: "the activity completed"},
+			armFailed(&a.OnFailure, nil, "the activity failed for good"),
+		},
+		Stays: true,
+	}
+	if len(a.Input) > 0 {
+		d.Lines = append(d.Lines, "with "+strings.Join(slices.Sorted(maps.Keys(a.Input)), ", "))
+	}
+	d.Lines = append(d.Lines, "at most "+human.Duration(a.Timeout)+" a try, "+human.Duration(a.RetryFor)+" in all")
+	return d
+}
+
+// valid checks the fixed parts of an activity.
+func (a *Activity) valid() error {
+	if wrong := CheckActivityName(a.Name); wrong != "" {
+		return errors.New("the name " + wrong)
+	}
+	if wrong := CheckActivityName(a.TaskQueue); wrong != "" {
+		return errors.New("the task queue " + wrong)
+	}
+	switch {
+	case a.Timeout <= 0:
+		return fmt.Errorf("the timeout is %s", a.Timeout)
+	case a.RetryFor < a.Timeout:
+		return fmt.Errorf("it is tried for %s, less than its timeout of %s", a.RetryFor, a.Timeout)
+	}
+	return nil
+}
