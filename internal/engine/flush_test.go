@@ -1,9 +1,10 @@
-package engine
+package engine_test
 
 import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/engine/enginetest"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -14,13 +15,13 @@ func TestFlushOrderMatters(t *testing.T) {
 	for name, swap := range map[string]bool{"as composed": false, "time zones after traits": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := OpenSuite(t, ":memory:")
+			s := enginetest.New(t, ":memory:")
 			if swap {
 				order := s.Units.Hooks.Flush
 				order[0], order[1] = order[1], order[0]
 			}
-			s.Publish([]*journey.Definition{Scheduled(EveryDay("09:00", ""))}, Reminder())
-			s.Ingest(Noon, s.Identify("ana", Props{"timezone": "Asia/Tokyo"}))
+			s.Publish([]*journey.Definition{enginetest.Scheduled(enginetest.EveryDay("09:00", ""))}, enginetest.Reminder())
+			s.Ingest(enginetest.Noon, s.Identify("ana", enginetest.Props{"timezone": "Asia/Tokyo"}))
 			entered := len(s.RunSchedules(time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC))) == 1
 			if entered == swap {
 				t.Errorf("entered at nine in Tokyo: %t", entered)

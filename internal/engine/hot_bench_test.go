@@ -1,4 +1,4 @@
-package engine
+package engine_test
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/engine"
+	"github.com/tabi-journeys/tabi/internal/engine/enginetest"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/outbox"
@@ -17,20 +19,24 @@ import (
 // hotPath is a store whose statements are counted.
 type hotPath struct {
 	*testing.B
-	*Engine
+	*engine.Engine
 	statements atomic.Int64
 	n          int
 }
 
 // benchHotPath benchmarks f on both engines: of each operation it reports the statements too, begin and commit left out.
 func benchHotPath(b *testing.B, f func(h *hotPath)) {
-	BenchEach(b, func(b *testing.B, url string) {
+	enginetest.BenchEach(b, func(b *testing.B, url string) {
 		h := &hotPath{B: b}
 		var err error
-		h.Engine, err = Open(b.Context(), Options{URL: url, Channels: Channels, Statements: &h.statements})
+		h.Engine, err = engine.Open(b.Context(), engine.Options{URL: url, Channels: enginetest.Channels, Statements: &h.statements})
 		h.must(err)
 		defer func() { h.must(h.Engine.Close()) }()
-		_, err = h.Catalog.Publish(b.Context(), Noon, Content([]*journey.Definition{Cart()}, Reminder()))
+		_, err = h.Catalog.Publish(
+			b.Context(),
+			enginetest.Noon,
+			enginetest.Content([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder()),
+		)
 		h.must(err)
 		b.ReportAllocs()
 		f(h)
@@ -70,7 +76,7 @@ func (h *hotPath) calls(event string, n int) []customer.SegmentCall {
 			MessageID:  fmt.Sprintf("hot-%d", h.n),
 			UserID:     fmt.Sprintf("hot%d", h.n),
 			Event:      event,
-			Properties: Props{"cart_id": "k", "total": 12.5, "url": "https://shop.example.com/tea"},
+			Properties: enginetest.Props{"cart_id": "k", "total": 12.5, "url": "https://shop.example.com/tea"},
 		}
 	}
 	return out
@@ -82,12 +88,15 @@ func (h *hotPath) enrollment() (unit.Enrollment, outbox.Lease) {
 	calls := h.calls("Cart Updated", 1)
 	_, err := h.Intake.Ingest(
 		h.Context(),
-		Noon,
-		append([]customer.SegmentCall{{Type: "identify", MessageID: calls[0].MessageID + "-i", UserID: calls[0].UserID, Traits: ByEmail}},
+		enginetest.Noon,
+		append(
+			[]customer.SegmentCall{
+				{Type: "identify", MessageID: calls[0].MessageID + "-i", UserID: calls[0].UserID, Traits: enginetest.ByEmail},
+			},
 			calls...),
 	)
 	h.must(err)
-	leases, err := h.Outbox.Lease(h.Context(), Wall, 1, time.Minute)
+	leases, err := h.Outbox.Lease(h.Context(), enginetest.Wall, 1, time.Minute)
 	h.must(err)
 	if len(leases) != 1 {
 		h.Fatalf("%d leases, want one", len(leases))
@@ -102,7 +111,7 @@ func BenchmarkIntake(b *testing.B) {
 			benchHotPath(b, func(h *hotPath) {
 				var calls []customer.SegmentCall
 				h.measure(func() { calls = h.calls("Product Viewed", size) }, func() {
-					_, err := h.Intake.Ingest(h.Context(), Noon, calls)
+					_, err := h.Intake.Ingest(h.Context(), enginetest.Noon, calls)
 					h.must(err)
 				})
 			})
@@ -114,10 +123,10 @@ func BenchmarkIntake(b *testing.B) {
 func BenchmarkDelivery(b *testing.B) {
 	benchHotPath(b, func(h *hotPath) {
 		h.measure(func() {
-			_, err := h.Intake.Ingest(h.Context(), Noon, h.calls("Cart Updated", 1))
+			_, err := h.Intake.Ingest(h.Context(), enginetest.Noon, h.calls("Cart Updated", 1))
 			h.must(err)
 		}, func() {
-			leases, err := h.Outbox.Lease(h.Context(), Wall, 32, time.Minute)
+			leases, err := h.Outbox.Lease(h.Context(), enginetest.Wall, 32, time.Minute)
 			h.must(err)
 			for _, l := range leases {
 				h.must(h.Outbox.Delivered(h.Context(), l, l.Deliveries[len(l.Deliveries)-1].Seq))
@@ -133,15 +142,15 @@ func BenchmarkSend(b *testing.B) {
 		h.measure(func() { e, _ = h.enrollment() }, func() {
 			r, err := h.Messages.Reserve(
 				h.Context(),
-				Noon,
-				Wall,
-				contract.Send{Ref: Ref(e), EvalContext: contract.EvalContext{EntryEvent: e.EntryEvent}, Key: e.ID + "/nudge/1",
+				enginetest.Noon,
+				enginetest.Wall,
+				contract.Send{Ref: enginetest.Ref(e), EvalContext: contract.EvalContext{EntryEvent: e.EntryEvent}, Key: e.ID + "/nudge/1",
 					Step: "nudge", Visit: 1,
 					Spec: journey.Send{Message: "reminder", Via: []string{"email"}}},
 				time.Minute,
 			)
 			h.must(err)
-			h.must(h.Messages.Settle(h.Context(), Noon, r, message.Settlement{Status: contract.StatusSent}))
+			h.must(h.Messages.Settle(h.Context(), enginetest.Noon, r, message.Settlement{Status: contract.StatusSent}))
 		})
 	})
 }
@@ -156,19 +165,28 @@ func BenchmarkReport(b *testing.B) {
 				h.measure(func() {
 					e, _ := h.enrollment()
 					r = contract.Report{
-						Ref:    Ref(e),
-						Seq:    1,
-						Parked: &contract.Position{Step: "response", Kind: "wait_for", Since: Noon, Until: Noon.Add(time.Hour)},
+						Ref: enginetest.Ref(e),
+						Seq: 1,
+						Parked: &contract.Position{
+							Step:  "response",
+							Kind:  "wait_for",
+							Since: enginetest.Noon,
+							Until: enginetest.Noon.Add(time.Hour),
+						},
 					}
 					if end {
-						h.must(h.Enrollments.Report(h.Context(), Noon, r))
-						r = contract.Report{Ref: Ref(e), Seq: 2, Ended: &contract.Ended{Outcome: contract.Completed, At: Noon},
+						h.must(h.Enrollments.Report(h.Context(), enginetest.Noon, r))
+						r = contract.Report{
+							Ref:   enginetest.Ref(e),
+							Seq:   2,
+							Ended: &contract.Ended{Outcome: contract.Completed, At: enginetest.Noon},
 							Passed: []contract.StepVisit{
-								{Step: "response", Kind: "wait_for", Visit: 1, At: Noon, Arm: "1"},
-								{Step: "nudge", Kind: "send", Visit: 1, At: Noon, Outcome: "sent"},
-							}}
+								{Step: "response", Kind: "wait_for", Visit: 1, At: enginetest.Noon, Arm: "1"},
+								{Step: "nudge", Kind: "send", Visit: 1, At: enginetest.Noon, Outcome: "sent"},
+							},
+						}
 					}
-				}, func() { h.must(h.Enrollments.Report(h.Context(), Noon, r)) })
+				}, func() { h.must(h.Enrollments.Report(h.Context(), enginetest.Noon, r)) })
 			})
 		})
 	}

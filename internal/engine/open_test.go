@@ -1,4 +1,4 @@
-package engine
+package engine_test
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/dev/pgtest"
+	"github.com/tabi-journeys/tabi/internal/engine"
+	"github.com/tabi-journeys/tabi/internal/engine/enginetest"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
@@ -17,16 +19,18 @@ import (
 func TestSecondProcessSeesEverything(t *testing.T) {
 	t.Parallel()
 	check := func(t *testing.T, url string) {
-		one, two := OpenSuite(t, url), OpenSuite(t, url)
-		one.Publish([]*journey.Definition{Cart()}, Reminder())
+		one, two := enginetest.New(t, url), enginetest.New(t, url)
+		one.Publish([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder())
 		e := one.Enter("ana", nil)
 		two.Equal(two.Enrollment(e.ID), e)
 		n, _, err := two.Catalog.Content(two.Ctx)
 		two.Must(err)
 		two.Equal(n, 1)
-		one.Publish(nil, Reminder())
-		two.Equal(two.Ingest(Noon, customer.SegmentCall{Type: "track", MessageID: "x", UserID: "ben", Event: "Cart Updated"})[0].Entered,
-			[]string(nil))
+		one.Publish(nil, enginetest.Reminder())
+		two.Equal(
+			two.Ingest(enginetest.Noon, customer.SegmentCall{Type: "track", MessageID: "x", UserID: "ben", Event: "Cart Updated"})[0].Entered,
+			[]string(nil),
+		)
 	}
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
@@ -40,14 +44,17 @@ func TestSecondProcessSeesEverything(t *testing.T) {
 
 func TestInMemory(t *testing.T) {
 	t.Parallel()
-	s := OpenSuite(t, ":memory:")
-	s.Publish([]*journey.Definition{Cart(func(d *journey.Definition) { d.Entry.When = `count("Cart Updated", "1d") >= 1` })}, Reminder())
+	s := enginetest.New(t, ":memory:")
+	s.Publish(
+		[]*journey.Definition{enginetest.Cart(func(d *journey.Definition) { d.Entry.When = `count("Cart Updated", "1d") >= 1` })},
+		enginetest.Reminder(),
+	)
 	e := s.Enter("ana", nil)
-	r := s.Reserve(e, "k", Wall, ByEmail)
+	r := s.Reserve(e, "k", enginetest.Wall, enginetest.ByEmail)
 	n, err := r.Vars.History.Count("Cart Updated", 0)
 	s.Must(err)
 	s.Equal(n, 1.0)
-	s.End(e, "goal", Noon)
+	s.End(e, "goal", enginetest.Noon)
 }
 
 func TestOpenErrors(t *testing.T) {
@@ -58,7 +65,7 @@ func TestOpenErrors(t *testing.T) {
 		"postgres://u:secret@127.0.0.1:1/db": "database: ",
 		"postgres://u:secret@host:port/db":   "not a PostgreSQL URL",
 	} {
-		s, err := Open(t.Context(), Options{URL: url})
+		s, err := engine.Open(t.Context(), engine.Options{URL: url})
 		if err == nil {
 			_ = s.Close()
 		}
@@ -72,21 +79,21 @@ func TestOpenErrors(t *testing.T) {
 func TestNewerSchemaIsRefused(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "tabi.db")
-	s := OpenSuite(t, file)
+	s := enginetest.New(t, file)
 	_, err := s.Database.Writer.ExecContext(s.Ctx, `insert into goose_db_version (version_id, is_applied) values (999, true)`)
 	s.Must(err)
-	_, err = Open(t.Context(), Options{URL: file})
+	_, err = engine.Open(t.Context(), engine.Options{URL: file})
 	if err == nil || !strings.Contains(err.Error(), "run a newer tabi") {
 		t.Fatalf("got error %v", err)
 	}
 }
 
 func TestDatabaseOutage(t *testing.T) {
-	Each(t, func(s *Suite) {
-		s.Publish([]*journey.Definition{Cart()})
+	enginetest.Each(t, func(s *enginetest.Suite) {
+		s.Publish([]*journey.Definition{enginetest.Cart()})
 		ctx, cancel := context.WithCancel(s.Ctx)
 		// The connection is cut in the middle: nothing is half-stored.
-		err := s.Units.Change(ctx, Noon, func(tx sqldb.Conn, b *unit.Unit) error {
+		err := s.Units.Change(ctx, enginetest.Noon, func(tx sqldb.Conn, b *unit.Unit) error {
 			if err := b.Lock(ctx, []string{"ana"}); err != nil {
 				return err
 			}
@@ -109,15 +116,19 @@ func TestDatabaseOutage(t *testing.T) {
 
 func TestClosedEngine(t *testing.T) {
 	t.Parallel()
-	s, err := Open(t.Context(), Options{URL: filepath.Join(t.TempDir(), "tabi.db")})
+	s, err := engine.Open(t.Context(), engine.Options{URL: filepath.Join(t.TempDir(), "tabi.db")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, accept := s.Intake.Ingest(t.Context(), Noon, []customer.SegmentCall{{Type: "track", MessageID: "1", UserID: "ana", Event: "Seen"}})
-	_, lease := s.Outbox.Lease(t.Context(), Wall, 1, time.Minute)
+	_, accept := s.Intake.Ingest(
+		t.Context(),
+		enginetest.Noon,
+		[]customer.SegmentCall{{Type: "track", MessageID: "1", UserID: "ana", Event: "Seen"}},
+	)
+	_, lease := s.Outbox.Lease(t.Context(), enginetest.Wall, 1, time.Minute)
 	_, counts := s.Analytics.Counts(t.Context())
 	for _, err := range []error{accept, lease, counts, s.Database.Ping(t.Context())} {
 		if err == nil || !strings.HasPrefix(err.Error(), "database: ") {

@@ -1,4 +1,4 @@
-package engine
+package engine_test
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/engine"
+	"github.com/tabi-journeys/tabi/internal/engine/enginetest"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -16,14 +18,14 @@ import (
 // Databases in memory know nothing of each other, and one takes many callers at once.
 func TestMemoryDatabasesAreIndependent(t *testing.T) {
 	t.Parallel()
-	a, b := OpenSuite(t, sqldb.InMemory), OpenSuite(t, sqldb.InMemory)
-	a.Publish([]*journey.Definition{Cart()}, Reminder())
+	a, b := enginetest.New(t, sqldb.InMemory), enginetest.New(t, sqldb.InMemory)
+	a.Publish([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder())
 	done := make(chan error, 16)
 	for i := range 16 {
 		go func() {
 			var err error
 			for n := range 20 {
-				if _, e := a.Intake.Ingest(a.Ctx, Noon, []customer.SegmentCall{{Type: "track", MessageID: fmt.Sprintf("m%d/%d", i, n),
+				if _, e := a.Intake.Ingest(a.Ctx, enginetest.Noon, []customer.SegmentCall{{Type: "track", MessageID: fmt.Sprintf("m%d/%d", i, n),
 					UserID: fmt.Sprintf("c%d", i), Event: "Cart Updated"}}); e != nil {
 					err = e
 				}
@@ -49,24 +51,31 @@ func TestMemoryDatabasesAreIndependent(t *testing.T) {
 }
 
 func TestSeed(t *testing.T) {
-	Each(t, func(s *Suite) {
-		s.Publish([]*journey.Definition{Cart(func(d *journey.Definition) {
+	enginetest.Each(t, func(s *enginetest.Suite) {
+		s.Publish([]*journey.Definition{enginetest.Cart(func(d *journey.Definition) {
 			d.Entry = journey.Entry{When: `customer.tier == "gold"`, Reentry: journey.ReentryAlways}
-		})}, Reminder())
-		s.Must(s.Customers.SetTraits(s.Ctx, Noon, "ana", Props{"tier": "gold", "consent": Props{"marketing": true}}))
-		s.Must(s.Customers.SetTraits(s.Ctx, Noon, "ana", Props{"consent": Props{"email": false}}))
-		s.Equal(s.Customer("ana").Traits, Props{"tier": "gold", "consent": Props{"marketing": true, "email": false}})
-		s.Must(s.Customers.SetTraits(s.Ctx, Noon, "ben", nil))
-		s.Equal(s.Customer("ben").Traits, Props{})
+		})}, enginetest.Reminder())
+		s.Must(
+			s.Customers.SetTraits(
+				s.Ctx,
+				enginetest.Noon,
+				"ana",
+				enginetest.Props{"tier": "gold", "consent": enginetest.Props{"marketing": true}},
+			),
+		)
+		s.Must(s.Customers.SetTraits(s.Ctx, enginetest.Noon, "ana", enginetest.Props{"consent": enginetest.Props{"email": false}}))
+		s.Equal(s.Customer("ana").Traits, enginetest.Props{"tier": "gold", "consent": enginetest.Props{"marketing": true, "email": false}})
+		s.Must(s.Customers.SetTraits(s.Ctx, enginetest.Noon, "ben", nil))
+		s.Equal(s.Customer("ben").Traits, enginetest.Props{})
 		c, err := s.Analytics.Counts(s.Ctx)
 		s.Must(err)
 		s.Equal([]int64{c.Customers, c.Events, c.Pending}, []int64{2, 0, 0})
 		// What is seeded is how it was before: the next event does not find it new.
-		s.Equal(len(s.Ingest(Noon, s.Track("ana", "Page", nil))[0].Entered), 0)
-		if err := s.Customers.SetTraits(s.Ctx, Noon, "", nil); !message.IsInput(err) {
+		s.Equal(len(s.Ingest(enginetest.Noon, s.Track("ana", "Page", nil))[0].Entered), 0)
+		if err := s.Customers.SetTraits(s.Ctx, enginetest.Noon, "", nil); !message.IsInput(err) {
 			s.T.Fatalf("got %v", err)
 		}
-		if err := s.Customers.SetTraits(s.Ctx, Noon, "ana", Props{"x": func() {}}); !message.IsInput(err) {
+		if err := s.Customers.SetTraits(s.Ctx, enginetest.Noon, "ana", enginetest.Props{"x": func() {}}); !message.IsInput(err) {
 			s.T.Fatalf("got %v", err)
 		}
 	})
@@ -74,21 +83,21 @@ func TestSeed(t *testing.T) {
 
 func TestHoldoutOption(t *testing.T) {
 	t.Parallel()
-	s, err := Open(t.Context(), Options{URL: sqldb.InMemory, Holdout: func(journey, customerID string, percent float64) bool {
+	s, err := engine.Open(t.Context(), engine.Options{URL: sqldb.InMemory, Holdout: func(journey, customerID string, percent float64) bool {
 		return journey == "cart" && customerID == "ana" && percent == 5
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &Suite{T: t, Engine: s, Ctx: t.Context()}
+	u := &enginetest.Suite{T: t, Engine: s, Ctx: t.Context()}
 	t.Cleanup(func() { u.Must(s.Close()) })
-	u.Publish([]*journey.Definition{Cart(func(d *journey.Definition) { d.Entry.Holdout = 5 })}, Reminder())
+	u.Publish([]*journey.Definition{enginetest.Cart(func(d *journey.Definition) { d.Entry.Holdout = 5 })}, enginetest.Reminder())
 	u.Equal([]bool{u.Enter("ana", nil).Holdout, u.Enter("ben", nil).Holdout}, []bool{true, false})
 }
 
 func BenchmarkOpenInMemory(b *testing.B) {
 	for b.Loop() {
-		s, err := Open(b.Context(), Options{URL: sqldb.InMemory})
+		s, err := engine.Open(b.Context(), engine.Options{URL: sqldb.InMemory})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -104,23 +113,23 @@ func BenchmarkInMemory(b *testing.B) { benchmarkHotPath(b, sqldb.InMemory) }
 func BenchmarkFile(b *testing.B) { benchmarkHotPath(b, b.TempDir()+"/tabi.db") }
 
 func benchmarkHotPath(b *testing.B, url string) {
-	s, err := Open(b.Context(), Options{URL: url})
+	s, err := engine.Open(b.Context(), engine.Options{URL: url})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := s.Catalog.Publish(b.Context(), Noon, Content([]*journey.Definition{Cart(Keyed)}, Reminder())); err != nil {
+	if _, err := s.Catalog.Publish(b.Context(), enginetest.Noon, enginetest.Content([]*journey.Definition{enginetest.Cart(enginetest.Keyed)}, enginetest.Reminder())); err != nil {
 		b.Fatal(err)
 	}
 	n := 0
 	for b.Loop() {
 		n++
-		now := Noon.Add(time.Duration(n) * time.Second)
+		now := enginetest.Noon.Add(time.Duration(n) * time.Second)
 		if _, err := s.Intake.Ingest(b.Context(), now, []customer.SegmentCall{{Type: "track", MessageID: fmt.Sprint(n),
-			UserID: fmt.Sprintf("c%d", n%100), Event: "Cart Updated", Properties: Props{"cart_id": "1"}}}); err != nil {
+			UserID: fmt.Sprintf("c%d", n%100), Event: "Cart Updated", Properties: enginetest.Props{"cart_id": "1"}}}); err != nil {
 			b.Fatal(err)
 		}
-		leases, err := s.Outbox.Lease(b.Context(), Wall, 10, time.Minute)
+		leases, err := s.Outbox.Lease(b.Context(), enginetest.Wall, 10, time.Minute)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -137,12 +146,12 @@ func benchmarkHotPath(b *testing.B, url string) {
 
 // BenchmarkIngest is what a gateway takes in: batches of fifty events of many customers, of which some enter.
 func BenchmarkIngest(b *testing.B) {
-	s, err := Open(b.Context(), Options{URL: b.TempDir() + "/tabi.db"})
+	s, err := engine.Open(b.Context(), engine.Options{URL: b.TempDir() + "/tabi.db"})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := s.Catalog.Publish(b.Context(), Noon, Content([]*journey.Definition{Cart()}, Reminder())); err != nil {
+	if _, err := s.Catalog.Publish(b.Context(), enginetest.Noon, enginetest.Content([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder())); err != nil {
 		b.Fatal(err)
 	}
 	n := 0
@@ -161,11 +170,11 @@ func BenchmarkIngest(b *testing.B) {
 					MessageID:  fmt.Sprint(n),
 					UserID:     fmt.Sprintf("c%d", n*7919%5000),
 					Event:      name,
-					Properties: Props{"cart_id": "1"},
+					Properties: enginetest.Props{"cart_id": "1"},
 				},
 			)
 		}
-		if _, err := s.Intake.Ingest(b.Context(), Noon, calls); err != nil {
+		if _, err := s.Intake.Ingest(b.Context(), enginetest.Noon, calls); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -175,12 +184,12 @@ func BenchmarkIngest(b *testing.B) {
 // A caller who gives up in the middle leaves the database as it was: its one connection is not thrown away.
 func TestMemoryOutlivesItsCallers(t *testing.T) {
 	t.Parallel()
-	s := OpenSuite(t, sqldb.InMemory)
-	s.Publish([]*journey.Definition{Cart()}, Reminder())
+	s := enginetest.New(t, sqldb.InMemory)
+	s.Publish([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder())
 	s.Enter("ana", nil)
 	for i := range 20 {
 		ctx, cancel := context.WithCancel(s.Ctx)
-		err := s.Units.Change(ctx, Noon, func(tx sqldb.Conn, b *unit.Unit) error {
+		err := s.Units.Change(ctx, enginetest.Noon, func(tx sqldb.Conn, b *unit.Unit) error {
 			if i%2 == 0 {
 				cancel()
 			}

@@ -134,6 +134,10 @@ func TestRulesCatch(t *testing.T) {
 		{"importers of workflows", "activities", nil, lists("activities", []string{module + "/workflows"}, nil), nil},
 		{"internal/dev is the last floor", "internal/app", nil, lists("internal/app", []string{module + "/internal/dev/pgtest"}, nil), nil},
 		{
+			"internal/dev is the last floor", "internal/app", nil,
+			lists("internal/app", []string{module + "/internal/engine/enginetest"}, nil), nil,
+		},
+		{
 			"wall clock", "internal/p/p.go:3", map[string]string{
 				"internal/p/p.go":           "package p\nimport \"time\"\nvar now = time.Now\nvar d = time.Second",
 				"internal/p/p_test.go":      "package p\nimport \"time\"\nvar then = time.Now()",

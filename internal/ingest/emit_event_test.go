@@ -1,0 +1,103 @@
+package ingest_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/engine/enginetest"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/message"
+	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+func emit(e unit.Enrollment, step string, visit int, event string) contract.Emit {
+	return contract.Emit{Ref: enginetest.Ref(e), Key: fmt.Sprintf("%s/%s/%d", e.ID, step, visit), Spec: journey.Emit{Event: event}}
+}
+
+func TestEmit(t *testing.T) {
+	enginetest.Each(t, func(s *enginetest.Suite) {
+		s.Publish(
+			[]*journey.Definition{
+				enginetest.Cart(),
+				enginetest.Cart(
+					enginetest.Named("follow"),
+					func(d *journey.Definition) { d.Entry.Events = []string{"Cart Viewed"}; d.Goal = nil },
+				),
+			},
+			enginetest.Reminder(),
+		)
+		e := s.Enter("ana", nil)
+		in := emit(e, "tell", 1, "Cart Viewed")
+		for range 2 {
+			s.Must(s.Intake.Emit(s.Ctx, enginetest.Noon, in, enginetest.Props{"cart_id": "7"}))
+		}
+		// The emitting enrollment hears it too, and another journey is entered by it: once.
+		s.Equal(s.Drain(), []string{"event Cart Viewed cart/ana", "start follow/ana"})
+		ev, err := customer.EventByID(s.Ctx, s.Database.Reader, "tabi.emit/"+e.ID+"/tell/1")
+		s.Must(err)
+		s.Equal(
+			[]any{ev.Name, ev.Source, ev.Depth, ev.Customer, ev.Properties},
+			[]any{"Cart Viewed", "step", 1, "ana", enginetest.Props{"cart_id": "7"}},
+		)
+		s.Equal(s.OpenAt("follow/ana").EntryEvent, ev.ID)
+
+		// A stranger may not; one who has ended may only repeat.
+		other := in
+		other.Chain, other.Key = "another", e.ID+"/tell/2"
+		s.WantError(s.Intake.Emit(s.Ctx, enginetest.Noon, other, nil), unit.ErrSuperseded)
+		s.End(e, "goal", enginetest.Noon)
+		s.Must(s.Intake.Emit(s.Ctx, enginetest.Noon, in, nil))
+		again := in
+		again.Key = e.ID + "/tell/3"
+		s.WantError(s.Intake.Emit(s.Ctx, enginetest.Noon, again, nil), unit.ErrSuperseded)
+		if err := s.Intake.Emit(s.Ctx, enginetest.Noon, contract.Emit{Ref: in.Ref, Key: "x"}, nil); !message.IsInput(err) {
+			s.T.Fatalf("got %v", err)
+		}
+	})
+}
+
+// Two journeys that call each other end after ten links.
+func TestEmitDepthIsLimited(t *testing.T) {
+	enginetest.Each(t, func(s *enginetest.Suite) {
+		ping := enginetest.Cart(enginetest.Named("ping"), func(d *journey.Definition) {
+			d.Entry, d.Goal = journey.Entry{Events: []string{"Ping"}, Reentry: journey.ReentryAlways}, nil
+		})
+		s.Publish([]*journey.Definition{ping}, enginetest.Reminder())
+		s.Ingest(enginetest.Noon, s.Track("ana", "Ping", nil))
+		links := 0
+		for {
+			started := s.Drain()
+			if len(started) == 0 {
+				break
+			}
+			if links++; links > 20 {
+				s.T.Fatal("the chain has no end")
+			}
+			all, err := s.Enrollments.List(s.Ctx, enrollment.Filter{Journey: "ping", State: unit.StateOpen})
+			s.Must(err)
+			e := all[len(all)-1]
+			s.Must(s.Intake.Emit(s.Ctx, enginetest.Noon, emit(e, "ping", 1, "Ping"), nil))
+		}
+		s.Equal(links, 11) // the first, and ten that it caused
+	})
+}
+
+// What follows from an event at hand that was itself caused by others goes on counting.
+func TestEmitDepthCountsTheHandledEvent(t *testing.T) {
+	enginetest.Each(t, func(s *enginetest.Suite) {
+		s.Publish([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder())
+		e := s.Enter("ana", nil)
+		deep := s.Track("ana", "Cart Viewed", nil)
+		deep.Depth = 6
+		s.Ingest(enginetest.Noon, deep)
+		in := emit(e, "tell", 1, "Told")
+		in.Event = deep.MessageID
+		s.Must(s.Intake.Emit(s.Ctx, enginetest.Noon, in, nil))
+		ev, err := customer.EventByID(s.Ctx, s.Database.Reader, "tabi.emit/"+in.Key)
+		s.Must(err)
+		s.Equal(ev.Depth, 7)
+	})
+}

@@ -1,0 +1,36 @@
+package intent_test
+
+import (
+	"testing"
+
+	"github.com/tabi-journeys/tabi/internal/engine/enginetest"
+	"github.com/tabi-journeys/tabi/internal/journey"
+)
+
+// Evidence goes when it is old and weighs nothing any more; what no event tells stays, and the scores are as they were.
+func TestSpentEvidenceIsPruned(t *testing.T) {
+	each(t, func(s *suite) {
+		s.publishIntents(shopIntents(func(all map[string]*journey.Intent) { all["buy-now"].HalfLife = 100 * enginetest.Day }))
+		for _, id := range []string{"ana", "ben", "cem"} {
+			s.Ingest(enginetest.Noon, s.Track(id, "Product Viewed", nil), s.Track(id, "Call Ended", enginetest.Props{"wait_minutes": 20}))
+		}
+		s.Must(s.Intake.SetIntents(s.Ctx, enginetest.Noon, "cem", map[string]float64{"complaint": 0.5}))
+		const keep = 400 * enginetest.Day
+		later := enginetest.Noon.Add(keep + enginetest.Day)
+		before := s.strengths(later, "ana")
+		after, pruned, pages := "", int64(0), 0
+		for {
+			n, next, err := s.Intents.PruneEvidence(s.Ctx, later, keep, after, 2)
+			s.Must(err)
+			pruned, pages = pruned+n, pages+1
+			if after = next; after == "" {
+				break
+			}
+		}
+		s.Equal([]any{pruned, pages}, []any{int64(2), 2}) // the complaints of ana and ben; what was viewed still weighs
+		s.Equal(s.strengths(later, "ana"), before)
+		var kept int
+		s.Must(s.Database.Reader.QueryRowContext(s.Ctx, `select count(*) from intent_evidence`).Scan(&kept))
+		s.Equal(kept, 4)
+	})
+}
