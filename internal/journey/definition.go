@@ -1,11 +1,11 @@
 package journey
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/localtime"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
 )
 
 // Definition is a compiled journey: a flat list of steps with jump targets, as the interpreter runs it. It holds no
@@ -93,33 +93,16 @@ type Schedule struct {
 	Timezone string         `json:"timezone,omitempty"` // IANA name; empty: each customer's own
 }
 
-// Level is a threshold of an intent's score. One of Above and Below is set.
-type Level struct {
-	Intent string   `json:"intent"`
-	Above  *float64 `json:"above,omitempty"` // holds while the score is higher
-	Below  *float64 `json:"below,omitempty"` // holds while the score is lower
-}
-
-// Holds reports whether a score is beyond the threshold.
-func (l *Level) Holds(score float64) bool {
-	if l.Above != nil {
-		return score > *l.Above
+// Fields implements syntax.Part.
+func (s *Schedule) Fields() []syntax.Field {
+	return []syntax.Field{
+		{
+			Key: "at", Doc: "The time of day.", Need: "the time of day at which customers enter",
+			Value: syntax.LocalTime{To: &s.At},
+		},
+		{Key: "days", Value: syntax.Days{To: &s.Days}},
+		{Key: "timezone", Value: syntax.Zone{To: &s.Timezone}},
 	}
-	return l.Below != nil && score < *l.Below
-}
-
-// Words names a threshold for people: complaint above 0.7. It returns "" for nil.
-func (l *Level) Words() string {
-	number := func(x *float64) string { return strconv.FormatFloat(*x, 'g', -1, 64) }
-	switch {
-	case l == nil:
-		return ""
-	case l.Above != nil:
-		return l.Intent + " above " + number(l.Above)
-	case l.Below != nil:
-		return l.Intent + " below " + number(l.Below)
-	}
-	return l.Intent
 }
 
 // RerouteRule moves an enrollment to another path.

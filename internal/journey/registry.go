@@ -17,7 +17,6 @@ type Kind struct {
 	Doc     string   // what it does, in a sentence or two
 	Example string   // a YAML list of steps
 	Results []string // keys in steps.<id>
-	Options []string // keys in addition to the kind's own
 
 	New func() Spec // an empty spec, for the JSON of a definition
 }
@@ -55,6 +54,15 @@ var Kinds = []Kind{
 	activityKind,
 	goToKind,
 	exitKind,
+}
+
+// Options returns the keys beside that of the kind.
+func (k Kind) Options() []string {
+	var keys []string
+	for _, f := range k.New().Fields()[1:] {
+		keys = append(keys, f.Key)
+	}
+	return keys
 }
 
 // KindNamed returns the kind with a name.

@@ -9,12 +9,14 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
 )
 
 // Spec is the part of a step that depends on its kind. Each kind describes itself once, in step_<kind>.go; passes over a
 // whole definition use the description and know no kind by name. Implementations are pointers to structs.
 type Spec interface {
 	Kind() string
+	Fields() []syntax.Field // the keys of the step; the first is the kind
 	Describe() Description
 }
 

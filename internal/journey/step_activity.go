@@ -3,14 +3,19 @@ package journey
 import (
 	"errors"
 	"fmt"
+	"gopkg.in/yaml.v3"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
+	"github.com/tabi-journeys/tabi/internal/schema/shape"
 )
 
 var activityKind = Kind{
@@ -24,7 +29,6 @@ var activityKind = Kind{
 	Example: "- id: seat\n  activity:\n    name: ReserveSeat\n    task_queue: booking\n    input: {show: entry.show, row: \"'C'\"}\n" +
 		"    timeout: 30s\n    retry_for: 1h\n  on_failure: [{exit: no-seat}]\n- set: {vars.seat: steps.seat.result.seat}\n",
 	Results: []string{"result", "error"},
-	Options: []string{"on_failure"},
 	New:     func() Spec { return &Activity{} },
 }
 
@@ -72,6 +76,105 @@ func CheckActivityName(name string) string {
 
 // Kind implements Spec.
 func (*Activity) Kind() string { return "activity" }
+
+// Fields implements Spec.
+func (a *Activity) Fields() []syntax.Field {
+	return []syntax.Field{
+		{Key: "activity", Value: syntax.Object{
+			Of:   activityOrder{a},
+			Bare: &syntax.Bare{Words: "is a mapping: write {name: …}", Hint: "{name: %s, task_queue: …, timeout: 30s}"},
+		}},
+		syntax.Arm(ArmFailure, "to take if the activity failed for good", syntax.Steps{To: &a.OnFailure}),
+	}
+}
+
+// Check reports keys of the order beside activity.
+func (a *Activity) Check(r *syntax.Reader) {
+	for _, key := range []string{"task_queue", "input", "timeout", "retry_for"} {
+		if r.Keys.Get(key) != nil {
+			r.Report(r.Keys.Key(key), "unknown-key", "", "%s stands inside activity: write activity: {name: …, %s: …}", key, key)
+		}
+	}
+}
+
+// activityOrder is the value of activity.
+type activityOrder struct{ *Activity }
+
+// Fields implements syntax.Part.
+func (a activityOrder) Fields() []syntax.Field {
+	return []syntax.Field{
+		{
+			Key: "name", Doc: "The activity type, as its worker registers it.",
+			Need: "the activity type, as its worker registers it", Value: activityName{&a.Name},
+		},
+		{
+			Key: "task_queue", Doc: "The task queue of the workers that have the activity.",
+			Need: "the task queue of the workers that have the activity", Value: activityName{&a.TaskQueue},
+		},
+		{
+			Key: "input", Doc: "One JSON object, at most 64 KiB. A key whose value is missing is left out.",
+			Value: syntax.CELs{To: &a.Input, Words: "a key of input is a text"},
+		},
+		{
+			Key: "timeout", Doc: "How long one attempt may take.", Need: "how long one attempt may take",
+			Value: syntax.Duration{To: &a.Timeout, Refuse: syntax.NotZero("an attempt of an activity takes more than 0s")},
+		},
+		{
+			Key: "retry_for", Doc: "How long all attempts may take together; default 1h, or timeout if that is longer.",
+			Value: retryFor{a.Activity, syntax.Duration{
+				To: &a.RetryFor, Default: RetryForOf(a.Timeout), Refuse: a.refuseRetryFor,
+			}},
+		},
+	}
+}
+
+// Check reports what belongs beside activity.
+func (activityOrder) Check(r *syntax.Reader) { r.Beside("activity", ArmFailure) }
+
+func (a *Activity) refuseRetryFor(d time.Duration) string {
+	switch {
+	case d == 0:
+		return "an activity is tried for more than 0s"
+	case d < a.Timeout:
+		return "retry_for is the time of all attempts: at least the timeout of one, " + clock.FormatDuration(a.Timeout)
+	}
+	return ""
+}
+
+// retryFor is a duration whose default depends on the timeout, which is read before.
+type retryFor struct {
+	*Activity
+	syntax.Duration
+}
+
+// Absent sets the default.
+func (v retryFor) Absent(*syntax.Reader, *syntax.Field) { v.RetryFor = RetryForOf(v.Timeout) }
+
+// activityName is the name of an activity or of a task queue.
+type activityName struct{ to *string }
+
+// Read implements syntax.Value.
+func (v activityName) Read(r *syntax.Reader, f *syntax.Field, n *source.Node) {
+	text, ok := r.Word(n, f.Key)
+	if !ok {
+		return
+	}
+	if wrong := CheckActivityName(text); wrong != "" {
+		r.Report(n.Pos, "bad-value", "", "%s %s", f.Key, wrong)
+		return
+	}
+	*v.to = text
+}
+
+// Print implements syntax.Value.
+func (v activityName) Print(*syntax.Printer, *syntax.Field) *yaml.Node { return syntax.String(*v.to) }
+
+// Schema implements syntax.Value.
+func (activityName) Schema(*shape.Builder) *shape.Schema {
+	s := shape.Word()
+	s.MaxLength = MaxActivityName
+	return s
+}
 
 // Describe implements Spec.
 func (a *Activity) Describe() Description {

@@ -3,10 +3,15 @@ package journey
 import (
 	"errors"
 	"fmt"
+	"gopkg.in/yaml.v3"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/human"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
+	"github.com/tabi-journeys/tabi/internal/schema/shape"
 )
 
 var askKind = Kind{
@@ -24,7 +29,6 @@ var askKind = Kind{
 		"[{handoff: support}]}\n    - {matches: \"(?i)^(yes|ok)\", then: [{exit: agreed}]}\n    - {any: true}\n  on_timeout:\n    - " +
 		"exit: silent\n",
 	Results: []string{"text", "intent", "confidence", "timed_out"},
-	Options: []string{"via", "timeout", "replies", "on_timeout", "data", "category", "topic", "tone", "on_blocked", "on_failure"},
 	New:     func() Spec { return &Ask{} },
 }
 
@@ -46,6 +50,120 @@ type Ask struct {
 
 // Kind implements Spec.
 func (*Ask) Kind() string { return "ask" }
+
+// Fields implements Spec.
+func (a *Ask) Fields() []syntax.Field {
+	return append(a.Question.message("ask"),
+		syntax.Field{
+			Key: "timeout", Doc: "How long to wait at most, from the moment of asking.", Need: "ask does not wait for ever",
+			Value: syntax.Duration{To: &a.Timeout, Refuse: syntax.NotZero("nobody can reply in 0s")},
+		},
+		syntax.Field{
+			Key:   "replies",
+			Doc:   "The first arm that matches a reply is taken. Without replies, the journey continues after the step on any reply.",
+			Value: replyArms{syntax.ListOf(&a.Replies)},
+		},
+		syntax.Arm(ArmTimeout, "to take if no matching reply came in time", syntax.Steps{To: &a.OnTimeout}),
+		syntax.Arm(ArmBlocked, onBlocked, syntax.Steps{To: &a.Question.OnBlocked, Instead: &a.OnTimeout}),
+		syntax.Arm(ArmFailure, onFailure, syntax.Steps{To: &a.Question.OnFailure, Instead: &a.OnTimeout}))
+}
+
+// replyArms are the arms of a question: without any, one for every reply.
+type replyArms struct {
+	syntax.List[ReplyArm, *ReplyArm]
+}
+
+// Absent adds the arm for every reply.
+func (v replyArms) Absent(r *syntax.Reader, _ *syntax.Field) {
+	*v.To = []ReplyArm{{Any: true}}
+	r.Steps(nil, ArmNumber(0), &(*v.To)[0].Then, nil)
+}
+
+// Fields implements syntax.Part.
+func (a *ReplyArm) Fields() []syntax.Field {
+	return []syntax.Field{
+		{Key: "intent", Doc: "The reply is classified as this intent.", Value: syntax.Intent{To: &a.Intent}},
+		{Key: "matches", Doc: "This regular expression (RE2) is found in the text.", Value: replyPattern{&a.Matches}},
+		{Key: "any", Doc: "Any reply.", Value: anyReply{syntax.Bool{To: &a.Any}}},
+		syntax.Arm("then", "to take when the reply matches", syntax.Steps{To: &a.Then}),
+	}
+}
+
+// replyConditions are the keys of an arm of which it has exactly one.
+var replyConditions = []string{"intent", "matches", "any"}
+
+// Read reads the condition of the arm and its steps.
+func (a *ReplyArm) Read(r *syntax.Reader) {
+	m, found := r.Keys, ""
+	for i, key := range m.Node.Keys {
+		if key.Shape != source.Scalar || m.Index(key.Text) != i || !slices.Contains(replyConditions, key.Text) {
+			continue
+		}
+		if found != "" {
+			m.Get(key.Text)
+			r.Report(key.Pos, "unknown-key", "", "an arm of replies has one condition, %s here: put %s into an arm of its own",
+				found, key.Text)
+			continue
+		}
+		found = key.Text
+		r.Fields(syntax.Pick(a.Fields(), key.Text)...)
+	}
+	m.Known = append(m.Known, replyConditions...)
+	if found == "" && !m.Near("intent") && !m.Near("matches") {
+		r.Report(m.Node.Pos, "missing-key", "",
+			"%q is missing: an arm of replies has an intent, a pattern (matches) or any: true", "intent")
+	}
+	r.Fields(syntax.Pick(a.Fields(), "then")...)
+}
+
+// Schema implements syntax.OwnSchema.
+func (a *ReplyArm) Schema(b *shape.Builder) *shape.Schema {
+	return b.Def("reply_arm", func() *shape.Schema {
+		var one []*shape.Schema
+		for _, key := range replyConditions {
+			one = append(one, syntax.Mapping(b, syntax.Pick(a.Fields(), key, "then"), key))
+		}
+		return &shape.Schema{OneOf: one}
+	})
+}
+
+// replyPattern is a regular expression.
+type replyPattern struct{ to *string }
+
+// Read implements syntax.Value.
+func (v replyPattern) Read(r *syntax.Reader, f *syntax.Field, n *source.Node) {
+	var ok bool
+	if *v.to, ok = r.Word(n, f.Key); !ok {
+		return
+	}
+	if _, err := regexp.Compile(*v.to); err != nil {
+		r.Report(n.Pos, "bad-value", "", "%s is no regular expression (RE2): %s", f.Key, err.Error()[len("error parsing regexp: "):])
+	}
+}
+
+// Print implements syntax.Value.
+func (v replyPattern) Print(*syntax.Printer, *syntax.Field) *yaml.Node {
+	if *v.to == "" {
+		return nil
+	}
+	return syntax.Quoted(*v.to)
+}
+
+// Schema implements syntax.Value.
+func (replyPattern) Schema(*shape.Builder) *shape.Schema { return shape.Word() }
+
+// anyReply is true, or is left out.
+type anyReply struct{ syntax.Bool }
+
+// Read implements syntax.Value.
+func (v anyReply) Read(r *syntax.Reader, f *syntax.Field, n *source.Node) {
+	if v.Bool.Read(r, f, n); !*v.To && n.Tag == "bool" && !n.Quoted {
+		r.Report(n.Pos, "bad-value", "true", "any is true, or is left out")
+	}
+}
+
+// Schema implements syntax.Value.
+func (anyReply) Schema(*shape.Builder) *shape.Schema { return &shape.Schema{Enum: []any{true}} }
 
 // Describe implements Spec.
 func (a *Ask) Describe() Description {

@@ -1,6 +1,9 @@
 package journey
 
-import "github.com/tabi-journeys/tabi/internal/journey/expr"
+import (
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
+)
 
 var branchKind = Kind{
 	Name:   "branch",
@@ -11,7 +14,6 @@ var branchKind = Kind{
 	Example: "- branch:\n    - when: customer.tier == \"gold\"\n      then: [{wait: 1h}]\n    - {when: entry.total > 100, then: " +
 		"[{wait: 2h}]}\n  else:\n    - wait: 3h\n",
 	Results: []string{"arm"},
-	Options: []string{"else"},
 	New:     func() Spec { return &Branch{} },
 }
 
@@ -29,6 +31,25 @@ type Branch struct {
 
 // Kind implements Spec.
 func (*Branch) Kind() string { return "branch" }
+
+// Fields implements Spec.
+func (b *Branch) Fields() []syntax.Field {
+	return []syntax.Field{
+		{Key: "branch", Value: syntax.ListOf(&b.Arms)},
+		syntax.Arm(ArmElse, "to take if no arm is true", syntax.Steps{To: &b.Else}),
+	}
+}
+
+// Fields implements syntax.Part.
+func (a *BranchArm) Fields() []syntax.Field {
+	return []syntax.Field{
+		{
+			Key: "when", Doc: "The arm is taken if this is true and no arm above it was.", Need: "an arm of branch has a condition",
+			Value: syntax.CEL{To: &a.When, Want: expr.Bool},
+		},
+		syntax.Arm("then", "of the arm", syntax.Steps{To: &a.Then}),
+	}
+}
 
 // Describe implements Spec.
 func (b *Branch) Describe() Description {

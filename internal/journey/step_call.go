@@ -3,6 +3,7 @@ package journey
 import (
 	"errors"
 	"fmt"
+	"gopkg.in/yaml.v3"
 	"maps"
 	"net/url"
 	"regexp"
@@ -10,7 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/human"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
+	"github.com/tabi-journeys/tabi/internal/schema/shape"
 )
 
 var callKind = Kind{
@@ -25,7 +30,6 @@ var callKind = Kind{
 		"{Accept: application/json}\n    timeout: 5s\n" +
 		"  on_failure: [{exit: unknown}]\n- when: steps.score.body.risk > 0.8\n  exit: risky\n",
 	Results: []string{"status", "body"},
-	Options: []string{"on_failure"},
 	New:     func() Spec { return &Call{} },
 }
 
@@ -62,6 +66,60 @@ const (
 
 // Kind implements Spec.
 func (*Call) Kind() string { return "call" }
+
+// Fields implements Spec.
+func (c *Call) Fields() []syntax.Field {
+	return []syntax.Field{
+		{Key: "call", Value: syntax.Object{
+			Of: callRequest{c}, Bare: &syntax.Bare{Words: "is a mapping: write {url: …}", Hint: "{url: %s}"},
+		}},
+		syntax.Arm(ArmFailure, "to take if the request failed for good", syntax.Steps{To: &c.OnFailure}),
+	}
+}
+
+// Check reports keys of the request beside call, and sets the default of the method.
+func (c *Call) Check(r *syntax.Reader) {
+	for _, key := range []string{"method", "url", "headers", "body", "timeout"} {
+		if r.Keys.Get(key) != nil {
+			r.Report(r.Keys.Key(key), "unknown-key", "", "%s stands inside call: write call: {url: …, %s: …}", key, key)
+		}
+	}
+	switch {
+	case c.Method != "":
+	case c.Body != "" || c.JSON != nil:
+		c.Method = "POST"
+	default:
+		c.Method = "GET"
+	}
+}
+
+// callRequest is the value of call.
+type callRequest struct{ *Call }
+
+// Fields implements syntax.Part.
+func (c callRequest) Fields() []syntax.Field {
+	return []syntax.Field{
+		{Key: "method", Doc: "Default GET, POST with a body.", Value: syntax.Enum{To: &c.Method, Words: CallMethods}},
+		{Key: "url", Doc: "Liquid: the address; http or https.", Need: "a call says where to", Value: callURL{&c.URL}},
+		{Key: "headers", Doc: "Liquid.", Value: callHeaders{c.Call}},
+		{
+			Key: "body", Doc: "Liquid: a text that is sent as it is, or a mapping or list that is sent as JSON.",
+			Value: callBody{c.Call},
+		},
+		{
+			Key: "timeout", Doc: "How long one attempt may take; default 10s, at most 60s.",
+			Value: syntax.Duration{To: &c.Timeout, Default: DefaultCallTimeout, Refuse: func(d time.Duration) string {
+				if d == 0 || d > MaxCallTimeout {
+					return "the timeout of a call is more than 0s, and " + clock.FormatDuration(MaxCallTimeout) + " at most"
+				}
+				return ""
+			}},
+		},
+	}
+}
+
+// Check reports what belongs beside call.
+func (callRequest) Check(r *syntax.Reader) { r.Beside("call", ArmFailure) }
 
 // Describe implements Spec.
 func (c *Call) Describe() Description {
@@ -112,4 +170,132 @@ func (c *Call) valid() error {
 		}
 	}
 	return nil
+}
+
+// callURL is a template of a web address.
+type callURL struct{ to *string }
+
+// Read implements syntax.Value.
+func (v callURL) Read(r *syntax.Reader, f *syntax.Field, n *source.Node) {
+	text, ok := r.Word(n, f.Key)
+	if !ok {
+		return
+	}
+	if !WebAddress.MatchString(text) && !LiquidStart.MatchString(text) {
+		r.Report(n.Pos, "bad-value", "", "url begins with https:// or http:// and a host")
+		return
+	}
+	r.Template(n)
+	*v.to = text
+}
+
+// Print implements syntax.Value.
+func (v callURL) Print(*syntax.Printer, *syntax.Field) *yaml.Node { return syntax.String(*v.to) }
+
+// Schema implements syntax.Value.
+func (callURL) Schema(*shape.Builder) *shape.Schema {
+	return &shape.Schema{Type: "string", Pattern: shape.Address, Words: "An address begins with https:// or http:// and a host."}
+}
+
+// callBody is the body of a call: a text, or a value that is sent as JSON.
+type callBody struct{ *Call }
+
+// Read implements syntax.Value.
+func (v callBody) Read(r *syntax.Reader, _ *syntax.Field, n *source.Node) {
+	if n.Shape == source.Scalar {
+		var ok bool
+		if v.Body, ok = r.Text(n, "body, if it is no mapping or list,"); ok {
+			r.Template(n)
+		}
+		return
+	}
+	v.JSON = r.Value(n)
+	templatesIn(r, n)
+}
+
+// templatesIn checks every string in a value as Liquid.
+func templatesIn(r *syntax.Reader, n *source.Node) {
+	for _, item := range slices.Concat(n.Items, n.Values) {
+		if item.IsText() {
+			r.Template(item)
+		}
+		templatesIn(r, item)
+	}
+}
+
+// Print implements syntax.Value.
+func (v callBody) Print(*syntax.Printer, *syntax.Field) *yaml.Node {
+	switch {
+	case v.JSON != nil:
+		return syntax.Flow(v.JSON)
+	case v.Body != "":
+		return syntax.String(v.Body)
+	}
+	return nil
+}
+
+// Schema implements syntax.Value.
+func (callBody) Schema(*shape.Builder) *shape.Schema {
+	return &shape.Schema{Type: []string{"string", "number", "object", "array"}}
+}
+
+// callHeaders are the headers of a call: names and templates.
+type callHeaders struct{ *Call }
+
+// Read implements syntax.Value.
+func (v callHeaders) Read(r *syntax.Reader, f *syntax.Field, n *source.Node) {
+	m := r.Mapping(n, f.Key)
+	if m == nil {
+		return
+	}
+	seen := map[string]bool{}
+	for i, key := range n.Keys {
+		name := strings.ToLower(key.Text)
+		switch {
+		case key.Shape == source.Scalar && m.Index(key.Text) != i: // a duplicate
+			continue
+		case m.Cut(i, false):
+			continue
+		case key.Shape != source.Scalar || key.Tagged || !HeaderName.MatchString(key.Text):
+			r.Report(key.Pos, "bad-value", "", "this is no name of a header: letters, digits and hyphens")
+			continue
+		case slices.Contains(OwnHeaders, name):
+			r.Report(key.Pos, "bad-value", "", "the header %s is set by the request itself", key.Text)
+			continue
+		case seen[name]:
+			r.Report(key.Pos, "bad-value", "", "the header %s stands here twice: capitals do not count", key.Text)
+			continue
+		}
+		seen[name] = true
+		value, ok := r.Text(n.Values[i], "a header")
+		if !ok {
+			continue
+		}
+		if strings.ContainsAny(value, "\r\n\x00") {
+			r.Report(n.Values[i].Pos, "bad-value", "", "a header has one line")
+			continue
+		}
+		r.Template(n.Values[i])
+		if v.Headers == nil {
+			v.Headers = map[string]string{}
+		}
+		v.Headers[key.Text] = value
+	}
+}
+
+// Print implements syntax.Value.
+func (v callHeaders) Print(*syntax.Printer, *syntax.Field) *yaml.Node {
+	if len(v.Headers) == 0 {
+		return nil
+	}
+	out := syntax.NewMap()
+	for _, name := range slices.Sorted(maps.Keys(v.Headers)) {
+		syntax.Add(out, name, syntax.String(v.Headers[name]))
+	}
+	return out
+}
+
+// Schema implements syntax.Value.
+func (callHeaders) Schema(*shape.Builder) *shape.Schema {
+	return shape.MapOf(&shape.Schema{Pattern: shape.Header}, shape.Text())
 }

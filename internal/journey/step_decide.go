@@ -2,9 +2,13 @@ package journey
 
 import (
 	"errors"
+	"gopkg.in/yaml.v3"
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/human"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
+	"github.com/tabi-journeys/tabi/internal/schema/shape"
 )
 
 var decideKind = Kind{
@@ -20,7 +24,6 @@ var decideKind = Kind{
 	Example: "- id: offer\n  decide: retention\n  via: [email, push]\n  none:\n    - send: cart-reminder\n- id: idea\n  decide: " +
 		"[loyalty-discount, cart-help]\n  send: false\n",
 	Results: []string{"action", "channel", "propensity", "priority", "status", "reason"},
-	Options: []string{"send", "via", "none"},
 	New:     func() Spec { return &Decide{} },
 }
 
@@ -35,6 +38,29 @@ type Decide struct {
 
 // Kind implements Spec.
 func (*Decide) Kind() string { return "decide" }
+
+// Fields implements Spec.
+func (d *Decide) Fields() []syntax.Field {
+	among := &choice{Decide: d}
+	return []syntax.Field{
+		{Key: "decide", What: "the group of decide", Value: among},
+		{Key: "send", Doc: "false: only choose. Default true.", Value: syntax.Bool{To: &d.Choose, Not: true}},
+		{
+			Key: "via", Doc: "Restricts the channels that actions may be offered on.",
+			Value: syntax.Via{To: &d.Via, Check: func(r *syntax.Reader, n *source.Node, channel string) {
+				if among.known {
+					r.Narrows(n, channel, d.Group, d.Actions)
+				} else {
+					r.Narrows(n, channel, "", nil)
+				}
+			}},
+		},
+		syntax.Arm(ArmNone, "to take if nothing is chosen", syntax.Steps{To: &d.None}),
+	}
+}
+
+// Check notes what the step chooses among, and whether it sends it.
+func (d *Decide) Check(r *syntax.Reader) { r.Decides(d.Group, d.Actions, !d.Choose) }
 
 // Describe implements Spec.
 func (d *Decide) Describe() Description {
@@ -67,4 +93,43 @@ func (s *Decide) valid() error {
 		return errors.New("it decides among a group, or among actions")
 	}
 	return nil
+}
+
+// choice is the name of a group, or a list of actions.
+type choice struct {
+	*Decide
+	known bool // all of it is known
+}
+
+// Read implements syntax.Value.
+func (c *choice) Read(r *syntax.Reader, f *syntax.Field, n *source.Node) {
+	if n.Shape != source.Sequence {
+		var ok bool
+		if c.Group, ok = r.Word(n, f.What); ok {
+			c.known = r.Group(n, c.Group)
+		}
+		return
+	}
+	names, places := r.Words(n, f.Key)
+	c.known = len(names) == len(n.Items) && len(names) > 0
+	for i, name := range names {
+		c.known = r.Action(places[i], name) && c.known
+	}
+	c.Actions = names
+}
+
+// Print implements syntax.Value.
+func (c *choice) Print(*syntax.Printer, *syntax.Field) *yaml.Node {
+	if c.Group != "" {
+		return syntax.String(c.Group)
+	}
+	return syntax.Strings(c.Actions)
+}
+
+// Schema implements syntax.Value.
+func (*choice) Schema(*shape.Builder) *shape.Schema {
+	return shape.AnyOf(
+		shape.Word().With("A group of actions."),
+		(&shape.Schema{Type: "array", Items: shape.Word(), MinItems: 1, UniqueItems: true}).With("Actions."),
+	)
 }

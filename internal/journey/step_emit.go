@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
 )
 
 var emitKind = Kind{
@@ -17,7 +18,6 @@ var emitKind = Kind{
 	Doc: "Creates an event of this customer. Every journey sees it, including this one: it can enter journeys, satisfy waits and reach " +
 		"goals. A property whose value is missing is left out. A chain of emitted events ends after 10.",
 	Example: "- emit: Cart Abandoned\n  properties: {cart_id: entry.cart_id, items: size(entry.items), reason: \"'silence'\"}\n",
-	Options: []string{"properties"},
 	New:     func() Spec { return &Emit{} },
 }
 
@@ -29,6 +29,17 @@ type Emit struct {
 
 // Kind implements Spec.
 func (*Emit) Kind() string { return "emit" }
+
+// Fields implements Spec.
+func (e *Emit) Fields() []syntax.Field {
+	return []syntax.Field{
+		{Key: "emit", What: "the event of emit", Value: syntax.Word{To: &e.Event}},
+		{
+			Key: "properties", Doc: "Properties of the event. A property whose value is missing is left out.",
+			Value: syntax.CELs{To: &e.Properties, Words: "a property is called by a text"},
+		},
+	}
+}
 
 // Describe implements Spec.
 func (e *Emit) Describe() Description {

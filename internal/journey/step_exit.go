@@ -1,5 +1,7 @@
 package journey
 
+import "github.com/tabi-journeys/tabi/internal/journey/syntax"
+
 var exitKind = Kind{
 	Name:    "exit",
 	Family:  Ending,
@@ -17,6 +19,11 @@ type Exit struct {
 
 // Kind implements Spec.
 func (*Exit) Kind() string { return "exit" }
+
+// Fields implements Spec.
+func (e *Exit) Fields() []syntax.Field {
+	return []syntax.Field{{Key: "exit", What: "the outcome of exit", Value: syntax.Word{To: &e.Outcome}}}
+}
 
 // Describe implements Spec.
 func (e *Exit) Describe() Description {

@@ -1,5 +1,7 @@
 package journey
 
+import "github.com/tabi-journeys/tabi/internal/journey/syntax"
+
 var goToKind = Kind{
 	Name:    "go_to",
 	Family:  Jumping,
@@ -18,6 +20,11 @@ type GoTo struct {
 
 // Kind implements Spec.
 func (*GoTo) Kind() string { return "go_to" }
+
+// Fields implements Spec.
+func (g *GoTo) Fields() []syntax.Field {
+	return []syntax.Field{{Key: "go_to", What: "the target of go_to", Value: syntax.Target{Name: &g.Target, To: &g.To}}}
+}
 
 // Describe implements Spec.
 func (g *GoTo) Describe() Description {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/human"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
 )
 
 var handoffKind = Kind{
@@ -23,7 +24,6 @@ var handoffKind = Kind{
 	Example: "- handoff: support\n  priority: high\n  note: \"{{ customer.first_name }} waits for order {{ entry.order_id }}\"\n  " +
 		"timeout: 4h\n  outcomes:\n    refunded: [{exit: refunded}]\n  on_timeout: [{wait: 1d}]\n",
 	Results: []string{"outcome", "agent", "timed_out"},
-	Options: []string{"priority", "note", "timeout", "outcomes", "on_timeout"},
 	New:     func() Spec { return &Handoff{} },
 }
 
@@ -42,6 +42,27 @@ type Handoff struct {
 
 // Kind implements Spec.
 func (*Handoff) Kind() string { return "handoff" }
+
+// Fields implements Spec.
+func (h *Handoff) Fields() []syntax.Field {
+	return []syntax.Field{
+		{Key: "handoff", What: "the queue of handoff", Value: syntax.Word{To: &h.Queue}},
+		{
+			Key: "priority", Doc: "Default normal.",
+			Value: syntax.Enum{To: &h.Priority, Words: Priorities, Default: "normal"},
+		},
+		{Key: "note", Doc: "Liquid: a note for the agents of the queue.", Value: syntax.Liquid{To: &h.Note}},
+		{
+			Key: "timeout", Doc: "How long to wait at most; default: until the enrollment ends.",
+			Value: syntax.Duration{To: &h.Timeout, Refuse: syntax.NotZero("nobody can answer a handoff in 0s")},
+		},
+		{
+			Key: "outcomes", Doc: "Steps by outcome. After any other outcome the journey continues after the step.",
+			Value: syntax.StepsByName{To: &h.Outcomes, When: "to take on this outcome", Words: "an outcome is called by a text"},
+		},
+		syntax.Arm(ArmTimeout, "to take if nobody resolved it in time", syntax.Steps{To: &h.OnTimeout}),
+	}
+}
 
 // Describe implements Spec.
 func (h *Handoff) Describe() Description {

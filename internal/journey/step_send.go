@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
 )
 
 var sendKind = Kind{
@@ -21,7 +23,6 @@ var sendKind = Kind{
 	Example: "- id: nudge\n  send: cart-reminder\n  via: [push, email]\n  data: {left: size(entry.items)}\n  on_failure: [{exit: " +
 		"unreachable}]\n",
 	Results: []string{"status", "reason", "channel"},
-	Options: []string{"via", "data", "category", "topic", "tone", "on_blocked", "on_failure"},
 	New:     func() Spec { return &Send{} },
 }
 
@@ -46,6 +47,43 @@ const (
 
 // Kind implements Spec.
 func (*Send) Kind() string { return "send" }
+
+// Fields implements Spec.
+func (s *Send) Fields() []syntax.Field {
+	return append(s.message("send"),
+		syntax.Arm(ArmBlocked, onBlocked, syntax.Steps{To: &s.OnBlocked}),
+		syntax.Arm(ArmFailure, onFailure, syntax.Steps{To: &s.OnFailure}))
+}
+
+// When the arms of a step that sends a message are taken.
+const (
+	onBlocked = "to take if the policy forbids every channel"
+	onFailure = "to take if the message could not be delivered"
+)
+
+// message returns the fields of a message and its delivery, for a kind that sends it.
+func (s *Send) message(kind string) []syntax.Field {
+	return []syntax.Field{
+		{Key: kind, What: "the message of " + kind, Value: syntax.Message{To: &s.Message}},
+		{
+			Key: "via",
+			Doc: "A channel, best (the default: the permitted channel that the customer answers most), or a list: the first permitted.",
+			Value: syntax.Via{To: &s.Via, Check: func(r *syntax.Reader, n *source.Node, channel string) {
+				r.Channel(n, channel, s.Message)
+			}},
+		},
+		{
+			Key: "data", Doc: "Values for the message, as data.x.",
+			Value: syntax.CELs{To: &s.Data, Names: VariableName, Words: "a key of data is called by letters, digits and _"},
+		},
+		{
+			Key: "category", Doc: "Default marketing.",
+			Value: syntax.Enum{To: &s.Category, Words: []string{Marketing, Transactional}, Default: Marketing},
+		},
+		{Key: "topic", Doc: "The topic, which limits can name.", Value: syntax.Word{To: &s.Topic}},
+		{Key: "tone", Doc: "One of the message's tones.", Value: syntax.Word{To: &s.Tone}},
+	}
+}
 
 // Describe implements Spec.
 func (s *Send) Describe() Description {

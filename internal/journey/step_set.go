@@ -3,6 +3,12 @@ package journey
 import (
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
+	"github.com/tabi-journeys/tabi/internal/schema/shape"
+	"gopkg.in/yaml.v3"
+	"regexp"
+	"strings"
 )
 
 var setKind = Kind{
@@ -15,6 +21,9 @@ var setKind = Kind{
 	Example: "- set: {vars.tries: vars.tries + 1, customer.stage: \"'trial'\"}\n",
 	New:     func() Spec { return &Set{} },
 }
+
+// VariableName matches the name of a variable.
+var VariableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // Assignment is one line of set; Target is "vars" or "customer", Name the dotted path in it.
 type Assignment struct {
@@ -34,6 +43,11 @@ type Set struct {
 // Kind implements Spec.
 func (*Set) Kind() string { return "set" }
 
+// Fields implements Spec.
+func (s *Set) Fields() []syntax.Field {
+	return []syntax.Field{{Key: "set", Value: assignments{s}}}
+}
+
 // Describe implements Spec.
 func (s *Set) Describe() Description {
 	d := Description{Title: "set " + human.Count(len(s.Assign), "value", "values"), Arms: []Arm{{}}}
@@ -47,3 +61,67 @@ func (s *Set) Describe() Description {
 	}
 	return d
 }
+
+// assignments is a mapping of targets to expressions, in the order of the file.
+type assignments struct{ *Set }
+
+// Read implements syntax.Value.
+func (s assignments) Read(r *syntax.Reader, _ *syntax.Field, n *source.Node) {
+	m := r.Mapping(n, "set")
+	if m == nil {
+		return
+	}
+	if len(n.Keys) == 0 {
+		r.Report(n.Pos, "bad-value", "", "set sets nothing")
+	}
+	for i, key := range n.Keys {
+		if m.Index(key.Text) != i {
+			continue // a duplicate
+		}
+		match := source.SetTarget.FindStringSubmatch(key.Text)
+		if match == nil && m.Cut(i, false) {
+			continue
+		}
+		if match == nil {
+			r.Report(key.Pos, "unknown-key", likeTarget(key.Text), "set knows vars.x and customer.x, not %q", key.Text)
+			continue
+		}
+		if match[1] == "vars" {
+			first, _, _ := strings.Cut(match[2], ".")
+			r.Variable(first)
+		}
+		s.Assign = append(s.Assign, Assignment{Target: match[1], Name: match[2], Value: r.Expr(n.Values[i], expr.Any)})
+	}
+}
+
+// likeTarget returns the target that a key probably means, or "".
+func likeTarget(key string) string {
+	if VariableName.MatchString(key) {
+		return "vars." + key
+	}
+	if root, rest, ok := strings.Cut(key, "."); ok {
+		if better := human.Suggest(root, []string{"vars", "customer"}); better != "" {
+			return better + "." + rest
+		}
+	}
+	return ""
+}
+
+// Print implements syntax.Value.
+func (s assignments) Print(*syntax.Printer, *syntax.Field) *yaml.Node {
+	out := syntax.NewMap()
+	for _, a := range s.Assign {
+		syntax.Add(out, a.Target+"."+a.Name, syntax.Expr(a.Value))
+	}
+	return out
+}
+
+// Schema implements syntax.Value.
+func (assignments) Schema(b *shape.Builder) *shape.Schema {
+	s := shape.MapOf(&shape.Schema{Pattern: shape.SetTarget, Words: "The target of set is vars.x or customer.x."}, b.CEL())
+	s.MinProperties = 1
+	return s
+}
+
+// Expressions implements syntax.Expressive.
+func (assignments) Expressions() syntax.Expressions { return syntax.Members }

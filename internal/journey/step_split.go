@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/human"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
 )
 
 var splitKind = Kind{
@@ -49,6 +50,42 @@ type Split struct {
 
 // Kind implements Spec.
 func (*Split) Kind() string { return "split" }
+
+// Fields implements Spec.
+func (s *Split) Fields() []syntax.Field {
+	return []syntax.Field{{Key: "split", Value: syntax.ListOf(&s.Arms)}}
+}
+
+// Fields implements syntax.Part.
+func (a *SplitArm) Fields() []syntax.Field {
+	return []syntax.Field{
+		{
+			Key: "weight", Doc: "The arm's share of the sum of all.", Need: "an arm of split has a share",
+			Value: syntax.Amount{To: &a.Weight},
+		},
+		{Key: "name", What: "arm", Doc: "The arm's name in reports and scenarios.", Value: syntax.Label{To: &a.Name}},
+		syntax.Arm("then", "of the arm", syntax.Steps{To: &a.Then}),
+	}
+}
+
+// Check reports a split without an id, arms with the same name, and weights without a sum.
+func (s *Split) Check(r *syntax.Reader) {
+	if !r.Step.Named {
+		r.Report(r.Keys.Node.Pos, "unnamed-split", "",
+			"a split without an id: an edit of the steps before it can move people to another arm; give it an id")
+	}
+	sum, names, value := 0.0, map[string]bool{}, r.Node("split")
+	for i, arm := range s.Arms {
+		sum += arm.Weight // NaN if a weight could not be read: then nothing below is true
+		if arm.Name != "" && names[arm.Name] {
+			r.Report(value.Items[i].Child("name").Pos, "duplicate-id", "", "another arm of this split is called %q", arm.Name)
+		}
+		names[arm.Name] = true
+	}
+	if len(s.Arms) > 0 && (sum <= 0 || math.IsInf(sum, 0)) {
+		r.Report(value.Pos, "bad-value", "", "the weights of a split must have a sum above 0")
+	}
+}
 
 // Describe implements Spec.
 func (s *Split) Describe() Description {

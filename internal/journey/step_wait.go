@@ -2,12 +2,17 @@ package journey
 
 import (
 	"errors"
+	"gopkg.in/yaml.v3"
+	"regexp"
 	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/localtime"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
+	"github.com/tabi-journeys/tabi/internal/schema/shape"
 )
 
 var waitKind = Kind{
@@ -37,6 +42,11 @@ type Wait struct {
 
 // Kind implements Spec.
 func (*Wait) Kind() string { return "wait" }
+
+// Fields implements Spec.
+func (w *Wait) Fields() []syntax.Field {
+	return []syntax.Field{{Key: "wait", Value: durationOrUntil{w}}}
+}
 
 // Describe implements Spec.
 func (w *Wait) Describe() Description {
@@ -79,3 +89,117 @@ func (s *Wait) valid() error {
 	}
 	return nil
 }
+
+// durationOrUntil is the value of wait: a duration, or a mapping that says until when.
+type durationOrUntil struct{ *Wait }
+
+// Read implements syntax.Value.
+func (w durationOrUntil) Read(r *syntax.Reader, f *syntax.Field, n *source.Node) {
+	if n.Shape != source.Map {
+		w.Duration, _ = r.Duration(n, f.Key, false)
+		return
+	}
+	r.Part(n, f.Key, &waitUntil{Wait: w.Wait})
+}
+
+// Print implements syntax.Value.
+func (w durationOrUntil) Print(p *syntax.Printer, _ *syntax.Field) *yaml.Node {
+	if w.At == "" && w.Until == "" {
+		return syntax.Duration{To: &w.Duration}.Print(p, &syntax.Field{Need: "always"})
+	}
+	return p.Part(&waitUntil{Wait: w.Wait})
+}
+
+// Schema implements syntax.Value.
+func (w durationOrUntil) Schema(b *shape.Builder) *shape.Schema {
+	fields := (&waitUntil{Wait: w.Wait}).Fields()
+	clock := append([]syntax.Field{{
+		Key: "until", Doc: "A time of day; if it is now or past, that of the next permitted day.",
+		Value: syntax.LocalTime{To: &w.At},
+	}}, syntax.Pick(fields, "days", "timezone")...)
+	return shape.AnyOf(b.Duration(), syntax.Mapping(b, clock, "until"),
+		syntax.Mapping(b, syntax.Pick(fields, "until", "offset", "timezone")))
+}
+
+// Inner returns the fields of the mapping.
+func (w durationOrUntil) Inner() []syntax.Field { return (&waitUntil{Wait: w.Wait}).Fields() }
+
+// waitUntil is the mapping of a wait: a time of day with days, or a moment with an offset.
+type waitUntil struct {
+	*Wait
+	clock bool // a time of day
+}
+
+// Fields implements syntax.Part.
+func (u *waitUntil) Fields() []syntax.Field {
+	return []syntax.Field{
+		{
+			Key: "until", Doc: "An expression whose value is a timestamp, an RFC 3339 text, or a date (midnight in timezone).",
+			Need: "a wait is a duration, or says until when", Value: clockOrMoment{u},
+		},
+		{Key: "days", Value: syntax.Days{To: &u.Days}},
+		{Key: "offset", Doc: "Moves the moment: -2d is two days before.", Value: syntax.Offset{To: &u.Offset}},
+		{Key: "timezone", Value: syntax.Zone{To: &u.Timezone}},
+	}
+}
+
+// Read reads the keys of the one form or of the other.
+func (u *waitUntil) Read(r *syntax.Reader) {
+	fields := u.Fields()
+	r.Fields(syntax.Pick(fields, "until")...)
+	rest := []string{"timezone"}
+	switch days, offset := r.Keys.Get("days"), r.Keys.Get("offset"); {
+	case u.clock && offset != nil:
+		r.Report(r.Keys.Key("offset"), "unknown-key", "",
+			"offset moves a moment such as customer.trial_ends_at; write the time of day that you mean")
+		rest = append(rest, "days")
+	case !u.clock && days != nil && r.Node("until") != nil:
+		r.Report(r.Keys.Key("days"), "unknown-key", "",
+			"days belongs to a time of day, such as until: \"09:00\"; this wait is until a moment")
+		rest = append(rest, "offset")
+	default:
+		rest = append(rest, "days", "offset")
+	}
+	r.Fields(syntax.Pick(fields, rest...)...)
+}
+
+// clockOrMoment is the value of until: a time of day, or an expression.
+type clockOrMoment struct{ *waitUntil }
+
+var (
+	// clockLike matches what is probably meant as a time of day, and is no expression.
+	clockLike = regexp.MustCompile(`(?i)^\s*\d{1,2}\s*(:.*|[ap]\.?m\.?)\s*$`)
+	// dateLike matches a date in the place of an expression, which CEL would read as a subtraction.
+	dateLike = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
+)
+
+// Read implements syntax.Value.
+func (m clockOrMoment) Read(r *syntax.Reader, f *syntax.Field, n *source.Node) {
+	m.clock = n.IsText() && clockLike.MatchString(n.Text)
+	switch {
+	case m.clock:
+		m.At = syntax.ReadLocalTime(r.Document, n, f.Key)
+	case n.IsText() && dateLike.MatchString(n.Text):
+		r.Report(n.At(0), "bad-expression", `"'`+n.Text+`'"`, "a date needs quotes inside the quotes")
+	default:
+		m.Until = r.Expr(n, expr.Moment)
+	}
+}
+
+// Print implements syntax.Value.
+func (m clockOrMoment) Print(*syntax.Printer, *syntax.Field) *yaml.Node {
+	if m.At != "" {
+		return syntax.Quoted(string(m.At))
+	}
+	return syntax.Expr(m.Until)
+}
+
+// Schema implements syntax.Value.
+func (clockOrMoment) Schema(b *shape.Builder) *shape.Schema {
+	s := b.CEL()
+	s.Not = &shape.Schema{Type: "string", Pattern: shape.ClockLike}
+	return s
+}
+
+// Expressions implements syntax.Expressive.
+func (clockOrMoment) Expressions() syntax.Expressions { return syntax.Itself }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
+	"github.com/tabi-journeys/tabi/internal/schema/shape"
 )
 
 var waitForKind = Kind{
@@ -22,7 +24,6 @@ var waitForKind = Kind{
 	Example: "- id: response\n  wait_for:\n    - {event: Order Completed, then: [{exit: bought}]}\n    - {event: Email Link Clicked, " +
 		"when: event.message == \"cart-reminder\"}\n  timeout: 24h\n  on_timeout:\n    - wait: 1h\n",
 	Results: []string{"event", "properties", "timed_out"},
-	Options: []string{"timeout", "on_timeout", "since"},
 	New:     func() Spec { return &WaitFor{} },
 }
 
@@ -44,6 +45,76 @@ type WaitFor struct {
 
 // Kind implements Spec.
 func (*WaitFor) Kind() string { return "wait_for" }
+
+// Fields implements Spec.
+func (w *WaitFor) Fields() []syntax.Field {
+	arms := syntax.ListOf(&w.Arms)
+	arms.Bare = &syntax.Bare{Words: "waits for an event: write {event: %s}", Hint: "{event: %s}"}
+	return []syntax.Field{
+		{Key: "wait_for", Value: arms},
+		{
+			Key: "timeout", Doc: "How long to wait at most.", Need: "wait_for does not wait for ever",
+			Value: syntax.Duration{To: &w.Timeout},
+		},
+		{
+			Key: "since", Doc: "Events since the entry count, not only those since the last wait.",
+			Value: syntax.Enum{To: &w.Since, Words: []string{"entry"}},
+		},
+		syntax.Arm(ArmTimeout, "to take if no event came in time", syntax.Steps{To: &w.OnTimeout}),
+	}
+}
+
+// Fields implements syntax.Part.
+func (a *EventArm) Fields() []syntax.Field {
+	level := a.Level
+	if level == nil {
+		level = &Level{} // has nothing to print
+	}
+	return append(level.Fields(),
+		syntax.Field{Key: "event", Value: syntax.Events{To: &a.Events}},
+		syntax.Field{Key: "when", Doc: "A condition on the event.", Value: syntax.CEL{To: &a.When, Want: expr.Bool}},
+		syntax.Arm("then", "to take when the event comes", syntax.Steps{To: &a.Then}))
+}
+
+// Read reads what the arm waits for, an event or an intent, and its steps.
+func (a *EventArm) Read(r *syntax.Reader) {
+	m := r.Keys
+	event, intent, when := m.Get("event"), m.Get("intent"), m.Get("when")
+	switch {
+	case intent != nil:
+		a.Level = ReadLevel(m, r.Intent(intent), "an arm")
+		for _, key := range []string{"event", "when"} {
+			if m.Index(key) >= 0 {
+				r.Report(m.Key(key), "unknown-key", "",
+					"an arm of wait_for waits for an intent or for an event: put %s into an arm of its own", key)
+			}
+		}
+	case event == nil && StrayThreshold(m):
+		r.Report(m.Node.Pos, "missing-key", "", "%q is missing: above and below are scores of an intent", "intent")
+	case event == nil:
+		r.Report(m.Node.Pos, "missing-key", "", "%q is missing: an arm of wait_for waits for an event, or for an intent", "event")
+	default:
+		a.Events, _ = r.Words(event, "event")
+	}
+	if intent == nil {
+		a.When = r.Expr(when, expr.Bool)
+	}
+	r.Fields(syntax.Pick(a.Fields(), "then")...)
+	r.Beside("wait_for", "timeout", ArmTimeout, "since")
+}
+
+// Schema implements syntax.OwnSchema.
+func (a *EventArm) Schema(b *shape.Builder) *shape.Schema {
+	return shape.AnyOf(
+		b.Def("event_arm", func() *shape.Schema {
+			return syntax.Mapping(b, syntax.Pick(a.Fields(), "event", "when", "then"), "event")
+		}),
+		b.Def("intent_arm", func() *shape.Schema {
+			then := syntax.Arm("then", "to take when the score crosses the threshold", syntax.Steps{To: &a.Then})
+			return syntax.Mapping(b, append((&Level{}).Fields(), then), "intent").Levelled()
+		}),
+	)
+}
 
 // Describe implements Spec.
 func (w *WaitFor) Describe() Description {

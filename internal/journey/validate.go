@@ -43,20 +43,3 @@ func validClock(at localtime.Time, days []string) error {
 	}
 	return nil
 }
-
-// valid checks a threshold.
-func (l *Level) valid() error {
-	threshold := l.Above
-	if threshold == nil {
-		threshold = l.Below
-	}
-	switch {
-	case l.Intent == "":
-		return errors.New("a level without an intent")
-	case (l.Above == nil) == (l.Below == nil):
-		return errors.New("a level is above or below a score")
-	case !(*threshold >= 0 && *threshold <= 1):
-		return fmt.Errorf("the level %v", *threshold)
-	}
-	return nil
-}

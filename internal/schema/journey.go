@@ -2,6 +2,7 @@ package schema
 
 import (
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
 	"github.com/tabi-journeys/tabi/internal/schema/shape"
 )
 
@@ -45,9 +46,7 @@ func (b *builder) entry() *shape.Schema {
 	return s
 }
 
-func (b *builder) schedule() *shape.Schema {
-	return shape.Object(shape.Keys{"at": shape.TimeOfDay().With("The time of day."), "days": b.Days(), "timezone": b.Zone()}, "at")
-}
+func (b *builder) schedule() *shape.Schema { return syntax.Schema(b.Builder, &journey.Schedule{}) }
 
 func (b *builder) reentry() *shape.Schema {
 	mode := func(word, doc string) *shape.Schema { return shape.Enum(word).With(doc) }
@@ -93,5 +92,8 @@ func (b *builder) reroute() *shape.Schema {
 	}
 	s := shape.Object(common, "go_to")
 	s.AnyOf = shape.Need("event", "when")
-	return shape.AnyOf(s, shape.Object(shape.And(common, shape.Level()), "intent", "go_to").Levelled())
+	return shape.AnyOf(
+		s,
+		shape.Object(shape.And(common, syntax.Keys(b.Builder, (&journey.Level{}).Fields())), "intent", "go_to").Levelled(),
+	)
 }

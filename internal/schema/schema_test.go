@@ -130,7 +130,7 @@ func TestKindsMatchRegistry(t *testing.T) {
 		kinds = append(kinds, kind.Name)
 		s := def(t, "step_"+kind.Name)
 		have := slices.Sorted(maps.Keys(s.Properties))
-		want := slices.Concat([]string{kind.Name, "id", "name", "when"}, kind.Options)
+		want := slices.Concat([]string{kind.Name, "id", "name", "when"}, kind.Options())
 		slices.Sort(want)
 		if diff := cmp.Diff(want, have); diff != "" {
 			t.Errorf("%s: keys (-registry +schema):\n%s", kind.Name, diff)
@@ -153,11 +153,6 @@ func TestKindsMatchRegistry(t *testing.T) {
 	}
 	if diff := cmp.Diff(kinds, alternatives); diff != "" {
 		t.Errorf("kinds (-registry +schema):\n%s", diff)
-	}
-	for name := range forms() {
-		if !slices.Contains(kinds, name) {
-			t.Errorf("forms has %s, which is in no registry", name)
-		}
 	}
 }
 

@@ -91,7 +91,14 @@ var rooms = []string{
 var chains = [][][]string{
 	{
 		{"internal/clock"},
-		{"internal/journey/expr", "internal/journey/template", "internal/journey/localtime", "internal/journey/source"},
+		{
+			"internal/journey/expr",
+			"internal/journey/template",
+			"internal/journey/localtime",
+			"internal/journey/source",
+			"internal/schema/shape",
+		},
+		{"internal/journey/syntax"},
 		{"internal/journey"},
 		{"internal/journey/lint"},
 		{"internal/journey/scenario"},

@@ -46,13 +46,13 @@ func TestStepKindsAreWhole(t *testing.T) {
 	for _, k := range journey.Kinds {
 		known = append(known, k.Name)
 		for what, there := range map[string]bool{
-			"a run: a line in workflows/registry.go":         slices.Contains(runs, k.Name),
-			"docs: Doc and Form in its journey.Kind":         k.Doc != "" && k.Form != "",
-			"an example: Example in its journey.Kind":        strings.Contains(k.Example, k.Name+":"),
-			"a page in docs/language":                        exists(t, "docs/language/"+k.Name+".md"),
-			"its grammar in internal/journey/lint/step_x.go": exists(t, "internal/journey/lint/step_"+k.Name+".go"),
-			"its run in workflows/step_x.go":                 exists(t, "workflows/step_"+k.Name+".go"),
-			"a part of docs/schema/journey.schema.json":      strings.Contains(schema, `"step_`+k.Name+`": {`),
+			"a run: a line in workflows/registry.go":    slices.Contains(runs, k.Name),
+			"docs: Doc and Form in its journey.Kind":    k.Doc != "" && k.Form != "",
+			"an example: Example in its journey.Kind":   strings.Contains(k.Example, k.Name+":"),
+			"a page in docs/language":                   exists(t, "docs/language/"+k.Name+".md"),
+			"its spec in internal/journey/step_x.go":    exists(t, "internal/journey/step_"+k.Name+".go"),
+			"its run in workflows/step_x.go":            exists(t, "workflows/step_"+k.Name+".go"),
+			"a part of docs/schema/journey.schema.json": strings.Contains(schema, `"step_`+k.Name+`": {`),
 		} {
 			if !there {
 				t.Errorf("step kind %s lacks %s", k.Name, what)

@@ -1,45 +1,41 @@
 package format
 
 import (
+	"bytes"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
+	"time"
+
+	"gopkg.in/yaml.v3"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
-	"github.com/tabi-journeys/tabi/internal/journey/localtime"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
 )
 
 // YAML returns a journey file that compiles to the same definition. It shows people a published revision. The comments
 // and the layout of the original file are lost. It cannot fail for a definition that Check returned.
 func YAML(d *journey.Definition) ([]byte, error) {
-	file := yamlMap{{key: "journey", inline: quoteYAML(d.Journey)}}
-	file.text("description", d.Description)
-	file.text("owner", d.Owner)
-	file = append(file, yamlField{key: "entry", fields: entryYAML(&d.Entry)})
+	file := syntax.NewMap()
+	add := func(key string, value *yaml.Node) { syntax.Add(file, key, value) }
+	add("journey", syntax.String(d.Journey))
+	add("description", text(d.Description))
+	add("owner", text(d.Owner))
+	add("entry", entry(&d.Entry))
 	if d.Vars != nil {
-		file = append(file, yamlField{key: "vars", inline: flowYAML(d.Vars)})
+		add("vars", syntax.Flow(d.Vars))
 	}
 	if g := d.Goal; g != nil {
 		goal := rule(g.Events, g.When)
-		goal.expr("value", g.Value)
-		if g.Within != 0 {
-			goal.plain("within", clock.FormatDuration(g.Within))
-		}
-		file = append(file, yamlField{key: "goal", fields: goal})
+		syntax.Add(goal, "value", syntax.Expr(g.Value))
+		syntax.Add(goal, "within", duration(g.Within, 0))
+		add("goal", goal)
 	}
-	if exits := exitsYAML(d); len(exits) > 0 {
-		file = append(file, yamlField{key: "exit", items: exits})
-	}
-	if reroutes := reroutesYAML(d); len(reroutes) > 0 {
-		file = append(file, yamlField{key: "reroute", items: reroutes})
-	}
-	if d.Timeout != journey.DefaultTimeout {
-		file.plain("timeout", clock.FormatDuration(d.Timeout))
-	}
-	var paths yamlMap
+	add("exit", exits(d))
+	add("reroute", reroutes(d))
+	add("timeout", duration(d.Timeout, journey.DefaultTimeout))
+	paths := syntax.NewMap()
 	p := stepPrinter{d: d}
 	for i, path := range d.Paths {
 		steps, err := p.path(path)
@@ -47,76 +43,99 @@ func YAML(d *journey.Definition) ([]byte, error) {
 		case err != nil:
 			return nil, fmt.Errorf("journey %q cannot be written as YAML: %w", d.Journey, err)
 		case i == 0:
-			file.steps("steps", steps)
+			add("steps", syntax.NewList(steps...))
 		default:
-			paths.steps(path.Name, steps)
+			syntax.Add(paths, path.Name, syntax.NewList(steps...))
 		}
 	}
-	if len(paths) > 0 {
-		file = append(file, yamlField{key: "paths", fields: paths})
+	if len(paths.Content) > 0 {
+		add("paths", paths)
 	}
-	return file.bytes(), nil
+	var out bytes.Buffer
+	e := yaml.NewEncoder(&out)
+	e.SetIndent(2)
+	if err := e.Encode(file); err != nil {
+		return nil, fmt.Errorf("journey %q cannot be written as YAML: %w", d.Journey, err)
+	}
+	return out.Bytes(), nil
 }
 
-func entryYAML(e *journey.Entry) yamlMap {
-	out := rule(e.Events, "")
-	if s := e.Schedule; s != nil {
-		out = append(out, yamlField{key: "schedule", fields: clockYAML("at", s.At, s.Days, s.Timezone)})
+// text returns a string, or nil for an empty one.
+func text(text string) *yaml.Node {
+	if text == "" {
+		return nil
 	}
-	out.expr("when", e.When)
-	out.expr("key", e.Key)
+	return syntax.String(text)
+}
+
+// duration returns a duration, or nil for the default.
+func duration(d, byDefault time.Duration) *yaml.Node {
+	if d == byDefault {
+		return nil
+	}
+	return syntax.Plain(clock.FormatDuration(d))
+}
+
+func entry(e *journey.Entry) *yaml.Node {
+	out := rule(e.Events, "")
+	if e.Schedule != nil {
+		syntax.Add(out, "schedule", (&syntax.Printer{}).Part(e.Schedule))
+	}
+	syntax.Add(out, "when", syntax.Expr(e.When))
+	syntax.Add(out, "key", syntax.Expr(e.Key))
 	switch e.Reentry {
 	case journey.ReentryAfterExit:
 	case journey.ReentryAfter:
-		out.plain("reentry", "{after: "+clock.FormatDuration(e.After)+"}")
+		after := syntax.Flow(map[string]any{})
+		syntax.Add(after, "after", duration(e.After, -1))
+		syntax.Add(out, "reentry", after)
 	default:
-		out.plain("reentry", e.Reentry)
+		syntax.Add(out, "reentry", syntax.Plain(e.Reentry))
 	}
 	if e.Holdout != 0 {
-		out.plain("holdout", numberYAML(e.Holdout))
+		syntax.Add(out, "holdout", syntax.Number(e.Holdout))
 	}
 	return out
 }
 
-func exitsYAML(d *journey.Definition) (out []yamlMap) {
+func exits(d *journey.Definition) *yaml.Node {
+	if len(d.Exit) == 0 {
+		return nil
+	}
+	out := syntax.NewList()
 	for _, r := range d.Exit {
 		m := rule(r.Events, r.When)
-		m.plain("outcome", quoteYAML(r.Outcome))
-		out = append(out, m)
+		syntax.Add(m, "outcome", syntax.String(r.Outcome))
+		out.Content = append(out.Content, m)
 	}
 	return out
 }
 
-func reroutesYAML(d *journey.Definition) (out []yamlMap) {
+func reroutes(d *journey.Definition) *yaml.Node {
+	if len(d.Reroute) == 0 {
+		return nil
+	}
+	out := syntax.NewList()
 	for _, r := range d.Reroute {
-		m := append(levelYAML(r.Level), rule(r.Events, r.When)...)
-		m.plain("go_to", quoteYAML(r.GoTo))
-		if r.Repeat {
-			m.plain("repeat", "true")
+		m := syntax.NewMap()
+		if r.Level != nil {
+			m = (&syntax.Printer{}).Part(r.Level)
 		}
-		out = append(out, m)
+		m.Content = append(m.Content, rule(r.Events, r.When).Content...)
+		syntax.Add(m, "go_to", syntax.String(r.GoTo))
+		if r.Repeat {
+			syntax.Add(m, "repeat", syntax.Flow(true))
+		}
+		out.Content = append(out.Content, m)
 	}
 	return out
 }
 
 // rule returns the keys of a rule with an event, a condition or both.
-func rule(events []string, when expr.Expr) (out yamlMap) {
-	if len(events) > 0 {
-		out.plain("event", wordsYAML(events))
-	}
-	out.expr("when", when)
-	return out
-}
-
-// clockYAML returns the keys of a time of day on some days.
-func clockYAML(key string, at localtime.Time, days []string, zone string) yamlMap {
-	out := yamlMap{{key: key, inline: `"` + string(at) + `"`}}
-	if len(days) > 0 {
-		out.plain("days", wordsYAML(days))
-	}
-	if zone != "" {
-		out.plain("timezone", quoteYAML(zone))
-	}
+func rule(events []string, when expr.Expr) *yaml.Node {
+	out := syntax.NewMap()
+	syntax.Add(out, "event", syntax.Words(events))
+	syntax.Add(out, "when", syntax.Expr(when))
 	return out
 }
 
@@ -126,7 +145,7 @@ type stepPrinter struct {
 	at int // the next step of the program
 }
 
-func (p *stepPrinter) path(path journey.Path) ([]yamlMap, error) {
+func (p *stepPrinter) path(path journey.Path) ([]*yaml.Node, error) {
 	if path.Start == journey.End {
 		return nil, nil
 	}
@@ -135,11 +154,11 @@ func (p *stepPrinter) path(path journey.Path) ([]yamlMap, error) {
 
 // list returns the steps of the list that begins at start and continues, when it ends, at the third argument.
 // prefix is the list's id.
-func (p *stepPrinter) list(start, behind int, prefix string) ([]yamlMap, error) {
+func (p *stepPrinter) list(start, behind int, prefix string) ([]*yaml.Node, error) {
 	if start != p.at {
 		return nil, fmt.Errorf("step %d begins a list where step %d would stand", start, p.at)
 	}
-	var out []yamlMap
+	var out []*yaml.Node
 	for n := 1; ; n++ {
 		if p.at >= len(p.d.Steps) {
 			return nil, fmt.Errorf("%s.%d is missing", prefix, n)
@@ -161,7 +180,7 @@ func (p *stepPrinter) list(start, behind int, prefix string) ([]yamlMap, error) 
 }
 
 // arm returns the steps of an arm: none if the arm leads past its step.
-func (p *stepPrinter) arm(s *journey.Step, place, token string, target int) ([]yamlMap, error) {
+func (p *stepPrinter) arm(s *journey.Step, place, token string, target int) ([]*yaml.Node, error) {
 	if target == s.Next {
 		return nil, nil
 	}
@@ -169,32 +188,24 @@ func (p *stepPrinter) arm(s *journey.Step, place, token string, target int) ([]y
 }
 
 // step returns one step. place is its id by place.
-func (p *stepPrinter) step(s *journey.Step, place string) (yamlMap, error) {
-	var out yamlMap
-	if s.ID != place {
-		out.plain("id", quoteYAML(s.ID))
+func (p *stepPrinter) step(s *journey.Step, place string) (*yaml.Node, error) {
+	if s.Spec == nil {
+		return nil, fmt.Errorf("step %q: the kind %q", s.ID, s.Kind)
 	}
-	out.text("name", s.Name)
-	out.expr("when", s.When)
+	out := syntax.NewMap()
+	if s.ID != place {
+		syntax.Add(out, "id", syntax.String(s.ID))
+	}
+	syntax.Add(out, "name", text(s.Name))
+	syntax.Add(out, "when", syntax.Expr(s.When))
 	var failed error
-	known := specYAML(s.Spec, &out, func(token string, target int) []yamlMap {
+	printer := syntax.Printer{Arm: func(token string, target int) []*yaml.Node {
 		steps, err := p.arm(s, place, token, target)
 		if failed == nil {
 			failed = err
 		}
 		return steps
-	})
-	if !known {
-		return nil, fmt.Errorf("step %q: the kind %q", s.ID, s.Kind)
-	}
+	}}
+	printer.Into(out, s.Spec.Fields())
 	return out, failed
-}
-
-// exprsYAML returns expressions by name.
-func exprsYAML(exprs map[string]expr.Expr) yamlMap {
-	var out yamlMap
-	for _, key := range slices.Sorted(maps.Keys(exprs)) {
-		out.expr(key, exprs[key])
-	}
-	return out
 }

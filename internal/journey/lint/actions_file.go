@@ -7,6 +7,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
 )
 
 // groupInfo holds what the checks need to know about a file of actions.
@@ -162,7 +163,7 @@ func (r *ruleCheck) offer(m *source.Mapping, a *journey.Action) {
 	}
 	if v := m.Get("via"); v != nil {
 		var places []*source.Node
-		a.Via, places = r.channels(v)
+		a.Via, places = syntax.Channels(r.Document, v)
 		for i, channel := range a.Via {
 			r.channel(channel, places[i].Pos, a.Message, message)
 		}

@@ -38,9 +38,8 @@ func Check(files []File, opts Options) (*journey.Content, source.Diagnostics) {
 // Open is Check for callers that also read the scenario files.
 func Open(files []File, opts Options) *Folder {
 	c := &Folder{
-		Opts:    opts,
-		kinds:   journey.Kinds,
-		parsers: parsers(),
+		Opts:  opts,
+		kinds: newKindSet(journey.Kinds),
 		Content: &journey.Content{
 			Journeys: map[string]*journey.Definition{},
 			Messages: map[string]*journey.Message{},
@@ -59,7 +58,7 @@ func Open(files []File, opts Options) *Folder {
 	var all, messages, intents, actions, policies, journeys []*fileCheck
 	for _, file := range files {
 		f := &fileCheck{Folder: c, folder: file.Root, role: roleOf(file)}
-		f.Document = source.NewDocument(file.Name, file.Data, f.role != roleMessage && f.role != roleTest)
+		f.Document = source.NewDocument(file.Name, file.Data, c.kinds.exprs, f.role != roleMessage && f.role != roleTest)
 		switch f.role {
 		case roleNone:
 			continue
@@ -142,8 +141,7 @@ func inParallel(files []*fileCheck, do func(*fileCheck)) {
 // everything in it is read-only except messageFile.used, actionInfo.sent and actionInfo.chosen.
 type Folder struct {
 	Opts     Options
-	kinds    kindSet
-	parsers  map[string]parser
+	kinds    *kindSet
 	Content  *journey.Content
 	Messages map[string]*messageFile
 	journeys map[string]string // name → file

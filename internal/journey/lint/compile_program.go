@@ -48,8 +48,8 @@ func (j *journeyCheck) flatten() {
 		}
 	}
 	for _, s := range j.all {
-		if spec, ok := s.Spec.(*journey.GoTo); ok && spec.Target != "" {
-			j.resolve(s, spec, byID)
+		if s.jump != nil && s.jump.name != "" {
+			j.resolve(s.jump, byID)
 		}
 		j.def.Steps = append(j.def.Steps, s.Step)
 	}
@@ -86,16 +86,16 @@ func (j *journeyCheck) link(list []*stepTree, behind int) {
 	}
 }
 
-// resolve sets the target of a go_to.
-func (j *journeyCheck) resolve(s *stepTree, spec *journey.GoTo, byID map[string]int) {
-	if p := j.paths[spec.Target]; p != nil {
+// resolve sets the target of a jump.
+func (j *journeyCheck) resolve(to *jump, byID map[string]int) {
+	if p := j.paths[to.name]; p != nil {
 		if len(p.steps) > 0 {
-			spec.To = p.steps[0].index
+			*to.to = p.steps[0].index
 		}
 		return
 	}
-	if i, ok := byID[spec.Target]; ok {
-		spec.To = i
+	if i, ok := byID[to.name]; ok {
+		*to.to = i
 		return
 	}
 	var known []string
@@ -107,7 +107,7 @@ func (j *journeyCheck) resolve(s *stepTree, spec *journey.GoTo, byID map[string]
 			known = append(known, other.id)
 		}
 	}
-	hint := human.Suggest(spec.Target, known)
+	hint := human.Suggest(to.name, known)
 	j.rerouted = append(j.rerouted, hint) // once the name is fixed, it leads there
-	j.Report(s.targetAt, "unknown-path", hint, "go_to: there is no path or step %q", spec.Target)
+	j.Report(to.at, "unknown-path", hint, "go_to: there is no path or step %q", to.name)
 }

@@ -3,12 +3,12 @@ package lint
 import (
 	"maps"
 	"math"
-	"regexp"
 	"slices"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
 )
 
 type journeyCheck struct {
@@ -158,6 +158,17 @@ func (j *journeyCheck) entry(n *source.Node) {
 	m.Done()
 }
 
+// schedule reads the schedule of an entry.
+func (j *journeyCheck) schedule(n *source.Node) *journey.Schedule {
+	s := &journey.Schedule{}
+	if n.IsText() && syntax.ClockTime.MatchString(n.Text) {
+		j.Report(n.Pos, "wrong-type", `{at: "`+n.Text+`"}`, "schedule is a mapping: write {at: …}")
+		return s
+	}
+	(&syntax.Reader{Document: j.Document, Step: &syntax.Step{}}).Part(n, "schedule", s)
+	return s
+}
+
 func (j *journeyCheck) reentry(n *source.Node) {
 	if n.Shape != source.Map {
 		if n.IsText() && n.Text == journey.ReentryAfter {
@@ -181,8 +192,6 @@ func (j *journeyCheck) reentry(n *source.Node) {
 	m.Done()
 }
 
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-
 func (j *journeyCheck) vars(n *source.Node) {
 	if n == nil {
 		return
@@ -193,7 +202,7 @@ func (j *journeyCheck) vars(n *source.Node) {
 	}
 	j.def.Vars = map[string]any{}
 	for i, key := range n.Keys {
-		if key.Shape != source.Scalar || !variableName.MatchString(key.Text) {
+		if key.Shape != source.Scalar || !journey.VariableName.MatchString(key.Text) {
 			j.Report(key.Pos, "bad-value", "", "a variable is called by letters, digits and _")
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -34,7 +35,7 @@ func TestKinds(t *testing.T) {
 			}
 		}
 	}
-	files, err := filepath.Glob("step_*.go")
+	files, err := filepath.Glob("../step_*.go")
 	if err != nil || len(files) != len(journey.Kinds) {
 		t.Errorf("%d files step_<kind>.go for %d kinds (%v)", len(files), len(journey.Kinds), err)
 	}
@@ -43,13 +44,21 @@ func TestKinds(t *testing.T) {
 			if kind.Form == "" || kind.Doc == "" || kind.Example == "" || kind.New == nil {
 				t.Fatal("lacks form, doc, example or an empty spec")
 			}
-			if _, err := os.Stat("step_" + kind.Name + ".go"); err != nil {
+			if _, err := os.Stat("../step_" + kind.Name + ".go"); err != nil {
 				t.Error(err)
 			}
 			if !strings.Contains(compiled.String(), `"kind": "`+kind.Name+`"`) {
 				t.Error("no golden has its definition")
 			}
+			for _, f := range kind.New().Fields()[1:] {
+				if !regexp.MustCompile(`\b` + f.Key + `\b`).MatchString(kind.Form) {
+					t.Errorf("the form does not name the field %s", f.Key)
+				}
+			}
 			spec := kind.New()
+			if key := spec.Fields()[0].Key; key != kind.Name {
+				t.Errorf("the first field is %q", key)
+			}
 			if spec.Kind() != kind.Name {
 				t.Errorf("the spec is of kind %q", spec.Kind())
 			}

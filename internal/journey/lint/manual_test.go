@@ -42,8 +42,8 @@ func kindTable() string {
 // kindHead returns the generated head of a kind's page.
 func kindHead(kind journey.Kind) string {
 	options := "–"
-	if len(kind.Options) > 0 {
-		options = "`" + strings.Join(kind.Options, "` `") + "`"
+	if len(kind.Options()) > 0 {
+		options = "`" + strings.Join(kind.Options(), "` `") + "`"
 	}
 	return fmt.Sprintf(
 		"| | |\n|---|---|\n| form | %s |\n| keys beside `%s` | %s |\n| result in `steps.<id>` | %s |\n\n%s\n\n```yaml\n%s```\n",

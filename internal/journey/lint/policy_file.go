@@ -7,6 +7,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
 )
 
 // DefaultSuppression is the reason of a suppression rule without one.
@@ -92,17 +93,16 @@ func (r *ruleCheck) quietHours(n *source.Node) *journey.QuietHours {
 	if m == nil {
 		return out
 	}
-	var from, to bool
 	if v := m.Need("from", "the time of day at which quiet begins"); v != nil {
-		out.From, from = r.localTime(v, "from")
+		out.From = syntax.ReadLocalTime(r.Document, v, "from")
 	}
 	if v := m.Need("to", "the time of day at which quiet ends"); v != nil {
-		if out.To, to = r.localTime(v, "to"); from && to && sameTime(out.From, out.To) {
+		if out.To = syntax.ReadLocalTime(r.Document, v, "to"); out.From != "" && out.To != "" && sameTime(out.From, out.To) {
 			r.Report(v.Pos, "bad-value", "", "quiet hours that begin and end at %s have no length", out.To)
 		}
 	}
 	if v := m.Get("timezone"); v != nil {
-		out.Timezone = r.zone(v)
+		out.Timezone = syntax.ReadZone(r.Document, v)
 	}
 	if v := m.Get("missing_timezone"); v != nil {
 		zone, ok := r.Word(v, "missing_timezone")

@@ -27,7 +27,7 @@ func (j *journeyCheck) graph() {
 		}
 	}
 	used := j.usedPaths()
-	lost := slices.ContainsFunc(j.all, func(s *stepTree) bool { return s.kind == "go_to" && j.Unread(s.targetAt) }) // it may lead anywhere
+	lost := slices.ContainsFunc(j.all, func(s *stepTree) bool { return s.jump != nil && j.Unread(s.jump.at) }) // it may lead anywhere
 	for _, p := range j.order {
 		if !used[p.name] && !lost && !j.astray {
 			j.Report(p.at, "unused-path", "", "no go_to and no reroute leads to the path %q", p.name)
@@ -55,14 +55,13 @@ func (j *journeyCheck) usedPaths() map[string]bool {
 		used[rule.GoTo] = true
 	}
 	for _, s := range j.all {
-		spec, ok := s.Spec.(*journey.GoTo)
-		if !ok {
+		if s.jump == nil {
 			continue
 		}
-		if p := j.paths[spec.Target]; p != nil && p.name != s.path {
+		if p, to := j.paths[s.jump.name], *s.jump.to; p != nil && p.name != s.path {
 			used[p.name] = true
-		} else if p == nil && spec.To >= 0 && j.all[spec.To].path != s.path {
-			used[j.all[spec.To].path] = true
+		} else if p == nil && to >= 0 && j.all[to].path != s.path {
+			used[j.all[to].path] = true
 		}
 	}
 	return used

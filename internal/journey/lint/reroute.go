@@ -28,8 +28,8 @@ func (j *journeyCheck) reroute(n *source.Node) {
 		event, when, intent := m.Get("event"), m.Get("when"), m.Get("intent")
 		switch {
 		case intent != nil:
-			rule.Level = j.level(m, intent, "a reroute")
-		case j.threshold(m):
+			rule.Level = journey.ReadLevel(m, j.intentName(intent), "a reroute")
+		case journey.StrayThreshold(m):
 			j.Report(item.Pos, "missing-key", "", "%q is missing: above and below are scores of an intent", "intent")
 		case event == nil && when == nil:
 			j.Report(item.Pos, "missing-key", "", "%q is missing: a reroute rule has an event, a condition, or an intent", "event")

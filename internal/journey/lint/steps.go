@@ -8,6 +8,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
 )
 
 // stepTree is a step while it is read: the step of the program, and data that only the check needs.
@@ -23,7 +24,14 @@ type stepTree struct {
 	index int
 	arms  []*armTree
 
-	targetAt source.Pos // of the value of go_to
+	jump *jump // of a kind that leads to a path or step by name
+}
+
+// jump is a target by name.
+type jump struct {
+	at   source.Pos
+	name string
+	to   *int
 }
 
 // armTree is a nested list of steps.
@@ -78,7 +86,10 @@ func (j *journeyCheck) step(n *source.Node, path, id string) *stepTree {
 		return s
 	}
 	s.kind, s.keyAt = kind.Name, at
-	spec := j.parsers[kind.Name](&stepReader{journeyCheck: j, keys: m, step: s, place: place}, m.Get(kind.Name))
+	spec, other := kind.New(), j.otherKinds(n, kind)
+	state := &syntax.Step{Keys: m, Named: s.named, Other: other}
+	reader := &syntax.Reader{Document: j.Document, Folder: &stepReader{journeyCheck: j, step: s, place: place}, Keys: m, Step: state}
+	reader.Read(spec)
 	for i, key := range n.Keys {
 		if key.Shape == source.Scalar && key.Text != kind.Name && j.kinds.byName(key.Text) != nil && m.Index(key.Text) == i &&
 			!slices.Contains(m.Known, key.Text) {
@@ -102,7 +113,7 @@ func (j *journeyCheck) kindOf(n *source.Node) (*journey.Kind, source.Pos) {
 		}
 		kind := j.kinds.byName(key.Text)
 		switch {
-		case kind != nil && first == nil, kind != nil && optionOf(kind, first, n):
+		case kind != nil && first == nil, kind != nil && j.optionOf(kind, first, n):
 			first, at = kind, key.Pos
 		case kind == nil && stranger == nil && !slices.Contains(stepKeys, key.Text) && !j.kinds.hasOption(key.Text):
 			stranger, value = key, n.Values[i]
@@ -124,30 +135,47 @@ func (j *journeyCheck) kindOf(n *source.Node) (*journey.Kind, source.Pos) {
 }
 
 // optionOf reports whether the first kind in a step is only an option of another: `send: false` before decide.
-func optionOf(kind, first *journey.Kind, n *source.Node) bool {
-	i := slices.IndexFunc(n.Keys, func(k *source.Node) bool { return k.Shape == source.Scalar && k.Text == first.Name })
-	return slices.Contains(kind.Options, first.Name) && !secondKind(n.Values[i])
+func (j *journeyCheck) optionOf(kind, first *journey.Kind, n *source.Node) bool {
+	return slices.Contains(j.kinds.options[kind.Name], first.Name) && !secondKind(n.Child(first.Name))
 }
 
-// stepReader is passed to the parser of a kind.
+// otherKinds returns the options of a kind that are a second kind in this step.
+func (j *journeyCheck) otherKinds(n *source.Node, kind *journey.Kind) []string {
+	var out []string
+	for _, key := range j.kinds.options[kind.Name] {
+		if value := n.Child(key); value != nil && j.kinds.byName(key) != nil && secondKind(value) {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+// secondKind reports whether the value of a key that is an option and a kind is that of the kind: `send` beside decide is
+// an option if it is true or false, and a second kind if it is a message.
+func secondKind(n *source.Node) bool { return n.IsText() && n.Text != "true" && n.Text != "false" }
+
+// stepReader answers what the fields of a step ask about the rest of the folder.
 type stepReader struct {
 	*journeyCheck
-	keys  *source.Mapping
 	step  *stepTree
 	place string // the step's id by its place, the prefix of the ids in its arms
 }
 
-// get returns the value of a key next to the kind, or nil.
-func (r *stepReader) get(key string) *source.Node { return r.keys.Get(key) }
+// Expr reads an expression.
+func (r *stepReader) Expr(n *source.Node, want expr.Want) expr.Expr { return r.expr(n, want) }
 
-// need is get for a required key.
-func (r *stepReader) need(key, why string) *source.Node { return r.keys.Need(key, why) }
+// Template checks a Liquid template.
+func (r *stepReader) Template(n *source.Node) { r.template(n, false) }
 
-// arm reads a nested list of steps. into receives the index of its first step. An absent arm continues after the step.
-func (r *stepReader) arm(n *source.Node, token string, into *int) { r.armOr(n, token, into, nil) }
+// Intent reads the name of an intent, and reports one that does not exist.
+func (r *stepReader) Intent(n *source.Node) string { return r.intentName(n) }
 
-// armOr is arm, except that an absent arm leads where another arm of the step does, which was read before.
-func (r *stepReader) armOr(n *source.Node, token string, into, instead *int) {
+// Variable notes a variable that the step sets.
+func (r *stepReader) Variable(name string) { r.varNames[name] = true }
+
+// Steps reads a nested list of steps. into receives the index of its first step. An absent arm continues after the step
+// or, with instead, where another arm of the step does, which was read before.
+func (r *stepReader) Steps(n *source.Node, token string, into, instead *int) {
 	*into = journey.End
 	a := &armTree{into: into}
 	if n == nil {
@@ -158,6 +186,13 @@ func (r *stepReader) armOr(n *source.Node, token string, into, instead *int) {
 		a.steps = r.steps(n, r.step.path, r.place+"."+token)
 	}
 	r.step.arms = append(r.step.arms, a)
+}
+
+// Jump reads a target by name. to receives its index.
+func (r *stepReader) Jump(n *source.Node, what string, name *string, to *int) {
+	*to = journey.End
+	*name, _ = r.Word(n, what)
+	r.step.jump = &jump{n.Pos, *name, to}
 }
 
 // ids reports repeated ids, in the order of the file.

@@ -11,6 +11,7 @@ import (
 type Document struct {
 	File    string
 	data    []byte
+	keys    ExprKeys
 	exprs   bool // the file may hold expressions
 	Src     *source
 	Root    *Node
@@ -22,8 +23,8 @@ type Document struct {
 }
 
 // NewDocument returns a document to be read with Read.
-func NewDocument(file string, data []byte, exprs bool) *Document {
-	return &Document{File: file, data: data, exprs: exprs}
+func NewDocument(file string, data []byte, keys ExprKeys, exprs bool) *Document {
+	return &Document{File: file, data: data, keys: keys, exprs: exprs}
 }
 
 // BaseName returns a file's name without folder and extension.
@@ -38,7 +39,7 @@ const maxMasked = 20
 func (f *Document) Read() {
 	src, text, problem := readSource(f.File, f.data)
 	f.Src = src
-	src.exprs = f.exprs
+	src.keys, src.exprs = f.keys, f.exprs
 	if problem == nil {
 		f.Root, problem = parseYAML(src, text)
 	}

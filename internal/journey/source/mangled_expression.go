@@ -47,7 +47,7 @@ type mangledValue struct {
 
 // stretch is a part of a file as characters.
 type stretch struct {
-	exprs bool     // the file has expressions
+	src   *source  // whose keys hold expressions
 	file  [][]rune // its lines
 	first int      // the first line of the stretch, from 1
 	runes []rune
@@ -64,8 +64,8 @@ const (
 )
 
 // newStretch returns the lines from number first on.
-func newStretch(file [][]rune, first int, exprs bool) *stretch {
-	s := &stretch{exprs: exprs, file: file, first: first}
+func newStretch(file [][]rune, first int, src *source) *stretch {
+	s := &stretch{src: src, file: file, first: first}
 	for n := first; n <= len(file) && n < first+maxStretch && len(s.runes) < maxRunes; n++ {
 		s.lines = append(s.lines, len(s.runes))
 		s.runes = append(append(s.runes, file[n-1][:min(len(file[n-1]), maxRunes)]...), '\n')
@@ -98,8 +98,8 @@ func (s *stretch) lineEnd(i int) int {
 }
 
 // findMangled returns the value that makes the file unreadable, on this line or in the braces that open on it.
-func findMangled(file [][]rune, line int, exprs bool) (*stretch, *mangledValue) {
-	t := newStretch(file, line, exprs)
+func findMangled(file [][]rune, line int, src *source) (*stretch, *mangledValue) {
+	t := newStretch(file, line, src)
 	t.block()
 	for _, weak := range []bool{false, true} {
 		for i := range t.found {
@@ -237,21 +237,21 @@ func (s *stretch) beginsAnew(i int) bool {
 	return line == "" || strings.HasPrefix(line, "- ") || blockKey.MatchString(line)
 }
 
-// exprParents are the keys of mappings whose values are all expressions.
-var exprParents = []string{"data", "set", "properties", "consent"}
-
-// exprKeys are the keys whose value is an expression.
-var exprKeys = []string{"when", "key", "value", "until", "cost", "lever", "eligible", "applicable", "suitable"}
+// ExprKeys are the keys of a language that hold expressions.
+type ExprKeys struct {
+	Keys    []string // the value is an expression
+	Parents []string // the value is a mapping whose values are all expressions
+}
 
 // isExpr reports whether a key's value is an expression.
 func (s *stretch) isExpr(key, parent string) bool {
 	switch {
-	case !s.exprs:
+	case !s.src.exprs:
 		return false
-	case slices.Contains(exprParents, parent), strings.HasPrefix(key, "vars."), strings.HasPrefix(key, "customer."):
+	case slices.Contains(s.src.keys.Parents, parent), strings.HasPrefix(key, "vars."), strings.HasPrefix(key, "customer."):
 		return true
 	}
-	return slices.Contains(exprKeys, key) && parent != "vars"
+	return slices.Contains(s.src.keys.Keys, key) && parent != "vars"
 }
 
 // eats returns the first character of a plain value that YAML takes for its own, or -1. With weak, it looks for the

@@ -100,7 +100,7 @@ func (m *Mapping) Cut(i int, word bool) bool {
 		return false
 	}
 	what, article := "text", "a text"
-	if before := m.Node.Keys[i-1]; slices.Contains(exprKeys, before.Text) || SetTarget.MatchString(before.Text) ||
+	if before := m.Node.Keys[i-1]; slices.Contains(m.keys.Keys, before.Text) || SetTarget.MatchString(before.Text) ||
 		!plainKey.MatchString(key.Text) {
 		what, article = "expression", "an expression"
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -45,6 +46,7 @@ type Node struct {
 type source struct {
 	name  string
 	Lines [][]rune
+	keys  ExprKeys
 	exprs bool // the file may hold expressions
 	shown map[int]string
 }
@@ -257,7 +259,7 @@ func explainYAML(src *source, text string, err error) *syntaxError {
 			break
 		}
 	}
-	if t, value := findMangled(file, line, src.exprs); value != nil {
+	if t, value := findMangled(file, line, src); value != nil {
 		problem := &syntaxError{at: value.at, message: value.words, expr: value.expr}
 		if rest := t.masked(text, value); value.mask && rest != text {
 			problem.rest, problem.hidden = rest, span{t.pos(value.from), t.pos(value.to)}
@@ -322,4 +324,13 @@ func yamlWords(message string) string {
 		return "the indentation does not fit what stands above"
 	}
 	return "not valid YAML: " + message
+}
+
+// Child returns the value of a key of a mapping, or nil.
+func (n *Node) Child(key string) *Node {
+	i := slices.IndexFunc(n.Keys, func(k *Node) bool { return k.Shape == Scalar && k.Text == key })
+	if i < 0 {
+		return nil
+	}
+	return n.Values[i]
 }

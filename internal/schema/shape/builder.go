@@ -21,5 +21,11 @@ func (b *Builder) Def(name string, build func() *Schema) *Schema {
 		b.Defs[name] = nil // a definition may refer to itself
 		b.Defs[name] = build()
 	}
-	return &Schema{Ref: "#/$defs/" + name}
+	return Ref(name)
 }
+
+// Steps is the name of the definition of a list of steps, which arms refer to.
+const Steps = "steps"
+
+// Ref returns a reference to a definition.
+func Ref(name string) *Schema { return &Schema{Ref: "#/$defs/" + name} }

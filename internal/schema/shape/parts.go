@@ -211,15 +211,6 @@ func (b *Builder) Via() *Schema {
 	})
 }
 
-// Level are the keys of an intent threshold.
-func Level() Keys {
-	return Keys{
-		"intent": Word().With("The name of an intent of intents.yaml."),
-		"above":  Within(0, 1).With("The score is greater."),
-		"below":  Within(0, 1).With("The score is less."),
-	}
-}
-
 // Levelled requires exactly one threshold.
 func (s *Schema) Levelled() *Schema {
 	s.OneOf = Need("above", "below")

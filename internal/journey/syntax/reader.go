@@ -1,0 +1,137 @@
+package syntax
+
+import (
+	"slices"
+
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
+)
+
+// Reader reads the fields of one mapping.
+type Reader struct {
+	*source.Document
+	Folder
+	Keys *source.Mapping // the mapping
+	Step *Step           // the step that the mapping is, or is in
+
+	token string // the name in ids of the arm that the mapping is; empty: it is the step
+}
+
+// Folder is what a reader asks about the rest of the folder. Package lint answers, and reports names that nothing has.
+type Folder interface {
+	Expr(n *source.Node, want expr.Want) expr.Expr
+	Template(n *source.Node) // Liquid
+
+	Intent(n *source.Node) string
+	Message(n *source.Node, name string)
+	Channel(n *source.Node, channel, message string) // a channel for a message; for one that is unknown only the channel
+	Action(n *source.Node, name string) (known bool)
+	Group(n *source.Node, name string) (known bool)
+	Decides(group string, actions []string, sends bool) // what a step chooses among
+	// Narrows is about a channel to which a choice is restricted. Without a group and actions the choice is not known.
+	Narrows(n *source.Node, channel, group string, actions []string)
+
+	Variable(name string) // a step sets it
+
+	// Steps reads the steps of an arm. They may be absent: then the arm leads after the step or, with instead, where
+	// another arm of the step does that was read before.
+	Steps(n *source.Node, token string, into, instead *int)
+	// Jump reads the name of a path or a step into name, and its index into to once all are known.
+	Jump(n *source.Node, what string, name *string, to *int)
+}
+
+// Step is the state of reading a step.
+type Step struct {
+	Keys  *source.Mapping
+	Named bool     // it has an id of its own
+	Other []string // keys of the mapping that are a second kind, not fields of this one
+
+	misplaced []string // keys that stand inside the value of the kind instead of beside it
+}
+
+// Read reads the fields of a part from the reader's mapping. Keys that are left over stay unreported.
+func (r *Reader) Read(p Part) {
+	if own, ok := p.(OwnReader); ok {
+		own.Read(r)
+	} else {
+		r.Fields(p.Fields()...)
+	}
+	if c, ok := p.(Checker); ok {
+		c.Check(r)
+	}
+}
+
+// Fields reads fields from the reader's mapping.
+func (r *Reader) Fields(fields ...Field) {
+	for i := range fields {
+		f := &fields[i]
+		var n *source.Node
+		switch {
+		case r.Keys == r.Step.Keys && slices.Contains(r.Step.Other, f.Key):
+		case f.Need != "" && !(r.Keys == r.Step.Keys && slices.Contains(r.Step.misplaced, f.Key)):
+			n = r.Keys.Need(f.Key, f.Need)
+		default:
+			n = r.Keys.Get(f.Key)
+		}
+		if n != nil {
+			f.Value.Read(r, f, n)
+		} else if a, ok := f.Value.(whenAbsent); ok {
+			a.Absent(r, f)
+		}
+	}
+}
+
+// inside returns a reader for a mapping in this one.
+func (r *Reader) inside(token string) *Reader {
+	inner := *r
+	inner.token = token
+	return &inner
+}
+
+// Part reads a node that must be a mapping with the fields of a part.
+func (r *Reader) Part(n *source.Node, what string, p Part) {
+	inner := r.inside(r.token)
+	if inner.Keys = r.Mapping(n, what); inner.Keys == nil {
+		inner.absent(p)
+		return
+	}
+	inner.Read(p)
+	inner.Keys.Done()
+}
+
+// absent treats every field of a part as absent.
+func (r *Reader) absent(p Part) {
+	for _, f := range p.Fields() {
+		if a, ok := f.Value.(whenAbsent); ok {
+			a.Absent(r, &f)
+		}
+	}
+}
+
+// arm returns the name of an arm in ids: that of the mapping, or for an arm beside a kind its key.
+func (r *Reader) arm(f *Field) string {
+	if r.token != "" {
+		return r.token
+	}
+	return f.Key
+}
+
+// Beside reports keys of the mapping that stand beside a kind, not inside its value.
+func (r *Reader) Beside(kind string, keys ...string) {
+	for _, key := range keys {
+		if r.Keys.Get(key) == nil {
+			continue
+		}
+		r.Report(r.Keys.Key(key), "unknown-key", "", "%s stands beside %s, not inside it: write it under the step, as deep as %s",
+			key, kind, kind)
+		r.Step.misplaced = append(r.Step.misplaced, key)
+	}
+}
+
+// Node returns the value of a key of the mapping, or nil if the key is absent. It does not count as reading the key.
+func (r *Reader) Node(key string) *source.Node {
+	if i := r.Keys.Index(key); i >= 0 {
+		return r.Keys.Node.Values[i]
+	}
+	return nil
+}
