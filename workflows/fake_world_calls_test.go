@@ -66,6 +66,26 @@ func (w *world) doCall(ctx context.Context, in contract.Call) (contract.CallResu
 	return contract.CallResult{Status: 200}, nil
 }
 
+// reservation is an attempt of ReserveSeat.
+type reservation struct {
+	id      string // of the activity
+	attempt int    // from 1
+	input   map[string]any
+}
+
+// doReserve is an activity of a worker that is not tabi's.
+func (w *world) doReserve(ctx context.Context, in map[string]any) (any, error) {
+	info := activity.GetInfo(ctx)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := reservation{id: info.ActivityID, attempt: int(info.Attempt), input: in}
+	w.reservations = append(w.reservations, r)
+	if w.reserve != nil {
+		return w.reserve(r)
+	}
+	return map[string]any{"seat": "C7"}, nil
+}
+
 // doMove switches the revision, and returns properties as the new one reads them.
 func (w *world) doMove(_ context.Context, in contract.Move) (contract.MoveResult, error) {
 	w.mu.Lock()

@@ -74,8 +74,10 @@ type world struct {
 	emits    []contract.Emit
 	calls    []contract.Call
 	moves    []contract.Move
-	events   map[string]map[string]any // whole properties of events, for moves: by id
-	next     *journey.Program          // the revision that moves go to
+	// the attempts of ReserveSeat, an activity of another worker
+	reservations []reservation
+	events       map[string]map[string]any // whole properties of events, for moves: by id
+	next         *journey.Program          // the revision that moves go to
 
 	due        [][]string // answers of the activity due, in order; then nothing is on its way
 	onDue      func(in contract.Due)
@@ -83,6 +85,7 @@ type world struct {
 	deliver    func(n int, s contract.Send) (contract.SendResult, error)
 	report     func(n int, r contract.Report) error
 	call       func(n int, c contract.Call) (contract.CallResult, error) // nil: 200; n counts the attempts
+	reserve    func(r reservation) (any, error)                          // nil: {seat: C7}
 	moved      func(n int, m contract.Move) error
 	emitted    func(e contract.Emit)
 	refuseEmit func(n int) error
@@ -104,6 +107,7 @@ func (w *world) register(to interface {
 		contract.DueActivity:  w.doDue,
 		contract.EmitActivity: w.doEmit, contract.CallActivity: w.doCall, contract.MoveActivity: w.doMove,
 		contract.DecideActivity: w.doDecide, contract.LevelsActivity: w.doLevels, contract.ReplyActivity: w.doReply,
+		"ReserveSeat": w.doReserve,
 	} {
 		to.RegisterActivityWithOptions(call, activity.RegisterOptions{Name: name})
 	}

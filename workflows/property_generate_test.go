@@ -112,7 +112,7 @@ func (d *drawer) step(b *strings.Builder, indent string, depth int) {
 		add("when: %s", when)
 	}
 	switch d.pick("kind", "wait", "clock", "date", "wait_for", "wait_for", "branch", "split", "send", "decide", "ask", "handoff", "set",
-		"emit", "call", "go_to", "exit") {
+		"emit", "call", "activity", "go_to", "exit") {
 	case "wait":
 		add("wait: %dh", d.hours())
 	case "clock":
@@ -179,6 +179,9 @@ func (d *drawer) step(b *strings.Builder, indent string, depth int) {
 		add("properties: {n: vars.n}")
 	case "call":
 		add("call: {url: \"https://a.example\"}")
+		key("on_failure")
+	case "activity":
+		add("activity: {name: ReserveSeat, task_queue: booking, input: {n: vars.n, tier: customer.tier}, timeout: 30s}")
 		key("on_failure")
 	case "go_to":
 		if strings.Contains(more, "when:") || depth < 2 { // else what is behind could not be reached

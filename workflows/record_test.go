@@ -14,6 +14,7 @@ import (
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	tlog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
@@ -239,6 +240,22 @@ func shapes() []shape {
 			world:  func(w *world) { w.call = broken(1000) },
 			do:     []func(*session){event("Left", nil)},
 		},
+		{name: "activity", source: journeyOf(oneActivity), world: func(w *world) { w.reserve = reserved(map[string]any{"gift": true}) }},
+		{name: "activity-repeated", source: journeyOf(oneActivity), world: func(w *world) { w.reserve = busy(1) }},
+		{name: "activity-failed", source: journeyOf(oneActivity), world: func(w *world) { w.reserve = soldOut("SoldOut") }},
+		{
+			name:   "activity-left",
+			source: journeyOf(oneActivity, "exit: [{event: Left}]"),
+			world:  func(w *world) { w.reserve = busy(1000) },
+			do:     []func(*session){event("Left", nil)},
+		},
+		{
+			name:   "activity-renewed",
+			renews: true,
+			source: journeyOf("  - {id: n, set: {customer.n: 1}}\n  - {id: a, wait_for: {event: A}, timeout: 9d}\n" + oneActivity),
+			do:     []func(*session){event("A", nil)},
+			world:  func(w *world) { w.reserve = reserved(map[string]any{"gift": true}) },
+		},
 		{name: "skipped-step", source: journeyOf("  - {id: a, wait: 1h, when: customer.vip == true}\n  - {id: b, wait: 1h}\n")},
 		{
 			name: "reroute",
@@ -361,6 +378,12 @@ func (s shape) record(t *testing.T, c client.Client) {
 		t.Fatal(err)
 	}
 	defer serving.Stop()
+	booking := worker.New(c, "booking", worker.Options{DisableWorkflowWorker: true}) // not tabi's
+	booking.RegisterActivityWithOptions(w.doReserve, activity.RegisterOptions{Name: "ReserveSeat"})
+	if err := booking.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer booking.Stop()
 	one := &session{t: t, c: c, world: w, id: s.name + "/ana", in: contract.Input{
 		Interpreter: contract.InterpreterVersion, Enrollment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(),
 		Definition: packed, Customer: "ana",
