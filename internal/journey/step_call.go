@@ -194,7 +194,10 @@ func (v callURL) Print(*syntax.Printer, *syntax.Field) *yaml.Node { return synta
 
 // Schema implements syntax.Value.
 func (callURL) Schema(*shape.Builder) *shape.Schema {
-	return &shape.Schema{Type: "string", Pattern: shape.Address, Words: "An address begins with https:// or http:// and a host."}
+	return &shape.Schema{
+		Type: "string", Pattern: `^([hH][tT][tT][pP][sS]?://[^\s/?#]|\s*(\{\{|\{%))`, // WebAddress or LiquidStart, as ECMAScript reads it
+		Words: "An address begins with https:// or http:// and a host.",
+	}
 }
 
 // callBody is the body of a call: a text, or a value that is sent as JSON.
@@ -297,5 +300,5 @@ func (v callHeaders) Print(*syntax.Printer, *syntax.Field) *yaml.Node {
 
 // Schema implements syntax.Value.
 func (callHeaders) Schema(*shape.Builder) *shape.Schema {
-	return shape.MapOf(&shape.Schema{Pattern: shape.Header}, shape.Text())
+	return shape.MapOf(&shape.Schema{Pattern: HeaderName.String()}, shape.Text())
 }

@@ -118,7 +118,11 @@ func (s assignments) Print(*syntax.Printer, *syntax.Field) *yaml.Node {
 
 // Schema implements syntax.Value.
 func (assignments) Schema(b *shape.Builder) *shape.Schema {
-	s := shape.MapOf(&shape.Schema{Pattern: shape.SetTarget, Words: "The target of set is vars.x or customer.x."}, b.CEL())
+	target := &shape.Schema{
+		Pattern: `^(vars|customer)\.[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$`, // source.SetTarget
+		Words:   "The target of set is vars.x or customer.x.",
+	}
+	s := shape.MapOf(target, b.CEL())
 	s.MinProperties = 1
 	return s
 }

@@ -197,7 +197,7 @@ func (m clockOrMoment) Print(*syntax.Printer, *syntax.Field) *yaml.Node {
 // Schema implements syntax.Value.
 func (clockOrMoment) Schema(b *shape.Builder) *shape.Schema {
 	s := b.CEL()
-	s.Not = &shape.Schema{Type: "string", Pattern: shape.ClockLike}
+	s.Not = &shape.Schema{Type: "string", Pattern: `^\s*[0-9]{1,2}\s*(:.*|[aApP]\.?[mM]\.?)\s*$`} // clockLike, as ECMAScript reads it
 	return s
 }
 

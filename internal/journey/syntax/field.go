@@ -32,7 +32,7 @@ type OwnSchema interface {
 type Field struct {
 	Key   string
 	What  string // in diagnostics; default Key
-	Doc   string // what editors show, and then whatever the type of value says
+	Doc   string // what editors show; empty: what they show for the type of value
 	Need  string // why the key must be present; empty: it is optional
 	Value Value
 }

@@ -17,21 +17,32 @@ type Reader struct {
 	token string // the name in ids of the arm that the mapping is; empty: it is the step
 }
 
-// Folder is what a reader asks about the rest of the folder. Package lint answers, and reports names that nothing has.
+// Folder answers what a reader asks about the rest of the folder. Package lint implements it. Every method that takes a
+// node reports at the node what is wrong with it.
 type Folder interface {
+	// Expr reads an expression, and returns "" if n is nil.
 	Expr(n *source.Node, want expr.Want) expr.Expr
-	Template(n *source.Node) // Liquid
+	// Template checks a text as Liquid.
+	Template(n *source.Node)
 
+	// Intent reads the name of an intent.
 	Intent(n *source.Node) string
+	// Message checks the name of a message that the step sends.
 	Message(n *source.Node, name string)
-	Channel(n *source.Node, channel, message string) // a channel for a message; for one that is unknown only the channel
+	// Channel checks a channel, and that the message has a treatment for it, if there is such a message.
+	Channel(n *source.Node, channel, message string)
+
+	// Action checks the name of an action, and reports whether it exists.
 	Action(n *source.Node, name string) (known bool)
+	// Group checks the name of a group of actions, and reports whether it exists.
 	Group(n *source.Node, name string) (known bool)
-	Decides(group string, actions []string, sends bool) // what a step chooses among
-	// Narrows is about a channel to which a choice is restricted. Without a group and actions the choice is not known.
+	// Decides notes what the step chooses among, a group or actions, and whether it sends its choice.
+	Decides(group string, actions []string, sends bool)
+	// Narrows checks a channel to which a choice is restricted. Without a group and actions the choice is not known.
 	Narrows(n *source.Node, channel, group string, actions []string)
 
-	Variable(name string) // a step sets it
+	// Variable notes the name of a variable that the step sets.
+	Variable(name string)
 
 	// Steps reads the steps of an arm. They may be absent: then the arm leads after the step or, with instead, where
 	// another arm of the step does that was read before.

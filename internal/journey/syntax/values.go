@@ -23,7 +23,7 @@ func (v Word) Print(_ *Printer, f *Field) *yaml.Node { return optional(f, *v.To)
 // Schema implements Value.
 func (Word) Schema(*shape.Builder) *shape.Schema { return shape.Word() }
 
-// Label is a name in kebab-case that the journey gives.
+// Label is a name in kebab-case, chosen by the designer.
 type Label struct{ To *string }
 
 // Read implements Value.

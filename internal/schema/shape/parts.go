@@ -11,14 +11,10 @@ const (
 	NotBlank  = `\S`
 	Kebab     = `^[a-z0-9]+(-[a-z0-9]+)*$`
 	Variable  = `^[A-Za-z_][A-Za-z0-9_]*$`
-	SetTarget = `^(vars|customer)\.[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$`
 	span      = `^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$`
 	Offset    = `^[+-]?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$`
 	timeOfDay = `^\s*([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\s*$`
-	ClockLike = `^\s*[0-9]{1,2}\s*(:.*|[aApP]\.?[mM]\.?)\s*$`
 	Moment    = `^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)? ?(Z|[+-][0-9]{2}:[0-9]{2})?)?\s*$`
-	Address   = `^([hH][tT][tT][pP][sS]?://[^\s/?#]|\s*(\{\{|\{%))`
-	Header    = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 )
 
 // Messages that editors show for strings that do not match.
