@@ -59,7 +59,9 @@ func TestActivity(t *testing.T) {
 			passed: []string{"seat@0s: done", "gift@0s: skipped", "w@1h: timed out", "done@1h: done"},
 		},
 		"the result decides the way": {
-			reserve: reserved(map[string]any{"gift": true}), outcome: "gift", attempts: 1, passed: []string{"seat@0s: done", "gift@0s: gift"},
+			reserve: reserved(
+				map[string]any{"gift": true},
+			), outcome: "gift", attempts: 1, passed: []string{"seat@0s: done", "gift@0s: gift"},
 		},
 		"nothing is returned": {
 			reserve: reserved(nil), outcome: "done", attempts: 1,
@@ -116,7 +118,11 @@ func TestActivity(t *testing.T) {
 		},
 		"its result is too large": {
 			reserve: reserved(strings.Repeat("x", journey.MaxActivityPayload)), outcome: "no-seat", attempts: 1,
-			passed: []string{"seat@0s: failed: its result has 65538 bytes of JSON; at most 65536 are allowed", "why@0s", "sorry@0s: no-seat"},
+			passed: []string{
+				"seat@0s: failed: its result has 65538 bytes of JSON; at most 65536 are allowed",
+				"why@0s",
+				"sorry@0s: no-seat",
+			},
 		},
 		"its result is as large as allowed": {
 			reserve: reserved(strings.Repeat("x", journey.MaxActivityPayload-2)), outcome: "done", attempts: 1,
@@ -208,7 +214,10 @@ func TestActivityInput(t *testing.T) {
 	}
 	t.Run("is evaluated where the data is, and has no key without a value", func(t *testing.T) {
 		t.Parallel()
-		p := newPlay(t, of("booking", `tier: customer.tier, none: customer.nothing.x, total: entry.total * 2.0, gone: entry.gone, "a b": "'c'"`))
+		p := newPlay(
+			t,
+			of("booking", `tier: customer.tier, none: customer.nothing.x, total: entry.total * 2.0, gone: entry.gone, "a b": "'c'"`),
+		)
 		p.customer["tier"] = "gold"
 		p.expect(contract.Completed, p.run(), "seat@0s: done")
 		want := map[string]any{"tier": "gold", "total": 240.0, "a b": "c"}

@@ -2,17 +2,58 @@ package e2e
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
-	"time"
 
-	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
-	"go.temporal.io/sdk/worker"
-	"go.temporal.io/sdk/workflow"
+	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// startActivityWorker runs testdata/activity-worker, which has activity ReserveSeat, until the test ends.
-func startActivityWorker(t *testing.T, namespace, taskQueue string) {
+// tickets is a journey whose step seat is run by a worker that is not tabi's.
+const tickets = `journey: tickets
+entry: {event: Ticket Wanted, key: event.show}
+goal: {event: Ticket Paid}
+exit: [{event: Ticket Returned, when: event.show == entry.show, outcome: returned}]
+steps:
+  - id: seat
+    activity: {name: ReserveSeat, task_queue: booking, input: {show: entry.show, row: customer.row}, timeout: 30s, retry_for: 4h}
+    on_failure:
+      - {id: why, set: {customer.why: steps.seat.error}}
+      - exit: no-seat
+  - {id: keep, set: {customer.seat: steps.seat.result.seat, customer.seat_key: steps.seat.result.key}}
+  - {id: mail, send: seat, via: email, category: transactional, data: {seat: steps.seat.result.seat}}
+  - exit: seated
+`
+
+// openTickets makes an installation with the journey, and a customer who likes row C.
+func openTickets(t *testing.T) *installation {
+	t.Helper()
+	h := open(t, settings{scale: 60, files: map[string]string{"tickets.yaml": tickets,
+		"messages/seat.yaml": "message: seat\nemail: {subject: \"Seat {{ data.seat }} for {{ entry.show }}\", text: \"Enjoy\"}\n"}})
+	h.identify("ana", map[string]any{"email": "ana@example.com", "row": "C"})
+	return h
+}
+
+// want makes the customer want a ticket for a show, and returns the enrollment's workflow id.
+func (h *installation) want(show string) (workflowID string) {
+	h.Helper()
+	h.track("ana", "Ticket Wanted", "", map[string]any{"show": show})
+	return "tickets/ana/" + show
+}
+
+// trait returns a trait of the customer.
+func (h *installation) trait(name string) any {
+	h.Helper()
+	c, err := h.Store.Customers.Get(context.Background(), "ana")
+	if err != nil {
+		h.Fatal(err)
+	}
+	return c.Traits[name]
+}
+
+// startActivityWorker runs testdata/activity-worker, which has the activity ReserveSeat, until the test ends.
+func startActivityWorker(t *testing.T, namespace, taskQueue string) *child {
 	t.Helper()
 	folder := npmInstall(t, "activity-worker")
 	env := []string{"TEMPORAL_ADDRESS=" + shared.address, "TEMPORAL_NAMESPACE=" + namespace, "TASK_QUEUE=" + taskQueue}
@@ -26,41 +67,68 @@ func startActivityWorker(t *testing.T, namespace, taskQueue string) {
 			t.Log(p.out.String())
 		}
 	})
+	return p
 }
 
-// A worker on Temporal's TypeScript SDK runs an activity by its name.
+// A worker on Temporal's TypeScript SDK runs the activity that a journey names.
 func TestActivityInTypeScript(t *testing.T) {
 	t.Parallel()
-	namespace := takeNamespace(t)
-	startActivityWorker(t, namespace, "booking")
-	c, err := client.Dial(client.Options{HostPort: shared.address, Namespace: namespace, Logger: quiet{}})
-	if err != nil {
+	h := openTickets(t)
+	worker := startActivityWorker(t, h.namespace, "booking")
+
+	e := h.ended(h.want("hamlet"), "seated")
+	same(t, "the mails", h.mail.subjects("ana@example.com"), []string{"Seat C7 for hamlet"})
+	same(t, "the seat", h.trait("seat"), any("C7"))
+	same(t, "the activity's id", h.trait("seat_key"), any(e.ID+"/seat/1"))
+
+	h.ended(h.want("busy"), "seated") // at the second attempt
+	h.ended(h.want("sold-out"), "no-seat")
+	same(t, "the error", h.trait("why"), any("no seat is left"))
+
+	premiere := h.want("premiere")
+	e = h.parked(premiere, "seat")
+	h.showsActivity(premiere, "ReserveSeat")
+	h.track("ana", "Ticket Returned", "", map[string]any{"show": "premiere"})
+	h.ended(premiere, "returned")
+	await(t, "the worker learns that its activity is canceled", func() error {
+		if want := "canceled " + e.ID + "/seat/1"; !strings.Contains(worker.out.String(), want) {
+			return errors.New("it printed no " + want)
+		}
+		return nil
+	})
+}
+
+// showsActivity waits until Temporal shows a pending activity of this name.
+func (h *installation) showsActivity(workflowID, name string) {
+	h.Helper()
+	await(h, "Temporal shows the activity "+name, func() error {
+		run, err := h.Temporal.DescribeWorkflowExecution(context.Background(), workflowID, "")
+		if err != nil {
+			return err
+		}
+		for _, a := range run.GetPendingActivities() {
+			if a.GetActivityType().GetName() == name {
+				return nil
+			}
+		}
+		return fmt.Errorf("pending activities: %v", run.GetPendingActivities())
+	})
+}
+
+// Without a worker on the task queue the activity stays pending, by its name. A person may answer in place of the worker.
+func TestActivityWithoutWorker(t *testing.T) {
+	t.Parallel()
+	h := openTickets(t)
+	hamlet := h.want("hamlet")
+	e := h.parked(hamlet, "seat")
+	h.showsActivity(hamlet, "ReserveSeat")
+	same(t, "what it waits for", h.state(hamlet).WaitingFor, []string{"ReserveSeat on booking"})
+	same(t, "its state", e.State, unit.StateOpen)
+
+	answer := map[string]any{"seat": "A1", "key": "by hand"}
+	if err := h.Temporal.CompleteActivityByID(context.Background(), h.namespace, hamlet, "", e.ID+"/seat/1", answer, nil); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.Close)
-	w := worker.New(c, "any", worker.Options{})
-	w.RegisterWorkflowWithOptions(func(ctx workflow.Context) (map[string]any, error) {
-		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-			TaskQueue: "booking", ActivityID: "e/seat/1", StartToCloseTimeout: 30 * time.Second,
-			RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 3},
-		})
-		var out map[string]any
-		err := workflow.ExecuteActivity(ctx, "ReserveSeat", map[string]any{"show": "busy", "row": "C"}).Get(ctx, &out)
-		return out, err
-	}, workflow.RegisterOptions{Name: "Booking"})
-	if err := w.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Stop)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{TaskQueue: "any"}, "Booking")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got map[string]any
-	if err := run.Get(ctx, &got); err != nil {
-		t.Fatal(err)
-	}
-	same(t, "the result", got, map[string]any{"seat": "C7", "key": "e/seat/1"})
+	h.ended(hamlet, "seated")
+	same(t, "the seat", h.trait("seat"), any("A1"))
 }

@@ -1,8 +1,8 @@
-// A worker on Temporal's TypeScript SDK, without a build step. It runs activity ReserveSeat, which the step `activity` of the
-// journey language will call by name; until that step exists, a test's own workflow calls it:
+// A worker on Temporal's TypeScript SDK, without a build step. It knows nothing of tabi. Its activity ReserveSeat is called
+// by the step `activity` of a journey:
 //
 //   - id: seat
-//     activity: {name: ReserveSeat, task_queue: booking, input: {show: event.show, row: event.row}, timeout: 30s, retry_for: 1h}
+//     activity: {name: ReserveSeat, task_queue: booking, input: {show: entry.show, row: "'C'"}, timeout: 30s, retry_for: 4h}
 //     on_failure: […]
 //
 // The input is one JSON object; the object that it returns is steps.seat.result. The id of the activity is
@@ -11,12 +11,20 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import { NativeConnection, Worker } from '@temporalio/worker';
 
 async function ReserveSeat({ show, row }) {
-  const { activityId, attempt } = Context.current().info;
+  const context = Context.current();
+  const { activityId, attempt } = context.info;
   if (show === 'sold-out') {
-    throw ApplicationFailure.nonRetryable('no seat is left', 'SoldOut');
+    throw ApplicationFailure.nonRetryable('no seat is left', 'SoldOut'); // on_failure, at once
   }
   if (show === 'busy' && attempt === 1) {
     throw new Error('the booking system is busy'); // Temporal tries again
+  }
+  while (show === 'premiere') { // the box office never answers: only the journey ends this
+    context.heartbeat();
+    await context.sleep('100ms').catch((canceled) => {
+      console.log(`canceled ${activityId}`);
+      throw canceled;
+    });
   }
   return { seat: `${row}7`, key: activityId };
 }
@@ -27,6 +35,7 @@ const worker = await Worker.create({
   namespace: process.env.TEMPORAL_NAMESPACE,
   taskQueue: process.env.TASK_QUEUE,
   activities: { ReserveSeat },
+  defaultHeartbeatThrottleInterval: '100ms', // how soon an activity learns that it was canceled; default 30s
 });
 await worker.run();
 await connection.close();
