@@ -79,7 +79,7 @@ func (s *Room) Acceptance(ctx context.Context, now, since time.Time) (Acceptance
 			out.Actions = append(out.Actions, a)
 			return err
 		}, `select o.action, o.channel, coalesce(max(m.evidence), 0), coalesce(max(m.positives), 0), `+acceptanceColumns+`
-			from offers o left join models m on m.action = o.action and m.channel = o.channel
+			from offer_log o left join model_evidence m on m.action = o.action and m.channel = o.channel
 			where o.offered_at > 0 and o.offered_at >= $1 group by o.action, o.channel order by o.action, o.channel`,
 			sqldb.Millis(since)); err != nil {
 			return err
@@ -90,7 +90,7 @@ func (s *Room) Acceptance(ctx context.Context, now, since time.Time) (Acceptance
 			j.Offers = o
 			out.Journeys = append(out.Journeys, j)
 			return err
-		}, `select coalesce(c.journey, ''), `+acceptanceColumns+` from offers o left join sends c on c.key = o.key
+		}, `select coalesce(c.journey, ''), `+acceptanceColumns+` from offer_log o left join send_log c on c.key = o.key
 			where o.offered_at > 0 and o.offered_at >= $1 group by coalesce(c.journey, '') order by 1`, sqldb.Millis(since)); err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func (s *Room) Acceptance(ctx context.Context, now, since time.Time) (Acceptance
 			offerValue+` * `+offerValue+` end),
 				sum(case when o.outcome = '' then 0 else o.worth end), sum(case when o.outcome = '' then 0 else o.cost end), `+
 			acceptanceColumns+`
-			from offers o where o.offered_at > 0 and o.offered_at >= $1 group by o.control order by o.control`, sqldb.Millis(since))
+			from offer_log o where o.offered_at > 0 and o.offered_at >= $1 group by o.control order by o.control`, sqldb.Millis(since))
 	})
 	if err != nil {
 		return Acceptance{}, err

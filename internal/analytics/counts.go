@@ -20,11 +20,12 @@ func (s *Room) Live(ctx context.Context) (Live, error) {
 	l := Live{Open: map[string]int64{}}
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
 		var oldest int64
-		if err := tx.QueryRowContext(ctx, `select (select coalesce(sum(last_seq - next_seq + 1), 0) from enrollments where next_seq <=
-		last_seq), (select coalesce(min(queued_at), 0) from enrollments where next_seq <= last_seq),
-			(select count(*) from enrollments where next_seq <= last_seq and attempts >= 5), (select count(*) from handoffs where state
-			in ('open', 'claimed')),
-			(select count(*) from dead_letters a join enrollments e on e.id = a.enrollment where e.state <> 'closed')`).
+		if err := tx.QueryRowContext(ctx, `select
+			(select coalesce(sum(last_seq - next_seq + 1), 0) from enrollment_queues where next_seq <= last_seq),
+			(select coalesce(min(queued_at), 0) from enrollment_queues where next_seq <= last_seq),
+			(select count(*) from enrollment_queues where next_seq <= last_seq and attempts >= 5),
+			(select count(*) from handoff_log where state in ('open', 'claimed')),
+			(select count(*) from dead_letter_log a join enrollment_states e on e.id = a.enrollment where e.state <> 'closed')`).
 			Scan(&l.Pending, &oldest, &l.Failing, &l.Handoffs, &l.DeadLetters); err != nil {
 			return err
 		}
@@ -35,7 +36,7 @@ func (s *Room) Live(ctx context.Context) (Live, error) {
 			err := r.Scan(&journey, &n)
 			l.Open[journey] = n
 			return err
-		}, `select journey, count(*) from enrollments where state <> 'closed' group by journey`); err != nil {
+		}, `select journey, count(*) from enrollment_states where state <> 'closed' group by journey`); err != nil {
 			return err
 		}
 		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
@@ -43,7 +44,7 @@ func (s *Room) Live(ctx context.Context) (Live, error) {
 			err := r.Scan(&name)
 			l.PausedJourneys = append(l.PausedJourneys, name)
 			return err
-		}, `select journey from paused_journeys where paused = 1 order by journey`)
+		}, `select journey from journeys_on_hold order by journey`)
 	})
 	return l, err
 }
@@ -52,8 +53,9 @@ func (s *Room) Live(ctx context.Context) (Live, error) {
 func (s *Room) Totals(ctx context.Context) (Totals, error) {
 	t := Totals{Outcomes: map[string]map[string]int64{}, Sends: map[string]int64{}}
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
-		if err := tx.QueryRowContext(ctx, `select (select count(*) from events), (select count(*) from customers where merged_into =
-		'')`).Scan(&t.Events, &t.Customers); err != nil {
+		if err := tx.QueryRowContext(ctx, `select (select count(*) from event_log),
+			(select count(*) from customer_profiles where merged_into = '')`).
+			Scan(&t.Events, &t.Customers); err != nil {
 			return err
 		}
 		if err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
@@ -65,7 +67,7 @@ func (s *Room) Totals(ctx context.Context) (Totals, error) {
 			}
 			t.Outcomes[journey][outcome] = n
 			return err
-		}, `select journey, outcome, count(*) from enrollments where state = 'closed' group by journey, outcome`); err != nil {
+		}, `select journey, outcome, count(*) from enrollment_states where state = 'closed' group by journey, outcome`); err != nil {
 			return err
 		}
 		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
@@ -74,7 +76,7 @@ func (s *Room) Totals(ctx context.Context) (Totals, error) {
 			err := r.Scan(&channel, &status, &n)
 			t.Sends[channel+"/"+status] = n
 			return err
-		}, `select channel, status, count(*) from sends group by channel, status`)
+		}, `select channel, status, count(*) from send_log group by channel, status`)
 	})
 	return t, err
 }

@@ -168,7 +168,7 @@ func (c *count) late(revision string, p *catalog.PackedProgram, members map[stri
 	reads := p.Remote(p.Goal.When) || p.Remote(p.Goal.Value)
 	traits, join, filter := `''`, ``, ``
 	if reads {
-		traits, join = `u.traits`, ` join customers u on u.id = l.customer`
+		traits, join = `u.traits`, ` join customer_profiles u on u.id = l.customer`
 	}
 	args := []any{revision, window(p.Definition).Milliseconds(), sqldb.Millis(c.n.At), customer.MaxDepth}
 	if len(p.Goal.Events) > 0 {
@@ -202,8 +202,8 @@ func (c *count) late(revision string, p *catalog.PackedProgram, members map[stri
 		later = append(later, k)
 		return err
 	}, latest+`select l.id, l.customer, e.name, e.received_at, e.properties, n.properties, `+traits+
-		` from latest l join events n on n.id = l.entry_event`+join+`
-		join events e on e.customer = l.customer and e.at <= l.entered_at + cast($4 as bigint)`+filter+`
+		` from latest l join event_log n on n.id = l.entry_event`+join+`
+		join event_log e on e.customer = l.customer and e.at <= l.entered_at + cast($4 as bigint)`+filter+`
 		where l.revision = $3 and not (l.state = 'closed' and l.outcome = 'goal' and l.closed_at <= l.entered_at + cast($4 as bigint))
 		and e.received_at <= l.entered_at + cast($4 as bigint) and e.received_at <= cast($5 as bigint) and e.depth <= $6 and e.name <> ''
 		and (e.received_at > l.entered_at or e.received_at = l.entered_at and e.n > n.n) and e.id <> n.id
@@ -276,7 +276,7 @@ func (c *count) milestones(d *journey.Definition, members map[string]*cohortMemb
 			reached[step]++
 		}
 		return nil
-	}, latest+`select distinct c.enrollment, c.step from latest l join sends c on c.enrollment = l.id where c.status =
+	}, latest+`select distinct c.enrollment, c.step from latest l join send_log c on c.enrollment = l.id where c.status =
 	'sent'`); err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ type EndNumbers struct {
 
 // latest are the entries that Numbers looks at: $1 is the journey, $2 how many.
 const latest = `with latest as (select id, customer, revision, entered_at, closed_at, state, outcome, value, holdout, entry_event from
-enrollments where journey = $1 order by id desc limit $2) `
+enrollment_states where journey = $1 order by id desc limit $2) `
 
 // Numbers counts; ErrNotFound where the current release has no such journey and nobody ever entered it.
 //
@@ -195,7 +195,7 @@ func (c *count) entries() error {
 	c.n.Cut, err = sqldb.Exists(
 		c.ctx,
 		c.tx,
-		`select 1 from enrollments where journey = $1 order by id desc limit 1 offset $2`,
+		`select 1 from enrollment_states where journey = $1 order by id desc limit 1 offset $2`,
 		c.n.Journey,
 		c.limit,
 	)
@@ -227,7 +227,7 @@ func (c *count) open() error {
 			c.step(revision, step, kind).Here += n
 		}
 		return nil
-	}, `select revision, state, holdout, paused, step, step_kind, count(*) from enrollments where journey = $1 and state in ('open',
+	}, `select revision, state, holdout, paused, step, step_kind, count(*) from enrollment_states where journey = $1 and state in ('open',
 	'awaiting_goal') group by revision, state, holdout, paused, step, step_kind`, c.n.Journey)
 }
 
@@ -247,7 +247,7 @@ func (c *count) passed() error {
 			s.Passed += n
 		}
 		return nil
-	}, latest+`select l.revision, p.step, p.kind, p.arm, count(*) from latest l join step_visits p on p.enrollment = l.id group by
+	}, latest+`select l.revision, p.step, p.kind, p.arm, count(*) from latest l join visit_log p on p.enrollment = l.id group by
 	l.revision, p.step, p.kind, p.arm`); err != nil {
 		return err
 	}
@@ -257,7 +257,7 @@ func (c *count) passed() error {
 		err := r.Scan(&revision, &step, &kind, &n)
 		c.step(revision, step, kind).Enrollments += n
 		return err
-	}, latest+`select l.revision, p.step, p.kind, count(distinct l.id) from latest l join step_visits p on p.enrollment = l.id where
+	}, latest+`select l.revision, p.step, p.kind, count(distinct l.id) from latest l join visit_log p on p.enrollment = l.id where
 	p.skipped_at = 0 group by l.revision, p.step, p.kind`)
 }
 
@@ -272,14 +272,14 @@ func (c *count) sends() error {
 		s := c.step(revision, step, "send")
 		s.Sends = append(s.Sends, n)
 		return nil
-	}, latest+`select l.revision, c.step, c.channel, c.status, c.reason, count(*), sum(c.outcome_unknown) from latest l join sends c on
+	}, latest+`select l.revision, c.step, c.channel, c.status, c.reason, count(*), sum(c.outcome_unknown) from latest l join send_log c on
 	c.enrollment = l.id
 		group by l.revision, c.step, c.channel, c.status, c.reason order by 1, 2, 3, 4, 5`)
 }
 
 func (c *count) paused() error {
 	var err error
-	c.n.Paused, err = sqldb.Exists(c.ctx, c.tx, `select 1 from paused_journeys where journey = $1 and paused = 1`, c.n.Journey)
+	c.n.Paused, err = sqldb.Exists(c.ctx, c.tx, `select 1 from journeys_on_hold where journey = $1`, c.n.Journey)
 	return err
 }
 

@@ -30,7 +30,7 @@ func (s *Room) StepCounts(ctx context.Context, journey string) ([]StepCount, err
 			one.Holdout = holdout != 0
 			out = append(out, one)
 			return err
-		}, `select journey, revision, step, state, holdout, count(*) from enrollments`+w.SQL()+
+		}, `select journey, revision, step, state, holdout, count(*) from enrollment_states`+w.SQL()+
 			` group by journey, revision, step, state, holdout order by journey, revision, step, state, holdout`, w.Args...)
 	})
 	return out, err

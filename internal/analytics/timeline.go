@@ -33,17 +33,17 @@ func (s *Room) Timeline(ctx context.Context, customerID string, limit int) ([]Ti
 			query string
 			scan  func(*sql.Rows) (line, error)
 		}{
-			{`select name, at, received_at, n, properties from events where customer = $1 and name <> '' order by at desc, received_at
+			{`select name, at, received_at, n, properties from event_log where customer = $1 and name <> '' order by at desc, received_at
 			desc, n desc limit $2`, eventLine},
-			{`select journey, message, channel, status, reason, step, at from sends where customer = $1 order by at desc, key desc limit
+			{`select journey, message, channel, status, reason, step, at from send_log where customer = $1 order by at desc, key desc limit
 			$2`, contactLine},
 			{`select journey, queue, state, agent, outcome, agent_note, reason, note, id, opened_at, case when closed_at > 0 then
 			closed_at when claimed_at > 0 then claimed_at else opened_at end as moved
-				from handoffs where customer = $1 order by 11 desc, id limit $2`, handoffLine},
-			{`select journey, workflow_id, entry_name, holdout, entered_at from enrollments where customer = $1 order by entered_at desc,
-			id desc limit $2`, enteredLine},
-			{`select journey, workflow_id, outcome, reason, value, closed_at from enrollments where customer = $1 and state = 'closed'
-			order by closed_at desc, id desc limit $2`, endedLine},
+				from handoff_log where customer = $1 order by 11 desc, id limit $2`, handoffLine},
+			{`select journey, workflow_id, entry_name, holdout, entered_at from enrollment_states where customer = $1
+				order by entered_at desc, id desc limit $2`, enteredLine},
+			{`select journey, workflow_id, outcome, reason, value, closed_at from enrollment_states where customer = $1 and state = 'closed'
+				order by closed_at desc, id desc limit $2`, endedLine},
 		} {
 			if err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
 				l, err := part.scan(r)

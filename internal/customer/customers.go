@@ -60,7 +60,7 @@ func Lock(ctx context.Context, tx sqldb.Conn, now time.Time, ids []string) ([]*u
 }
 
 // LockOwner locks the customer whose id a query selects, or returns ErrNotFound. Another room locks the customer of one
-// of its rows by it, in one statement. Example: `select customer from handoffs where id = $1`.
+// of its rows by it, in one statement: its query selects the column customer of that row.
 func LockOwner(ctx context.Context, tx sqldb.Conn, query string, args ...any) (*unit.LockedCustomer, error) {
 	p, err := scanCustomer(tx.QueryRowContext(ctx, `update customers set version = version + 1 where id = (`+query+`) returning `+
 		customerColumns, args...))

@@ -26,7 +26,7 @@ func New(db *unit.Units) *Room { return &Room{db: db} }
 
 const handoffQuery = `select h.id, h.enrollment, e.workflow_id, h.journey, h.step, h.customer, h.queue, h.priority, h.note, h.outcomes,
 h.state, h.agent, h.outcome, h.agent_note, h.reason,
-	h.opened_at, h.claimed_at, h.closed_at, h.until_at from handoffs h join enrollments e on e.id = h.enrollment`
+	h.opened_at, h.claimed_at, h.closed_at, h.until_at from handoffs h join enrollment_states e on e.id = h.enrollment`
 
 func scanHandoff(r sqldb.Scanner) (Handoff, error) {
 	var h Handoff
@@ -266,7 +266,7 @@ func RenameStep(ctx context.Context, tx sqldb.Conn, enrollmentID, from, to strin
 
 // AgentActive reports whether the customer waits for an agent, or is with one, in an open enrollment.
 func AgentActive(ctx context.Context, tx sqldb.Conn, customerID string) (bool, error) {
-	return sqldb.Exists(ctx, tx, `select 1 from handoffs h join enrollments e on e.id = h.enrollment
+	return sqldb.Exists(ctx, tx, `select 1 from handoffs h join enrollment_states e on e.id = h.enrollment
 		where h.customer = $1 and h.state in ('open', 'claimed') and e.state <> 'closed' limit 1`, customerID)
 }
 

@@ -20,7 +20,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// recomputeIntents recomputes a customer's strengths from the stored events, and replaces the evidence from events.
+// recomputeIntents recomputes a customer's strengths from the stored events, and replaces the evidence of kind event.
 //
 // The invariant: the stored strength of an intent is the one that the current definition would have produced if it had
 // always been in force. A strength is one number that decays with the intent's half-life, so adding an event needs no

@@ -13,7 +13,7 @@ import (
 // leastLeft is the remaining weight below which evidence may be deleted.
 const leastLeft = 1e-4
 
-// PruneEvidence deletes evidence from events that is older than keep (virtual time) and whose remaining weight is below
+// PruneEvidence deletes evidence of kind event that is older than keep (virtual time) and whose remaining weight is below
 // leastLeft. It looks at no more than limit customers with an id greater than after, in id order. It returns the number of
 // deleted rows and the next after, which is empty at the end. Scores do not change, and a new definition recomputes them from
 // the events. Evidence from classified messages and from scores that an operator set is kept.

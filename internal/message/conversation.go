@@ -56,8 +56,8 @@ func (s *Room) Conversation(ctx context.Context, customerID string, limit int) (
 			u.Channel, _ = properties["channel"].(string)
 			out = append(out, u)
 			return nil
-		}, `select e.at, e.properties, coalesce(c.intent, ''), coalesce(c.confidence, 0) from events e left join classifications c on
-		c.event = e.id
+		}, `select e.at, e.properties, coalesce(c.intent, ''), coalesce(c.confidence, 0) from event_log e
+			left join message_intents c on c.event = e.id
 			where e.customer = $1 and e.name = $2 order by e.at desc limit $3`, id, journey.MessageReceived, limit); err != nil {
 			return err
 		}

@@ -133,7 +133,7 @@ func (s *Room) Reserve(ctx context.Context, now, wall time.Time, in contract.Sen
 			}
 			res.Unsettled, res.Attempts, res.Slot = row.unsettled(), row.attempts, sqldb.Moment(row.slot)
 		}
-		paused, err := sqldb.Exists(ctx, tx, `select 1 from paused_journeys where journey = $1 and paused = 1`, e.Journey)
+		paused, err := sqldb.Exists(ctx, tx, `select 1 from journeys_on_hold where journey = $1`, e.Journey)
 		if err != nil {
 			return err
 		}

@@ -102,7 +102,7 @@ func (s *Room) Decide(ctx context.Context, now, wall time.Time, in contract.Deci
 		if claim != nil {
 			return claim
 		}
-		if out.Paused, err = sqldb.Exists(ctx, tx, `select 1 from paused_journeys where journey = $1 and paused = 1`,
+		if out.Paused, err = sqldb.Exists(ctx, tx, `select 1 from journeys_on_hold where journey = $1`,
 			e.Journey); err != nil ||
 			out.Paused {
 			return err

@@ -40,7 +40,7 @@ func (s *Room) Learn(ctx context.Context, now time.Time, limit int) (n int, err 
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `delete from offers where offered_at = 0 and decided_at < $1
-			and not exists (select 1 from sends c where c.key = offers.key and c.status in ('sending', 'retry', 'held'))`,
+			and not exists (select 1 from send_log c where c.key = offers.key and c.status in ('sending', 'retry', 'held'))`,
 			sqldb.Millis(now.Add(-unsaidFor))); err != nil {
 			return err
 		}

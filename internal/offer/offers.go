@@ -115,7 +115,7 @@ func CreditOffers(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev 
 		and not exists (select 1 from offers n where n.customer = o.customer and n.action = o.action and n.offered_at > 0 and
 			(n.offered_at > o.offered_at or n.offered_at = o.offered_at and (n.decided_at > o.decided_at or n.decided_at = o.decided_at
 			and n.key > o.key)))
-		union all select o.action, o.key, o.decided_at from offers o join sends c on c.key = o.key where o.customer = $1 and o.offered_at
+		union all select o.action, o.key, o.decided_at from offers o join send_log c on c.key = o.key where o.customer = $1 and o.offered_at
 		= 0 and o.outcome = ''
 			and (c.status = 'sending' or c.outcome_unknown = 1 and c.status in ('retry', 'held'))
 			and not exists (select 1 from offers n where n.customer = o.customer and n.action = o.action and n.offered_at > o.decided_at)

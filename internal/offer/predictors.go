@@ -63,7 +63,7 @@ func Predict(ctx context.Context, tx sqldb.Conn, customerID string, v expr.Vars,
 		return nil, err
 	}
 	var last sql.NullInt64
-	err := tx.QueryRowContext(ctx, `select max(at) from sends where customer = $1 and status in ('sent', 'sending')`, customerID).
+	err := tx.QueryRowContext(ctx, `select max(at) from send_log where customer = $1 and status in ('sent', 'sending')`, customerID).
 		Scan(&last)
 	if last.Valid {
 		out["days_since_contact"] = now.Sub(sqldb.Moment(last.Int64)).Hours() / 24
@@ -84,7 +84,7 @@ func behaved(ctx context.Context, tx sqldb.Conn, out predictors, customerID stri
 		err := r.Scan(&c.name, &c.one, &c.seven, &c.many)
 		all = append(all, c)
 		return err
-	}, `select name, sum(case when at > $3 then 1 else 0 end), sum(case when at > $4 then 1 else 0 end), count(*) from events
+	}, `select name, sum(case when at > $3 then 1 else 0 end), sum(case when at > $4 then 1 else 0 end), count(*) from event_log
 		where customer = $1 and at > $2 group by name order by count(*) desc, name limit $5`,
 		customerID, sqldb.Millis(now.Add(-30*day)), sqldb.Millis(now.Add(-day)), sqldb.Millis(now.Add(-7*day)), maxBehavior)
 	for _, c := range all {

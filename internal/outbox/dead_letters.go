@@ -54,14 +54,14 @@ func (s *Room) SetAside(ctx context.Context, now time.Time, l Lease, seq int64, 
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `delete from dead_letters where enrollment in (select id from enrollments where state =
+		if _, err := tx.ExecContext(ctx, `delete from dead_letters where enrollment in (select id from enrollment_states where state =
 		'closed')`); err != nil {
 			return err
 		}
 		cause = sqldb.Clean(cause[:min(len(cause), MaxCause)])
 		if _, err := tx.ExecContext(ctx, `insert into dead_letters (enrollment, seq, kind, event, body, at, error, attempts, set_at)
 			select d.enrollment, d.seq, d.kind, d.event, d.body, d.at, cast($3 as text), e.attempts + 1, cast($4 as bigint)
-			from outbox d join enrollments e on e.id = d.enrollment where d.enrollment = $1 and d.seq = $2
+			from outbox d join enrollment_queues e on e.id = d.enrollment where d.enrollment = $1 and d.seq = $2
 			on conflict (enrollment, seq) do update set error = excluded.error, attempts = excluded.attempts, set_at = excluded.set_at`,
 			l.Enrollment.ID, seq, cause, sqldb.Millis(now)); err != nil {
 			return err
@@ -110,7 +110,7 @@ func (s *Room) DeadLetters(ctx context.Context, f DeadLetterFilter) ([]DeadLette
 		return nil
 	}, `select a.enrollment, e.workflow_id, e.journey, e.customer, a.seq, a.kind, a.event, a.body, coalesce(v.name, ''), a.error,
 	a.attempts, a.set_at
-		from dead_letters a join enrollments e on e.id = a.enrollment left join events v on v.id = a.event
+		from dead_letters a join enrollment_states e on e.id = a.enrollment left join event_log v on v.id = a.event
 		where e.state <> 'closed' and (cast($1 as text) = '' or e.workflow_id = $1) and (a.enrollment > $2 or a.enrollment = $2 and a.seq
 		> $3)
 		order by a.enrollment, a.seq limit $4`, sqldb.Clean(f.WorkflowID), sqldb.Clean(f.After), f.AfterSeq, min(limit, 1000))

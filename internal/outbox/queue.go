@@ -31,7 +31,7 @@ func (s *Room) queues(ctx context.Context, tx sqldb.Conn, ids []string) (map[str
 		tx,
 		`select d.enrollment, d.seq, d.kind, d.event, d.body, coalesce(e.name, ''), coalesce(e.properties, ''), coalesce(e.at, 0),
 		coalesce(e.received_at, 0)
-		from outbox d join enrollments n on n.id = d.enrollment left join events e on e.id = d.event
+		from outbox d join enrollment_queues n on n.id = d.enrollment left join event_log e on e.id = d.event
 		where d.enrollment in (%s) and d.seq >= n.next_seq and d.seq < n.next_seq + $1 order by d.enrollment, d.seq`,
 		ids,
 		func(r *sql.Rows) error {

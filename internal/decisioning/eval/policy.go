@@ -121,7 +121,7 @@ func best(chances []float64, worth func(float64, int) float64) int {
 	return at
 }
 
-// foretell returns each customer's probability of answering to each action, from models that have not seen the
+// foretell returns each customer's probability of answering to each action, by models that have not seen the
 // customer.
 func (t Trial) foretell(from []*Column, yes []bool, given []int, arms int) [][]float64 {
 	out := make([][]float64, len(yes))

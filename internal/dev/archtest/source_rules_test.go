@@ -54,17 +54,31 @@ func wallClock(file *ast.File) []ast.Node {
 
 var (
 	createTable = regexp.MustCompile(`(?i)\bcreate table (?:if not exists )?(\w+)`)
-	namedTable  = regexp.MustCompile(`\b(?:from|into|update|join|table)\s+(\w+)`)
+	createView  = regexp.MustCompile(`(?i)\bcreate view (\w+)([^;]*);`)
+	plainView   = regexp.MustCompile(`(?is)^\s+as\s+select\s+[\w\s,]+\s+from\s+\w+(?:\s+where\s.*)?$`)
+	// The tables of a statement: after from, also in a list, and after the words before a single one.
+	listedTables = regexp.MustCompile(`\bfrom\s+(\w+(?:\s+(?:as\s+)?\w+)?(?:\s*,\s*\w+(?:\s+(?:as\s+)?\w+)?)*)`)
+	namedTable   = regexp.MustCompile(`\b(?:into|update|join|table|references)\s+(\w+)`)
+	writtenTable = regexp.MustCompile(`\b(?:into|update|delete\s+from)\s+(\w+)`)
 )
 
-// tableBreaches returns the tables that strings of more than one package name as SQL does. Tests and internal/dev,
-// which look at the store from outside, are left out.
+// tableBreaches returns the tables that more than one package names in SQL, and the views that are written, that nobody
+// reads, or that publish more than named columns of one table. Tests and internal/dev, which look at the store from outside,
+// are left out.
 func tableBreaches(t *tree) []breach {
-	users := map[string][]string{}
+	users, readers, written := map[string][]string{}, map[string][]string{}, map[string]bool{}
+	var out []breach
 	for name, text := range t.texts {
+		if path.Ext(name) != ".sql" {
+			continue
+		}
 		for _, m := range createTable.FindAllStringSubmatch(text, -1) {
-			if path.Ext(name) == ".sql" {
-				users[m[1]] = nil
+			users[m[1]] = nil
+		}
+		for _, m := range createView.FindAllStringSubmatch(text, -1) {
+			readers[m[1]] = nil
+			if !plainView.MatchString(m[2]) {
+				out = append(out, breach{m[1], "is a view, and must select named columns of one table"})
 			}
 		}
 	}
@@ -73,26 +87,73 @@ func tableBreaches(t *tree) []breach {
 		if isTest(name) || in(dir, "internal/dev") {
 			continue
 		}
-		ast.Inspect(s.ast, func(n ast.Node) bool {
-			l, ok := n.(*ast.BasicLit)
-			if !ok {
-				return true
-			}
-			for _, m := range namedTable.FindAllStringSubmatch(l.Value, -1) {
-				if by, known := users[m[1]]; known && !slices.Contains(by, dir) {
-					users[m[1]] = append(by, dir)
+		names, writes := tablesOf(s.ast)
+		for _, table := range names {
+			for _, of := range []map[string][]string{users, readers} {
+				if by, known := of[table]; known && !slices.Contains(by, dir) {
+					of[table] = append(by, dir)
 				}
 			}
-			return true
-		})
+		}
+		for _, table := range writes {
+			written[table] = true
+		}
 	}
-	var out []breach
 	for table, by := range users {
 		if slices.Sort(by); len(by) > 1 {
 			out = append(out, breach{table, "is named in SQL by " + strings.Join(by, ", ")})
 		}
 	}
+	for view, by := range readers {
+		if len(by) == 0 {
+			out = append(out, breach{view, "is a view that nobody reads"})
+		}
+		if written[view] {
+			out = append(out, breach{view, "is a view, and is written"})
+		}
+	}
 	return out
+}
+
+// tablesOf returns the tables that the strings of a file name as SQL does, and those of them that they write. A string that
+// is concatenated is several strings. sqldb.Insert and sqldb.Update take the table by its name alone.
+func tablesOf(file *ast.File) (names, writes []string) {
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			if f, ok := n.Fun.(*ast.SelectorExpr); ok && len(n.Args) > 2 && (f.Sel.Name == "Insert" || f.Sel.Name == "Update") {
+				if table := strings.FieldsFunc(firstText(n.Args[2]), func(r rune) bool { return r == ' ' || r == '(' }); len(table) > 0 {
+					names, writes = append(names, table[0]), append(writes, table[0])
+				}
+			}
+		case *ast.BasicLit:
+			for _, m := range listedTables.FindAllStringSubmatch(n.Value, -1) {
+				for one := range strings.SplitSeq(m[1], ",") {
+					names = append(names, strings.Fields(one)[0])
+				}
+			}
+			for _, m := range namedTable.FindAllStringSubmatch(n.Value, -1) {
+				names = append(names, m[1])
+			}
+			for _, m := range writtenTable.FindAllStringSubmatch(n.Value, -1) {
+				writes = append(writes, m[1])
+			}
+		}
+		return true
+	})
+	return names, writes
+}
+
+// firstText returns the first literal of a string expression.
+func firstText(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.BinaryExpr:
+		return firstText(e.X)
+	case *ast.BasicLit:
+		text, _ := strconv.Unquote(e.Value)
+		return text
+	}
+	return ""
 }
 
 // privateNames are file names that only their author understood; NAMES in docs/glossary.md has better ones.

@@ -3,6 +3,9 @@
 -- Times are Unix milliseconds, 0 for none. They are virtual, except due_at, lease_until, rate_slot_at and those of
 -- rates, which are of the wall clock. Flags are 0 or 1. JSON is TEXT: it is read and written whole, and a JSONB
 -- column refuses the NUL that a customer's text may contain.
+--
+-- A table is named in SQL by the room that owns it, and by no other package. What other rooms may read of it is a view,
+-- whose comment names them (docs/decisions/0014).
 
 -- release is the number of the current release; models is the version of the latest learned models. classifier names
 -- the classifier in use, 0 for none. intents exists while customers have to be recomputed; its value is the last customer done.
@@ -36,6 +39,9 @@ create table customers (
 );
 create index customers_merged on customers (merged_into) where merged_into <> '';
 
+-- For analytics.
+create view customer_profiles as select id, traits, merged_into from customers;
+
 -- Customers whose time zone is not UTC, or was another one. timezone is UTC where the trait names no zone; since_at is
 -- the time of the last change.
 create table customer_timezones (
@@ -60,6 +66,9 @@ create table events (
 create index events_story on events (customer, name, at);
 create index events_time on events (customer, at);
 
+-- For analytics, and for the rooms that show an event or count events: outbox, message, offer.
+create view event_log as select id, customer, name, at, received_at, n, properties, depth from events;
+
 create table bounces (
   channel text not null,
   address text not null,
@@ -75,6 +84,9 @@ create table paused_journeys (
   by_whom text not null,
   at      bigint not null
 );
+
+-- For analytics, and for the rooms that do not act for a paused journey: message, offer.
+create view journeys_on_hold as select journey from paused_journeys where paused = 1;
 
 -- next_seq is the first entry of the outbox that is not delivered, last_seq the last one that was added.
 -- migrating_to is the revision that the enrollment was ordered to migrate to, until it answers.
@@ -120,6 +132,13 @@ create index enrollments_journey on enrollments (journey, state);
 create index enrollments_due on enrollments (due_at, queued_at, id) where next_seq <= last_seq;
 create index enrollments_entries on enrollments (journey, id);
 
+-- For analytics, and for the rooms whose rows belong to an enrollment: outbox, handoff, offer.
+create view enrollment_states as select id, workflow_id, journey, revision, customer, entry_event, entry_name, entered_at, closed_at, state,
+  outcome, reason, value, holdout, step, step_kind, paused from enrollments;
+
+-- For analytics and the outbox: the queue of an enrollment.
+create view enrollment_queues as select id, next_seq, last_seq, queued_at, attempts from enrollments;
+
 create table outbox (
   enrollment text not null,
   seq        bigint not null,
@@ -144,6 +163,9 @@ create table dead_letters (
   primary key (enrollment, seq)
 );
 
+-- For analytics.
+create view dead_letter_log as select enrollment, seq from dead_letters;
+
 -- A report after a canceled one repeats its visits, so the key is the visit and not the report. skipped_at is 0, or the
 -- time at which the step was skipped, since a skip is no visit. (seq, position) is the order.
 create table step_visits (
@@ -159,6 +181,9 @@ create table step_visits (
   outcome    text not null,
   primary key (enrollment, step, visit, skipped_at)
 );
+
+-- For analytics.
+create view visit_log as select enrollment, step, kind, arm, skipped_at from step_visits;
 
 create table migrations (
   enrollment text not null,
@@ -251,6 +276,9 @@ create index sends_time on sends (at);
 create index sends_provider on sends (provider_id) where provider_id <> '';
 create index sends_window on sends (customer, at);
 
+-- For analytics, and for offers, which are made by sends.
+create view send_log as select key, enrollment, journey, step, message, customer, channel, status, reason, outcome_unknown, at from sends;
+
 -- How a customer answers on a channel: sums of weights that double every half-life, so that a row is only added to.
 create table channel_engagement (
   customer text not null,
@@ -291,6 +319,10 @@ create table handoffs (
 create index handoffs_customer on handoffs (customer, state);
 create index handoffs_enrollment on handoffs (enrollment);
 create index handoffs_state on handoffs (state, queue);
+
+-- For analytics.
+create view handoff_log as select id, journey, customer, queue, note, state, agent, outcome, agent_note, reason, opened_at, claimed_at,
+  closed_at from handoffs;
 
 -- How strongly a customer's events point to an intent. strength is the value at the time at; it decays by the half-life
 -- of the release. definition is the release since which the intent was defined as it was then: where that differs from
@@ -335,6 +367,9 @@ create table classifications (
   confidence double precision not null,
   version    integer not null
 );
+
+-- For message, which shows conversations.
+create view message_intents as select event, intent, confidence from classifications;
 
 -- Decisions of next best actions. direction is outbound or inbound; slots and trace are JSON.
 create table decisions (
@@ -384,6 +419,9 @@ create index offers_unlearned on offers (resolved_at, key) where outcome <> '' a
 create index offers_unsaid on offers (decided_at) where offered_at = 0;
 create index offers_action on offers (action, offered_at);
 
+-- For analytics.
+create view offer_log as select key, action, channel, control, offered_at, outcome, worth, cost from offers;
+
 -- What was learned about an action on a channel. version counts the batches of learning.
 create table models (
   action    text not null,
@@ -395,3 +433,6 @@ create table models (
   primary key (action, channel)
 );
 create index models_version on models (version);
+
+-- For analytics: what the models know.
+create view model_evidence as select action, channel, evidence, positives from models;
