@@ -38,20 +38,14 @@ func (r *run) evalContext(e *contract.Delivery) contract.EvalContext {
 
 // vars returns the variables of expressions that do not read the customer.
 func (r *run) vars(ctx workflow.Context, e *contract.Delivery) expr.Vars {
-	v := expr.Vars{Entry: r.in.Entry, Vars: r.state.Vars, Steps: r.state.Steps, Now: r.now(ctx)}
+	v := expr.Vars{Entry: r.entry, Vars: r.state.Vars, Steps: r.state.Steps, Now: r.now(ctx)}
 	if e == nil {
 		e = r.state.Last
 	}
 	if e != nil {
-		v.Event, v.EventName = e.Event.Properties, e.Event.Name
+		v.Event, v.EventName = e.Event.Values(), e.Event.Name
 	} else {
-		v.Event, v.EventName = r.in.Entry, r.in.EntryName
-	}
-	if v.Event == nil {
-		v.Event = map[string]any{}
-	}
-	if v.Entry == nil {
-		v.Entry = map[string]any{}
+		v.Event, v.EventName = r.entry, r.in.EntryName
 	}
 	return v
 }

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -100,10 +101,10 @@ func (w *world) doMove(_ context.Context, in contract.Move) (contract.MoveResult
 		return contract.MoveResult{}, nil
 	}
 	reads := w.next.Reads()
-	out := contract.MoveResult{Entry: journey.Project(w.entry, reads.Entry), Events: map[string]map[string]any{}}
+	out := contract.MoveResult{Entry: rawJSON(journey.Project(w.entry, reads.Entry)), Events: map[string]json.RawMessage{}}
 	for _, id := range in.Events {
 		if properties, known := w.events[id]; known {
-			out.Events[id] = journey.Project(properties, reads.Event)
+			out.Events[id] = rawJSON(journey.Project(properties, reads.Event))
 		}
 	}
 	return out, nil

@@ -99,6 +99,8 @@ func (r *run) validateDelivery(d contract.Delivery) error {
 	switch {
 	case d.ID == "" || !exactlyOne(d) || d.Event != nil && d.Event.Name == "":
 		return reject(contract.RejectInvalid, "a delivery needs an id and exactly one of event, command, handoff_result and scores_changed")
+	case d.Event != nil && len(d.Event.Properties) > 0 && d.Event.Properties[0] != '{':
+		return reject(contract.RejectInvalid, "the properties of an event must be a JSON object")
 	case d.Enrollment != r.in.Enrollment:
 		return reject(contract.RejectWrongEnrollment, "the delivery is for another enrollment")
 	}

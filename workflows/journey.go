@@ -21,6 +21,7 @@ type run struct {
 	in         Input
 	prog       *journey.Program
 	state      *Snapshot
+	entry      map[string]any // properties of the entry event
 	chain      string
 	events     workflow.ReceiveChannel // signals from channels
 	deliveries workflow.ReceiveChannel // signals from the relay
@@ -49,7 +50,7 @@ func newRun(ctx workflow.Context, in Input) (*run, error) {
 			err,
 		)
 	}
-	r := &run{in: in, prog: prog, state: in.Snapshot, chain: workflow.GetInfo(ctx).FirstRunID}
+	r := &run{in: in, prog: prog, state: in.Snapshot, entry: contract.PropertyValues(in.Entry), chain: workflow.GetInfo(ctx).FirstRunID}
 	if r.state == nil {
 		r.state = newSnapshot(in, prog)
 		if in.Holdout {

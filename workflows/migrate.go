@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -53,7 +54,7 @@ func (r *run) migrate(ctx workflow.Context, c contract.Command) error {
 	}
 	in := r.in
 	in.Interpreter, in.Revision, in.Definition = contract.InterpreterVersion, c.Revision, c.Definition
-	read := map[string]map[string]any{}
+	read := map[string]json.RawMessage{}
 	asked := []string{}
 	for first := true; ; first = false {
 		move.Events = r.state.eventsToReread(asked)
@@ -130,7 +131,7 @@ func (s *Snapshot) eventsToReread(asked []string) []string {
 
 // move makes the state one of another revision: it is at step, steps have their new ids, and properties are as the new
 // revision reads them. Where the enrollment waits, until when, and its deadline stay; what it sent stays sent.
-func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]string, read map[string]map[string]any) {
+func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]string, read map[string]json.RawMessage) {
 	s.Cursor, s.LevelCrossing = step, time.Time{} // its levels may be others
 	if s.Wait != nil {
 		if s.Wait.Step != "" {
@@ -151,7 +152,8 @@ func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]str
 	}
 	reread := func(d *contract.Delivery) {
 		if properties, ok := read[d.ID]; ok && d.Event != nil {
-			d.Event.Properties = properties
+			e := *d.Event
+			d.Event = &contract.CustomerEvent{Name: e.Name, Time: e.Time, Properties: properties, Traits: e.Traits}
 		}
 	}
 	if s.Last != nil {
@@ -168,7 +170,7 @@ func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]str
 		result := s.Steps[id]
 		_, has := result["properties"] // a reply has none
 		if properties, ok := read[s.Taken[id]]; ok && has {
-			s.Steps[id] = with(result, []string{"properties"}, properties)
+			s.Steps[id] = with(result, []string{"properties"}, contract.PropertyValues(properties))
 		}
 	}
 	s.Moved = true

@@ -60,7 +60,7 @@ func TestMigrate(t *testing.T) {
 	if p.answers["m1"] != "completed" {
 		t.Errorf("the order was answered with %s", p.answers["m1"])
 	}
-	if n.in.Revision != n.next.Revision() || n.in.Interpreter != contract.InterpreterVersion || fmt.Sprint(n.in.Entry) != "map[total:120]" {
+	if n.in.Revision != n.next.Revision() || n.in.Interpreter != contract.InterpreterVersion || string(n.in.Entry) != `{"total":120}` {
 		t.Errorf("goes on with revision %s of interpreter %d, entry %v", n.in.Revision, n.in.Interpreter, n.in.Entry)
 	}
 	n.env.OnUpsertTypedSearchAttributes(mock.Anything).Run(func(args mock.Arguments) {

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -89,7 +90,7 @@ func playOf(t testing.TB, w *world, in *Input, start time.Time) *play {
 	p.in = Input{Input: contract.Input{
 		Interpreter: contract.InterpreterVersion, Enrollment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(),
 		Definition: packed, Customer: "ana",
-		EnteredAt: testStart, EntryEvent: "entry-1", EntryName: "Start", Entry: map[string]any{"cart_id": "k1", "total": 120.0},
+		EnteredAt: testStart, EntryEvent: "entry-1", EntryName: "Start", Entry: rawJSON(map[string]any{"cart_id": "k1", "total": 120.0}),
 	}}
 	return p
 }
@@ -126,7 +127,19 @@ func rejection(err error) string {
 
 // deliveryOf is an event for this enrollment.
 func (p *play) deliveryOf(id, name string, properties map[string]any) contract.Delivery {
-	return contract.Delivery{ID: id, Enrollment: p.in.Enrollment, Event: &contract.CustomerEvent{Name: name, Properties: properties}}
+	return contract.Delivery{ID: id, Enrollment: p.in.Enrollment, Event: &contract.CustomerEvent{Name: name, Properties: rawJSON(properties)}}
+}
+
+// rawJSON encodes properties; nil for none.
+func rawJSON(properties map[string]any) json.RawMessage {
+	if len(properties) == 0 {
+		return nil
+	}
+	raw, err := json.Marshal(properties)
+	if err != nil {
+		panic(err)
+	}
+	return raw
 }
 
 // scores delivers that a score changed without an event.

@@ -50,7 +50,7 @@ type session struct {
 }
 
 func (s *session) event(name string, properties map[string]any) {
-	s.deliver(contract.Delivery{Event: &contract.CustomerEvent{Name: name, Properties: properties}})
+	s.deliver(contract.Delivery{Event: &contract.CustomerEvent{Name: name, Properties: rawJSON(properties)}})
 }
 
 func (s *session) resolve(step, outcome string) {
@@ -388,7 +388,7 @@ func (s shape) record(t *testing.T, c client.Client) {
 		Interpreter: contract.InterpreterVersion, Enrollment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(),
 		Definition: packed, Customer: "ana",
 		Clock: w.clock, EnteredAt: now, EntryEvent: "entry-1", EntryName: "Start",
-		Entry: map[string]any{
+		Entry: rawJSON(map[string]any{
 			"cart_id":     "k1",
 			"total":       120.0,
 			"order_id":    "o1",
@@ -397,9 +397,9 @@ func (s shape) record(t *testing.T, c client.Client) {
 			"flight":      "f1",
 			"departs":     "2998-01-01T00:00:00Z",
 			"end":         now.Add(96 * time.Hour).UTC().Format(time.RFC3339),
-		},
+		}),
 	}}
-	w.entry = one.in.Entry
+	w.entry = contract.PropertyValues(one.in.Entry)
 	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: one.id, TaskQueue: "record-" + s.name}, contract.JourneyType, one.in)
 	if err != nil {
 		t.Fatal(err)

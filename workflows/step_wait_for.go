@@ -45,16 +45,12 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 		return arm.Then, nil
 	}
 	r.state.Taken[step.ID] = r.state.Last.ID
-	properties := r.state.Last.Event.Properties
-	if properties == nil {
-		properties = map[string]any{}
-	}
 	r.completeStep(
 		ctx,
 		step,
 		r.state.Last.Event.Name,
 		journey.ArmNumber(taking.arm),
-		map[string]any{"event": r.state.Last.Event.Name, "properties": properties, "timed_out": false},
+		map[string]any{"event": r.state.Last.Event.Name, "properties": r.state.Last.Event.Values(), "timed_out": false},
 	)
 	return arm.Then, nil
 }

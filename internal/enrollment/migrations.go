@@ -3,6 +3,7 @@ package enrollment
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -269,17 +270,21 @@ func moved(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, to *journe
 // projected returns the properties of the entry event and of other events that a program reads.
 func projected(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, to *journey.Program, ids []string) (contract.MoveResult, error) {
 	reads := to.Reads()
-	result := contract.MoveResult{Entry: map[string]any{}, Events: map[string]map[string]any{}}
+	result := contract.MoveResult{Events: map[string]json.RawMessage{}}
 	events, err := customer.EventsByID(ctx, tx, append([]string{e.EntryEvent}, ids...))
 	if err != nil {
 		return result, err
 	}
 	if ev := events[e.EntryEvent]; ev != nil {
-		result.Entry = journey.Project(ev.Properties, reads.Entry)
+		if result.Entry, err = journey.ProjectJSON(ev.Text, reads.Entry); err != nil {
+			return result, err
+		}
 	}
 	for _, id := range ids {
 		if ev := events[id]; ev != nil {
-			result.Events[id] = journey.Project(ev.Properties, reads.Event)
+			if result.Events[id], err = journey.ProjectJSON(ev.Text, reads.Event); err != nil {
+				return result, err
+			}
 		}
 	}
 	return result, nil

@@ -1,6 +1,7 @@
 package enrollment_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
@@ -134,9 +135,9 @@ func TestMigrate(t *testing.T) {
 			s.Equal(loaded.Revision(), next.Revision())
 			if l.Enrollment.Customer == "ana" {
 				s.Equal(
-					[]any{l.Deliveries[1].Delivery.Event.Name, l.Deliveries[1].Delivery.Event.Properties,
+					[]any{l.Deliveries[1].Delivery.Event.Name, l.Deliveries[1].Delivery.Event.Values(),
 						l.Deliveries[2].Delivery.Event.Name},
-					[]any{"Answered", enginetest.Props{"mood": "good", "cart_id": "1"}, "Cart Viewed"},
+					[]any{"Answered", map[string]any{"mood": "good", "cart_id": "1"}, "Cart Viewed"},
 				)
 			}
 			s.Must(s.Outbox.Delivered(s.Ctx, l, l.Deliveries[len(l.Deliveries)-1].Seq))
@@ -154,8 +155,8 @@ func TestMigrate(t *testing.T) {
 			s.Equal(
 				got,
 				contract.MoveResult{
-					Entry:  enginetest.Props{"cart_id": "1", "shop": "north"},
-					Events: map[string]map[string]any{"m4": {"mood": "good", "cart_id": "1"}},
+					Entry:  json.RawMessage(`{"cart_id":"1","shop":"north"}`),
+					Events: map[string]json.RawMessage{"m4": json.RawMessage(`{"cart_id":"1","mood":"good"}`)},
 				},
 			)
 		}
@@ -307,7 +308,7 @@ func TestEventRacesMigration(t *testing.T) {
 		heard := 0
 		for _, l := range s.Lease() {
 			for _, d := range l.Deliveries {
-				s.Equal(d.Delivery.Event.Properties, enginetest.Props{"mood": "good"})
+				s.Equal(string(d.Delivery.Event.Properties), `{"mood":"good"}`)
 				heard++
 			}
 		}

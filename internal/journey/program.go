@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,6 +41,30 @@ func Project(properties map[string]any, names []string) map[string]any {
 		}
 	}
 	return out
+}
+
+// ProjectJSON returns the properties of a JSON object that names lists ("*" lists all), as JSON; nil: there are none. It
+// copies their text and decodes none of them.
+func ProjectJSON(object string, names []string) (json.RawMessage, error) {
+	switch {
+	case len(names) == 0, object == "", object == "{}", object == "null":
+		return nil, nil
+	case slices.Contains(names, "*"):
+		return json.RawMessage(object), nil
+	}
+	var properties map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(object), &properties); err != nil {
+		return nil, fmt.Errorf("properties are not a JSON object: %w", err)
+	}
+	for name := range properties {
+		if !slices.Contains(names, name) {
+			delete(properties, name)
+		}
+	}
+	if len(properties) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(properties)
 }
 
 // Listens says which of a customer's events must be delivered to an enrollment.

@@ -1,6 +1,7 @@
 package outbox_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"sync"
 	"testing"
@@ -49,7 +50,7 @@ func TestLeaseDeliversTheStartFirst(t *testing.T) {
 				EnteredAt:   enginetest.Noon,
 				EntryEvent:  "m1",
 				EntryName:   "Cart Updated",
-				Entry:       enginetest.Props{"cart_id": "k1"},
+				Entry:       json.RawMessage(`{"cart_id":"k1"}`),
 			},
 		)
 		if _, err := journey.Load(definition, d.Revision()); err != nil {

@@ -50,7 +50,8 @@ func (s *Room) queues(ctx context.Context, tx sqldb.Conn, ids []string) (map[str
 	return out, err
 }
 
-// deliveries converts stored deliveries to what the relay sends, with the properties that the journey reads.
+// deliveries converts stored deliveries to what the relay sends, with the properties that the journey reads. Their JSON is
+// copied from the event's row: the run decodes it, nobody before.
 func (s *Room) deliveries(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, queue []queued, clock clock.Clock) ([]Delivery,
 	error) {
 	p, err := s.db.Load(ctx, tx, e.Revision)
@@ -68,29 +69,29 @@ func (s *Room) deliveries(ctx context.Context, tx sqldb.Conn, e *unit.Enrollment
 	}
 	var out []Delivery
 	for _, q := range queue {
-		properties, err := sqldb.Object(q.properties)
-		if err != nil {
-			return nil, err
-		}
 		d := Delivery{Seq: q.seq, Size: len(q.properties) + len(q.Body)}
 		switch q.kind {
 		case DeliverStart:
+			entry, err := journey.ProjectJSON(q.properties, reads.Entry)
+			if err != nil {
+				return nil, err
+			}
 			d.Start = &contract.Input{
 				Interpreter: contract.InterpreterVersion, Enrollment: e.ID, Journey: e.Journey, Revision: e.Revision, Definition: p.Packed,
 				Customer: e.Customer, Key: e.Key,
 				Clock: clock, EnteredAt: e.EnteredAt, EntryEvent: e.EntryEvent, EntryName: e.EntryName,
-				Entry: journey.Project(properties, reads.Entry), Holdout: e.Holdout,
+				Entry: entry, Holdout: e.Holdout,
 			}
 		case DeliverEvent:
+			properties, err := journey.ProjectJSON(q.properties, reads.Event)
+			if err != nil {
+				return nil, err
+			}
 			d.Delivery = &contract.Delivery{
 				ID:         q.Event,
 				Enrollment: e.ID,
 				Received:   sqldb.Moment(q.received),
-				Event: &contract.CustomerEvent{
-					Name:       q.name,
-					Time:       sqldb.Moment(q.At),
-					Properties: journey.Project(properties, reads.Event),
-				},
+				Event:      &contract.CustomerEvent{Name: q.name, Time: sqldb.Moment(q.At), Properties: properties},
 			}
 			if q.Body != "" {
 				if err := json.Unmarshal([]byte(q.Body), &d.Delivery.Event.Traits); err != nil {

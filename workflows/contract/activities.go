@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
@@ -296,6 +297,6 @@ type Move struct {
 
 // MoveResult has the properties that the new revision reads, of the entry and of the events in Move.Events.
 type MoveResult struct {
-	Entry  map[string]any            `json:"entry,omitempty"`
-	Events map[string]map[string]any `json:"events,omitempty"` // by id
+	Entry  json.RawMessage            `json:"entry,omitempty"`  // a JSON object; nil: no properties
+	Events map[string]json.RawMessage `json:"events,omitempty"` // by id; nil: no properties
 }

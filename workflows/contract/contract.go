@@ -4,6 +4,7 @@
 package contract
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
@@ -65,11 +66,32 @@ type Delivery struct {
 
 // CustomerEvent is an event of the customer, with the properties that the journey reads.
 type CustomerEvent struct {
-	Name       string         `json:"name"`
-	Time       time.Time      `json:"time,omitzero"`
-	Properties map[string]any `json:"properties,omitempty"`
+	Name string    `json:"name"`
+	Time time.Time `json:"time,omitzero"`
+	// Properties is a JSON object, as the store has it; nil: no properties. Values decodes it.
+	Properties json.RawMessage `json:"properties,omitempty"`
 	// Traits are the top-level traits that the event changed, of those the journey listens to.
 	Traits []string `json:"traits,omitempty"`
+
+	values map[string]any // of Properties, once they were decoded
+}
+
+// Values returns the properties. They are decoded once and must not be changed.
+func (e *CustomerEvent) Values() map[string]any {
+	if e.values == nil {
+		e.values = PropertyValues(e.Properties)
+	}
+	return e.values
+}
+
+// PropertyValues decodes properties. Numbers become float64. It returns an empty map for nil, and for anything that is no
+// JSON object.
+func PropertyValues(properties json.RawMessage) map[string]any {
+	values := map[string]any{}
+	if len(properties) == 0 || json.Unmarshal(properties, &values) != nil || values == nil {
+		return map[string]any{}
+	}
+	return values
 }
 
 // HandoffResult is the outcome that an agent chose for a hand-off.
@@ -107,18 +129,19 @@ type Command struct {
 
 // Input starts an enrollment.
 type Input struct {
-	Interpreter int            `json:"interpreter"`
-	Enrollment  string         `json:"enrollment"`
-	Journey     string         `json:"journey"`
-	Revision    string         `json:"revision"`
-	Customer    string         `json:"customer"`
-	Key         string         `json:"key,omitempty"`
-	Clock       clock.Clock    `json:"clock,omitzero"`
-	EnteredAt   time.Time      `json:"entered_at"`        // virtual
-	EntryEvent  string         `json:"entry_event"`       // event id
-	EntryName   string         `json:"entry_name"`        // event name
-	Entry       map[string]any `json:"entry,omitempty"`   // of its properties, those the journey reads
-	Holdout     bool           `json:"holdout,omitempty"` // takes no step
+	Interpreter int         `json:"interpreter"`
+	Enrollment  string      `json:"enrollment"`
+	Journey     string      `json:"journey"`
+	Revision    string      `json:"revision"`
+	Customer    string      `json:"customer"`
+	Key         string      `json:"key,omitempty"`
+	Clock       clock.Clock `json:"clock,omitzero"`
+	EnteredAt   time.Time   `json:"entered_at"`  // virtual
+	EntryEvent  string      `json:"entry_event"` // event id
+	EntryName   string      `json:"entry_name"`  // event name
+	// Entry is a JSON object with the properties of the entry event that the journey reads; nil: none. See PropertyValues.
+	Entry   json.RawMessage `json:"entry,omitempty"`
+	Holdout bool            `json:"holdout,omitempty"` // takes no step
 	// Arms chooses the arms of splits in a simulation: step id → arm name.
 	Arms       map[string]string `json:"arms,omitempty"`
 	Definition []byte            `json:"definition"` // journey.Pack; last, because people read the fields before it in the Temporal UI

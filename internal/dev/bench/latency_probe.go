@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
@@ -120,7 +121,7 @@ func (h *latencyProbe) bareHop(ctx context.Context, n int) (*route, error) {
 	v.send = func(ctx context.Context, customer string) error {
 		h.accepted(customer)
 		return h.w.signal(ctx, at(customer), contract.Delivery{ID: customer,
-			Event: &contract.CustomerEvent{Properties: map[string]any{"plan": "gold"}}})
+			Event: &contract.CustomerEvent{Properties: json.RawMessage(`{"plan":"gold"}`)}})
 	}
 	return v, eachOf(ctx, v.customers, 20, func(ctx context.Context, customer string) error {
 		_, err := start(ctx, at(customer))

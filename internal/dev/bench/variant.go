@@ -140,7 +140,7 @@ func (w *environment) signal(ctx context.Context, in entrant, e contract.Deliver
 }
 
 func answerOf(e contract.Delivery) answer {
-	plan, _ := e.Event.Properties["plan"].(string)
+	plan, _ := e.Event.Values()["plan"].(string)
 	return answer{ID: e.ID, Plan: plan}
 }
 

@@ -96,6 +96,33 @@ func TestProject(t *testing.T) {
 	}
 }
 
+func TestProjectJSON(t *testing.T) {
+	t.Parallel()
+	const object = `{"a": 12345678901234567890, "b":null,"c":{"z":1,"d":"<x>"},"c":[2 ]}`
+	for _, test := range []struct {
+		object string
+		names  []string
+		want   string
+	}{
+		{object, []string{"a", "b", "z", "a"}, `{"a":12345678901234567890,"b":null}`},
+		{object, []string{"c"}, `{"c":[2]}`}, // the last of two
+		{object, []string{"a", "*"}, object},
+		{object, []string{"z"}, ``},
+		{object, nil, ``},
+		{`{}`, []string{"*"}, ``},
+		{`null`, []string{"*"}, ``},
+		{``, []string{"a"}, ``},
+	} {
+		got, err := journey.ProjectJSON(test.object, test.names)
+		if err != nil || string(got) != test.want {
+			t.Errorf("%s of %s: %s, %v; want %s", test.names, test.object, got, err, test.want)
+		}
+	}
+	if _, err := journey.ProjectJSON("[1]", []string{"a"}); err == nil {
+		t.Error("a list is no object")
+	}
+}
+
 func TestInvalidDefinitions(t *testing.T) {
 	t.Parallel()
 	sound := func() *journey.Definition {
