@@ -14,7 +14,7 @@ func (w *scenarioRun) interrupted() error {
 	if w.env == nil || !errors.Is(w.ctx.Err(), context.DeadlineExceeded) {
 		return cause
 	}
-	return fmt.Errorf("%w: it was at %s by then, and %d instances had asked %d things of the world; is there a loop that nothing leaves?",
+	return fmt.Errorf("%w: at %s of simulated time, %d enrollments had made %d activity calls; is there an endless loop?",
 		cause, Offset(w.since()), len(w.enrollments), w.work)
 }
 
@@ -54,7 +54,7 @@ func (w *scenarioRun) countWork() context.Context {
 	if w.canceling { // while enrollments are canceled, their last reports are accepted without limits
 		ctx = context.WithoutCancel(ctx)
 	} else if w.work++; w.work > w.opts.Work {
-		w.stop(fmt.Errorf("the journeys asked more than %d things of the world without an end: is there a loop that nothing leaves?",
+		w.stop(fmt.Errorf("the journeys made more than %d activity calls without ending: is there an endless loop?",
 			w.opts.Work))
 	} else if ctx.Err() != nil {
 		w.stop(w.interrupted())

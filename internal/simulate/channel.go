@@ -80,7 +80,7 @@ func (a answers) Call(_ context.Context, r activities.CallRequest) (contract.Cal
 func plain(v any) (any, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
-		return nil, errors.New("the value is not what JSON carries")
+		return nil, errors.New("the value cannot be represented in JSON")
 	}
 	var out any
 	return out, json.Unmarshal(raw, &out)

@@ -174,7 +174,7 @@ func (w *scenarioRun) deliver(ctx workflow.Context, l outbox.Lease) error {
 				break // the enrollment has ended
 			}
 			if err := i.future.SignalChildWorkflow(ctx, contract.DeliveryName, *d.Delivery).Get(ctx, nil); err != nil && !i.over {
-				return fmt.Errorf("an event could not be brought to %s: %w", i.name(), err)
+				return fmt.Errorf("an event could not be delivered to %s: %w", i.name(), err)
 			}
 		}
 		if err := w.settle(ctx); err != nil {
@@ -192,7 +192,7 @@ func (w *scenarioRun) deliver(ctx workflow.Context, l outbox.Lease) error {
 // start starts the workflow of an enrollment and waits until it runs.
 func (w *scenarioRun) start(ctx workflow.Context, e unit.Enrollment, in contract.Input) error {
 	if len(w.enrollments) >= w.opts.Enrollments {
-		return fmt.Errorf("more than %d instances were started: does a journey enter itself, or others, without end?", w.opts.Enrollments)
+		return fmt.Errorf("more than %d enrollments started: does a journey enter itself, or others, endlessly?", w.opts.Enrollments)
 	}
 	if in.Journey == w.test.Journey {
 		in.Arms = w.scenario.Arms
@@ -235,7 +235,7 @@ func (i *enrollment) await(ctx workflow.Context) {
 	i.over = true
 	i.run.running--
 	if err != nil && !i.run.canceling {
-		i.run.stop(fmt.Errorf("%s broke: %w", i.name(), err))
+		i.run.stop(fmt.Errorf("%s failed: %w", i.name(), err))
 	}
 }
 
@@ -288,7 +288,7 @@ func (w *scenarioRun) firstOpen() string {
 			return i.name()
 		}
 	}
-	return "nobody"
+	return "no enrollment"
 }
 
 // performLine performs a line of the timeline, or checks its expectation.

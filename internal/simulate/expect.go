@@ -81,7 +81,7 @@ func (c *check) enrollment() {
 	}
 	v, err := i.state()
 	if err != nil {
-		c.mismatch("step", "an instance that runs", err.Error())
+		c.mismatch("step", "a running enrollment", err.Error())
 		return
 	}
 	if e.Outcome != "" && v.Outcome != e.Outcome {
@@ -112,7 +112,7 @@ func (c *check) enrollment() {
 
 // noEnrollment records that there is no enrollment to compare.
 func (c *check) noEnrollment() {
-	what, actual := "outcome", "nobody entered "+c.run.test.Journey
+	what, actual := "outcome", "no enrollment in "+c.run.test.Journey
 	switch e := c.expect; {
 	case e.Key != nil:
 		var keys []string
@@ -123,9 +123,9 @@ func (c *check) noEnrollment() {
 		}
 		what = "key"
 		if len(keys) > 0 {
-			actual = "there are " + brackets(keys)
+			actual = "keys " + brackets(keys)
 		}
-		c.mismatch(what, "an instance of key "+*e.Key, actual)
+		c.mismatch(what, "an enrollment with key "+*e.Key, actual)
 		return
 	case e.Outcome != "":
 	case e.Step != "":
@@ -146,11 +146,11 @@ func describeState(v contract.State) string {
 	case v.Outcome != "":
 		return fmt.Sprintf("%s (%s)", v.Outcome, v.Reason)
 	case v.Step != "":
-		return "it is at " + v.Step
+		return "at step " + v.Step
 	case v.Holdout:
-		return "it is held out, and watched"
+		return "held out, awaiting the goal"
 	}
-	return "its path has ended; its goal is watched for"
+	return "at the end of the path, awaiting the goal"
 }
 
 // messagesWith returns the messages of the journey under test with a status, in order of time.
@@ -245,12 +245,12 @@ func subsequence(want, got []string) (int, bool) {
 	return n, n == len(want)
 }
 
-// afterStep returns words for the step after which something was missed.
+// afterStep returns words for the step after which an expected one is missing.
 func afterStep(steps []string) string {
 	if len(steps) == 0 {
 		return ""
 	}
-	return " behind " + steps[len(steps)-1]
+	return " after " + steps[len(steps)-1]
 }
 
 func brackets(list []string) string { return "[" + strings.Join(list, ", ") + "]" }

@@ -69,7 +69,7 @@ func (o *outbound) NewTimerWithOptions(ctx workflow.Context, d time.Duration, op
 		}
 	}
 	if o.run.clock.At(now.Add(d)).Sub(o.run.clock.Origin) > horizon {
-		o.run.stop(fmt.Errorf("an instance waits beyond %d years from the start, where no simulation goes", horizon/year))
+		o.run.stop(fmt.Errorf("an enrollment waits for more than %d years from the start, which is too long to simulate", horizon/year))
 	}
 	return o.Next.NewTimerWithOptions(ctx, d, options)
 }

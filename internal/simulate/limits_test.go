@@ -43,8 +43,9 @@ scenarios:
     expect: {outcome: completed}
 `
 
-// A scenario that cannot go on fails, and says why; nothing is left behind (TestMain looks).
-func TestScenariosThatCannotGoOn(t *testing.T) {
+// TestStuckScenarioFails checks that a scenario that cannot continue fails with the reason. TestMain checks that no
+// goroutine is left.
+func TestStuckScenarioFails(t *testing.T) {
 	t.Parallel()
 	cancelled, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("somebody pressed Ctrl-C"))
@@ -56,8 +57,8 @@ func TestScenariosThatCannotGoOn(t *testing.T) {
 		opts       Options
 		want       string
 	}{
-		{name: "the interpreter panics", opts: Options{tamper: func(in *contract.Input) { in.Interpreter = 99 }}, want: "interpreter 99"},
-		{name: "the definition is broken", opts: Options{tamper: func(in *contract.Input) {
+		{name: "interpreter panics", opts: Options{tamper: func(in *contract.Input) { in.Interpreter = 99 }}, want: "interpreter 99"},
+		{name: "broken definition", opts: Options{tamper: func(in *contract.Input) {
 			in.Definition, in.Revision = []byte("?"),
 				"none"
 		}}, want: "cannot be loaded"},
@@ -72,30 +73,30 @@ func TestScenariosThatCannotGoOn(t *testing.T) {
 			}
 		}}, definition: strings.Replace(napping, "wait: 1h", `call: {url: "https://shop.example/"}`, 1),
 			want: "activity call: panic: no line"},
-		{name: "too much work", opts: Options{Work: 1}, want: "more than 1 things"},
-		{name: "too many instances", opts: Options{Enrollments: -1}, want: "more than -1 instances"},
-		{name: "time is over", opts: Options{Wall: time.Nanosecond}, want: "not over after 1ns of real time"},
-		{name: "time is over on the way", opts: Options{Wall: 300 * time.Millisecond}, definition: `
+		{name: "too much work", opts: Options{Work: 1}, want: "more than 1 activity calls"},
+		{name: "too many enrollments", opts: Options{Enrollments: -1}, want: "more than -1 enrollments"},
+		{name: "out of real time", opts: Options{Wall: time.Nanosecond}, want: "did not end within 1ns of real time"},
+		{name: "out of real time midway", opts: Options{Wall: 300 * time.Millisecond}, definition: `
 entry: {event: Go}
 goal: {event: Done}
 steps:
   - {id: nap, wait: 1m}
   - {go_to: nap}
-`, want: "1 instances had asked"},
-		{name: "it is interrupted", ctx: cancelled, want: "somebody pressed Ctrl-C"},
-		{name: "it waits for ages", definition: strings.Replace(napping, "1h", "5000w", 1) + "timeout: 5200w\n", scenarios: `
+`, want: "1 enrollments had made"},
+		{name: "interrupted", ctx: cancelled, want: "somebody pressed Ctrl-C"},
+		{name: "a wait beyond the horizon", definition: strings.Replace(napping, "1h", "5000w", 1) + "timeout: 5200w\n", scenarios: `
 scenarios:
   - name: a hundred years, and a hundred more
     timeline: [{at: 1h, event: Go}, {at: 5200w, event: Go}]
     expect: {outcome: completed}
-`, want: "where no simulation goes"},
+`, want: "too long to simulate"},
 		{name: "an endless loop", opts: Options{Work: 1000}, definition: `
 entry: {event: Go}
 goal: {event: Done}
 steps:
   - {id: nap, wait: 1m}
   - {go_to: nap}
-`, want: "is there a loop that nothing leaves?"},
+`, want: "is there an endless loop?"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -108,7 +109,7 @@ steps:
 			j := folder(t, "nap", c.definition, cmp.Or(c.scenarios, going))
 			r := Run(c.ctx, j.Content, j.Test, 0, c.opts)
 			if r.Passed || len(r.Failures) == 0 || !strings.Contains(r.Failures[0].Words(), c.want) {
-				t.Errorf("it says %+v, want %q", r.Failures, c.want)
+				t.Errorf("failures %+v, want %q", r.Failures, c.want)
 			}
 		})
 	}

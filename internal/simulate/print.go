@@ -68,11 +68,11 @@ func (r Result) PrintFailures(w io.Writer, lines Sources, whole bool) error {
 		from, until = 0, len(r.Story)
 	}
 	if from > 0 {
-		fmt.Fprintf(&out, "    … %d before (--verbose tells all)\n", from)
+		fmt.Fprintf(&out, "    … %d earlier lines (--verbose shows all)\n", from)
 	}
 	writeLog(&out, r.Story[from:until])
 	if rest := len(r.Story) - until; rest > 0 {
-		fmt.Fprintf(&out, "    … %d behind the failure (--verbose tells all)\n", rest)
+		fmt.Fprintf(&out, "    … %d lines after the failure (--verbose shows all)\n", rest)
 	}
 	_, err := io.WriteString(w, out.String())
 	return err

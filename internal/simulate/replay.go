@@ -55,7 +55,7 @@ func (r RecordedHistory) Replay(ctx context.Context) Replayed {
 	return out
 }
 
-// compare returns in words where this build differs from the history; empty: nowhere.
+// compare returns in words how this build differs from the history; empty if it does not.
 func (r RecordedHistory) compare(h *history.History) string {
 	replayer, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{DisableDeadlockDetection: true})
 	if err != nil {
@@ -85,7 +85,7 @@ func (r RecordedHistory) compare(h *history.History) string {
 	if payloads := last.GetWorkflowExecutionCompletedEventAttributes().GetResult().GetPayloads(); len(payloads) == 1 {
 		if json.Unmarshal(payloads[0].GetData(), &was) == nil && !reflect.DeepEqual(now, was) {
 			return fmt.Sprintf(
-				"event %d (%s): this build ends with another result (%s)",
+				"event %d (%s): this build ends with a different result (%s)",
 				last.GetEventId(),
 				eventName(last),
 				strings.Join(otherKeys(was, now), ", "),
@@ -108,7 +108,7 @@ func otherKeys(was, now any) []string {
 	return out
 }
 
-// What the SDK says where a replay goes another way.
+// The SDK's errors for a replay that differs from the history.
 var (
 	saidLocal    = regexp.MustCompile(`code executed local activity (\S+), but history event found (\S+),`)
 	saidExpected = regexp.MustCompile(`a matching (\w+) command was expected in history event position (\d+)`)
@@ -120,25 +120,25 @@ var (
 	quotedText   = regexp.MustCompile(`"[^"]*"`)
 )
 
-// replayDifference rephrases the error of the SDK, without what the history holds of customers.
+// replayDifference rephrases an error of the SDK, without customer data from the history.
 func replayDifference(said string, h *history.History) string {
 	if m := saidLocal.FindStringSubmatch(said); m != nil {
 		return fmt.Sprintf("this build runs the local activity %s where the history has %s", m[1], m[2])
 	}
 	if m := saidExpected.FindStringSubmatch(said); m != nil {
-		return fmt.Sprintf("%s: this build does not order that %s", eventAt(h, m[2]), strings.ToLower(m[1]))
+		return fmt.Sprintf("%s: this build does not issue that %s", eventAt(h, m[2]), strings.ToLower(m[1]))
 	}
 	if m := saidOther.FindStringSubmatch(said); m != nil {
-		return fmt.Sprintf("the history has %s%s, this build orders %s%s instead", m[1], idsIn(m[2]), m[3], idsIn(m[4]))
+		return fmt.Sprintf("the history has %s%s, this build issues %s%s instead", m[1], idsIn(m[2]), m[3], idsIn(m[4]))
 	}
 	if m := saidMissing.FindStringSubmatch(said); m != nil {
-		return fmt.Sprintf("the history has %s%s, this build does not order it", m[1], idsIn(m[2]))
+		return fmt.Sprintf("the history has %s%s, this build does not issue it", m[1], idsIn(m[2]))
 	}
 	if m := saidExtra.FindStringSubmatch(said); m != nil {
-		return fmt.Sprintf("this build orders %s%s, the history does not have it", m[1], idsIn(m[2]))
+		return fmt.Sprintf("this build issues %s%s, which the history does not have", m[1], idsIn(m[2]))
 	}
 	if m := saidLookup.FindStringSubmatch(said); m != nil {
-		return fmt.Sprintf("%s: this build does not order that activity", eventAt(h, m[1]))
+		return fmt.Sprintf("%s: this build does not issue that activity", eventAt(h, m[1]))
 	}
 	if strings.Contains(said, "doesn't return the same result as the last event") {
 		last := h.Events[len(h.Events)-1]
@@ -174,7 +174,7 @@ func idsIn(text string) string {
 	return " (" + strings.Join(out, ", ") + ")"
 }
 
-// clipped is the first line, at most 200 bytes of it.
+// clipped returns the first line of a text, cut to 200 bytes.
 func clipped(text string) string {
 	text, _, _ = strings.Cut(text, "\n")
 	if len(text) > 200 {

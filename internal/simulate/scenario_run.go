@@ -100,7 +100,7 @@ func (w *scenarioRun) run() {
 	}()
 	w.env.ExecuteWorkflow(w.play)
 	if err := w.env.GetWorkflowError(); err != nil && w.stopped == nil {
-		w.abort("the simulation broke: "+err.Error(), "")
+		w.abort("the simulation failed: "+err.Error(), "")
 	}
 	if w.stopped != nil {
 		w.abort(w.stopped.Error(), "")

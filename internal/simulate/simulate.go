@@ -87,13 +87,13 @@ func Run(ctx context.Context, content *journey.Content, test *scenario.File, sce
 	s := &test.Scenarios[scenario]
 	began := clock.Wall()
 	result = Result{Journey: test.Journey, File: test.File, Name: s.Name, Place: s.Place}
-	ctx, cancel := context.WithTimeoutCause(ctx, opts.Wall, fmt.Errorf("it was not over after %s of real time", opts.Wall))
+	ctx, cancel := context.WithTimeoutCause(ctx, opts.Wall, fmt.Errorf("the scenario did not end within %s of real time", opts.Wall))
 	defer cancel()
 	w := &scenarioRun{ctx: ctx, opts: opts, test: test, scenario: s, content: content, visits: map[string]map[string]map[string]int{}}
 	func() {
 		defer func() {
 			if r := recover(); r != nil {
-				w.abort(fmt.Sprintf("the simulation broke: %v", r), string(debug.Stack()))
+				w.abort(fmt.Sprintf("the simulation failed: %v", r), string(debug.Stack()))
 			}
 		}()
 		w.run()

@@ -18,7 +18,7 @@ func (w *scenarioRun) unusedHint(event string) string {
 			return ""
 		}
 	}
-	return ": no journey here names it"
+	return ": no journey in this scenario names it"
 }
 
 // mentions reports whether a journey names an event, or reacts to every event.
