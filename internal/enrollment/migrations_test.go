@@ -98,7 +98,7 @@ func TestMigrate(t *testing.T) {
 		next := enginetest.Cart(editedCart)
 		s.Publish([]*journey.Definition{next}, enginetest.Reminder())
 
-		gone := `step "response" no longer exists: say with --step response=<id> which step takes its place`
+		gone := `step "response" no longer exists: name the step that replaces it with --step response=<id>`
 		s.Equal(s.migrate(enrollment.Migration{DryRun: true}), []string{"ana refused response>: " + gone, "ben refused response>: " + gone})
 		rename := enrollment.Migration{Renamed: map[string]string{"response": "answer"}, By: "me"}
 		dry := rename

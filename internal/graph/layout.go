@@ -131,7 +131,7 @@ func (g *Graph) arrange(o *Overlay, top float64) *scene {
 	bottom := y
 	if len(g.rules) > 0 {
 		at := len(s.panels)
-		s.panels = append(s.panels, panel{title: "anywhere on the way"})
+		s.panels = append(s.panels, panel{title: "at every step"})
 		cy := y + laneHead
 		for _, n := range g.rules {
 			c := s.put(n, x+14, cy, ruleWidth)

@@ -35,7 +35,7 @@ func (g *Graph) Mermaid() string {
 		}
 	}
 	if len(g.rules) > 0 {
-		line("  subgraph rules[\"anywhere on the way\"]")
+		line("  subgraph rules[\"at every step\"]")
 		line("    direction TB")
 		for _, n := range g.rules {
 			line("    %s", g.mermaidNode(n))

@@ -56,7 +56,7 @@ func entryNode(d *journey.Definition) Node {
 		}
 		n.Title += ", " + zone
 	default:
-		n.Title = "when it turns true"
+		n.Title = "when the condition turns true"
 	}
 	full := []string{"entry", n.Title}
 	if e.When != "" {
@@ -65,7 +65,7 @@ func entryNode(d *journey.Definition) Node {
 	}
 	if e.Key != "" {
 		n.Lines = append(n.Lines, "one per "+condition(e.Key))
-		full = append(full, "one instance per customer and "+string(e.Key))
+		full = append(full, "one enrollment per customer and "+string(e.Key))
 	}
 	again := map[string]string{
 		journey.ReentryNever: "once in a lifetime", journey.ReentryAlways: "again at any time",

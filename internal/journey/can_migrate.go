@@ -28,7 +28,7 @@ func (p *Program) CanMigrate(step string, to *Program, renamed map[string]string
 	case !known:
 		return "", fmt.Sprintf("step %q is not in revision %s", step, p.Revision())
 	case !exists && target == step:
-		return "", fmt.Sprintf("step %q no longer exists: say with --step %s=<id> which step takes its place", step, step)
+		return "", fmt.Sprintf("step %q no longer exists: name the step that replaces it with --step %s=<id>", step, step)
 	case !exists:
 		return "", fmt.Sprintf("there is no step %q in revision %s", target, to.Revision())
 	case p.Steps[at].Kind != to.Steps[there].Kind:
@@ -41,8 +41,8 @@ func (p *Program) CanMigrate(step string, to *Program, renamed map[string]string
 		)
 	case !said && Unnamed(step) && !sameWords(&p.Steps[at], &to.Steps[there]):
 		return "", fmt.Sprintf(
-			"step %q has no id of its own, and what is counted %q now says something else: say with --step %s=<id> which step takes "+
-				"its place",
+			"step %q has no id, and the step numbered %q is now a different one: name the step that replaces it with "+
+				"--step %s=<id>",
 			step,
 			step,
 			step,

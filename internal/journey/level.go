@@ -53,7 +53,7 @@ func ReadLevel(m *source.Mapping, intent, what string) *Level {
 	above, below := m.Get("above"), m.Get("below")
 	switch {
 	case above == nil && below == nil && !m.Near("above") && !m.Near("below"):
-		m.Report(m.Node.Pos, "missing-key", "", "%q is missing: %s by intent says above or below which score", "above", what)
+		m.Report(m.Node.Pos, "missing-key", "", "%q is missing: %s by intent needs a score, above or below", "above", what)
 	case above != nil && below != nil:
 		m.Report(m.Key("below"), "unknown-key", "", "%s by intent has one threshold: above or below", what)
 	}

@@ -55,8 +55,8 @@ func (*Ask) Kind() string { return "ask" }
 func (a *Ask) Fields() []syntax.Field {
 	return append(a.Question.message("ask"),
 		syntax.Field{
-			Key: "timeout", Doc: "How long to wait at most, from the moment of asking.", Need: "ask does not wait for ever",
-			Value: syntax.Duration{To: &a.Timeout, Refuse: syntax.NotZero("nobody can reply in 0s")},
+			Key: "timeout", Doc: "How long to wait at most, from the moment of asking.", Need: "ask needs a timeout",
+			Value: syntax.Duration{To: &a.Timeout, Refuse: syntax.NotZero("a question needs a timeout above 0s")},
 		},
 		syntax.Field{
 			Key:   "replies",
@@ -101,7 +101,7 @@ func (a *ReplyArm) Read(r *syntax.Reader) {
 		}
 		if found != "" {
 			m.Get(key.Text)
-			r.Report(key.Pos, "unknown-key", "", "an arm of replies has one condition, %s here: put %s into an arm of its own",
+			r.Report(key.Pos, "unknown-key", "", "an arm of replies has one condition, and this one has %s: move %s to another arm",
 				found, key.Text)
 			continue
 		}
@@ -158,7 +158,7 @@ type anyReply struct{ syntax.Bool }
 // Read implements syntax.Value.
 func (v anyReply) Read(r *syntax.Reader, f *syntax.Field, n *source.Node) {
 	if v.Bool.Read(r, f, n); !*v.To && n.Tag == "bool" && !n.Quoted {
-		r.Report(n.Pos, "bad-value", "true", "any is true, or is left out")
+		r.Report(n.Pos, "bad-value", "true", "any is true or absent")
 	}
 }
 

@@ -44,7 +44,7 @@ func (b *Branch) Fields() []syntax.Field {
 func (a *BranchArm) Fields() []syntax.Field {
 	return []syntax.Field{
 		{
-			Key: "when", Doc: "The arm is taken if this is true and no arm above it was.", Need: "an arm of branch has a condition",
+			Key: "when", Doc: "The arm is taken if this is true and no arm above it was.", Need: "an arm of branch needs a condition",
 			Value: syntax.CEL{To: &a.When, Want: expr.Bool},
 		},
 		syntax.Arm("then", "of the arm", syntax.Steps{To: &a.Then}),

@@ -81,7 +81,7 @@ func (c *Call) Fields() []syntax.Field {
 func (c *Call) Check(r *syntax.Reader) {
 	for _, key := range []string{"method", "url", "headers", "body", "timeout"} {
 		if r.Keys.Get(key) != nil {
-			r.Report(r.Keys.Key(key), "unknown-key", "", "%s stands inside call: write call: {url: …, %s: …}", key, key)
+			r.Report(r.Keys.Key(key), "unknown-key", "", "%s belongs inside call: write call: {url: …, %s: …}", key, key)
 		}
 	}
 	switch {
@@ -100,7 +100,7 @@ type callRequest struct{ *Call }
 func (c callRequest) Fields() []syntax.Field {
 	return []syntax.Field{
 		{Key: "method", Doc: "Default GET, POST with a body.", Value: syntax.Enum{To: &c.Method, Words: CallMethods}},
-		{Key: "url", Doc: "Liquid: the address; http or https.", Need: "a call says where to", Value: callURL{&c.URL}},
+		{Key: "url", Doc: "Liquid: the address; http or https.", Need: "a call needs a url", Value: callURL{&c.URL}},
 		{Key: "headers", Doc: "Liquid.", Value: callHeaders{c.Call}},
 		{
 			Key: "body", Doc: "Liquid: a text that is sent as it is, or a mapping or list that is sent as JSON.",
@@ -110,7 +110,7 @@ func (c callRequest) Fields() []syntax.Field {
 			Key: "timeout", Doc: "How long one attempt may take; default 10s, at most 60s.",
 			Value: syntax.Duration{To: &c.Timeout, Default: DefaultCallTimeout, Refuse: func(d time.Duration) string {
 				if d == 0 || d > MaxCallTimeout {
-					return "the timeout of a call is more than 0s, and " + clock.FormatDuration(MaxCallTimeout) + " at most"
+					return "the timeout of a call is above 0s and at most " + clock.FormatDuration(MaxCallTimeout)
 				}
 				return ""
 			}},
@@ -124,7 +124,7 @@ func (callRequest) Check(r *syntax.Reader) { r.Beside("call", ArmFailure) }
 // Describe implements Spec.
 func (c *Call) Describe() Description {
 	return Description{
-		Title: c.Method + " " + address(c.URL), Lines: []string{"at most " + human.Duration(c.Timeout) + " a try"},
+		Title: c.Method + " " + address(c.URL), Lines: []string{"at most " + human.Duration(c.Timeout) + " per attempt"},
 		Arms: []Arm{
 			{Label: "answered", Full: "the request was answered"},
 			armFailed(&c.OnFailure, nil, "the request failed for good"),
@@ -207,7 +207,7 @@ type callBody struct{ *Call }
 func (v callBody) Read(r *syntax.Reader, _ *syntax.Field, n *source.Node) {
 	if n.Shape == source.Scalar {
 		var ok bool
-		if v.Body, ok = r.Text(n, "body, if it is no mapping or list,"); ok {
+		if v.Body, ok = r.Text(n, "body, unless it is a mapping or list,"); ok {
 			r.Template(n)
 		}
 		return
@@ -260,13 +260,13 @@ func (v callHeaders) Read(r *syntax.Reader, f *syntax.Field, n *source.Node) {
 		case m.Cut(i, false):
 			continue
 		case key.Shape != source.Scalar || key.Tagged || !HeaderName.MatchString(key.Text):
-			r.Report(key.Pos, "bad-value", "", "this is no name of a header: letters, digits and hyphens")
+			r.Report(key.Pos, "bad-value", "", "this is not the name of a header: letters, digits and hyphens")
 			continue
 		case slices.Contains(OwnHeaders, name):
 			r.Report(key.Pos, "bad-value", "", "the header %s is set by the request itself", key.Text)
 			continue
 		case seen[name]:
-			r.Report(key.Pos, "bad-value", "", "the header %s stands here twice: capitals do not count", key.Text)
+			r.Report(key.Pos, "bad-value", "", "the header %s occurs twice: upper and lower case are the same", key.Text)
 			continue
 		}
 		seen[name] = true
@@ -275,7 +275,7 @@ func (v callHeaders) Read(r *syntax.Reader, f *syntax.Field, n *source.Node) {
 			continue
 		}
 		if strings.ContainsAny(value, "\r\n\x00") {
-			r.Report(n.Values[i].Pos, "bad-value", "", "a header has one line")
+			r.Report(n.Values[i].Pos, "bad-value", "", "a header is one line")
 			continue
 		}
 		r.Template(n.Values[i])

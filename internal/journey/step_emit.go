@@ -36,7 +36,7 @@ func (e *Emit) Fields() []syntax.Field {
 		{Key: "emit", What: "the event of emit", Value: syntax.Word{To: &e.Event}},
 		{
 			Key: "properties", Doc: "Properties of the event. A property whose value is missing is left out.",
-			Value: syntax.CELs{To: &e.Properties, Words: "a property is called by a text"},
+			Value: syntax.CELs{To: &e.Properties, Words: "the name of a property is a text"},
 		},
 	}
 }

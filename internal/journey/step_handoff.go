@@ -54,11 +54,11 @@ func (h *Handoff) Fields() []syntax.Field {
 		{Key: "note", Doc: "Liquid: a note for the agents of the queue.", Value: syntax.Liquid{To: &h.Note}},
 		{
 			Key: "timeout", Doc: "How long to wait at most; default: until the enrollment ends.",
-			Value: syntax.Duration{To: &h.Timeout, Refuse: syntax.NotZero("nobody can answer a handoff in 0s")},
+			Value: syntax.Duration{To: &h.Timeout, Refuse: syntax.NotZero("a handoff needs a timeout above 0s")},
 		},
 		{
 			Key: "outcomes", Doc: "Steps by outcome. After any other outcome the journey continues after the step.",
-			Value: syntax.StepsByName{To: &h.Outcomes, When: "to take on this outcome", Words: "an outcome is called by a text"},
+			Value: syntax.StepsByName{To: &h.Outcomes, When: "to take on this outcome", Words: "the name of an outcome is a text"},
 		},
 		syntax.Arm(ArmTimeout, "to take if nobody resolved it in time", syntax.Steps{To: &h.OnTimeout}),
 	}
@@ -77,7 +77,7 @@ func (h *Handoff) Describe() Description {
 		d.Arms = append(d.Arms, Arm{Key: outcome, To: h.Outcomes[outcome], Label: outcome, Full: "the agent resolved it as " + outcome})
 	}
 	d.Arms = append(d.Arms,
-		Arm{Other: true, Label: "other outcome", Full: "the agent resolved it in other words"},
+		Arm{Other: true, Label: "other outcome", Full: "the agent resolved it with another outcome"},
 		armTimeout(&h.OnTimeout, h.Timeout, "nobody resolved it"))
 	return d
 }

@@ -74,7 +74,7 @@ func (s *Send) message(kind string) []syntax.Field {
 		},
 		{
 			Key: "data", Doc: "Values for the message, as data.x.",
-			Value: syntax.CELs{To: &s.Data, Names: VariableName, Words: "a key of data is called by letters, digits and _"},
+			Value: syntax.CELs{To: &s.Data, Names: VariableName, Words: "a key of data consists of letters, digits and _"},
 		},
 		{
 			Key: "category", Doc: "Default marketing.",

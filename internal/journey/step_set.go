@@ -83,7 +83,7 @@ func (s assignments) Read(r *syntax.Reader, _ *syntax.Field, n *source.Node) {
 			continue
 		}
 		if match == nil {
-			r.Report(key.Pos, "unknown-key", likeTarget(key.Text), "set knows vars.x and customer.x, not %q", key.Text)
+			r.Report(key.Pos, "unknown-key", likeTarget(key.Text), "set assigns vars.x and customer.x, not %q", key.Text)
 			continue
 		}
 		if match[1] == "vars" {

@@ -60,7 +60,7 @@ func (s *Split) Fields() []syntax.Field {
 func (a *SplitArm) Fields() []syntax.Field {
 	return []syntax.Field{
 		{
-			Key: "weight", Doc: "The arm's share of the sum of all.", Need: "an arm of split has a share",
+			Key: "weight", Doc: "The arm's share of the sum of all.", Need: "an arm of split needs a weight",
 			Value: syntax.Amount{To: &a.Weight},
 		},
 		{Key: "name", What: "arm", Doc: "The arm's name in reports and scenarios.", Value: syntax.Label{To: &a.Name}},

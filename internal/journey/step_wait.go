@@ -135,7 +135,7 @@ func (u *waitUntil) Fields() []syntax.Field {
 	return []syntax.Field{
 		{
 			Key: "until", Doc: "An expression whose value is a timestamp, an RFC 3339 text, or a date (midnight in timezone).",
-			Need: "a wait is a duration, or says until when", Value: clockOrMoment{u},
+			Need: "a wait needs a duration or a moment (until)", Value: clockOrMoment{u},
 		},
 		{Key: "days", Value: syntax.Days{To: &u.Days}},
 		{Key: "offset", Doc: "Moves the moment: -2d is two days before.", Value: syntax.Offset{To: &u.Offset}},

@@ -53,7 +53,7 @@ func (w *WaitFor) Fields() []syntax.Field {
 	return []syntax.Field{
 		{Key: "wait_for", Value: arms},
 		{
-			Key: "timeout", Doc: "How long to wait at most.", Need: "wait_for does not wait for ever",
+			Key: "timeout", Doc: "How long to wait at most.", Need: "wait_for needs a timeout",
 			Value: syntax.Duration{To: &w.Timeout},
 		},
 		{
@@ -86,7 +86,7 @@ func (a *EventArm) Read(r *syntax.Reader) {
 		for _, key := range []string{"event", "when"} {
 			if m.Index(key) >= 0 {
 				r.Report(m.Key(key), "unknown-key", "",
-					"an arm of wait_for waits for an intent or for an event: put %s into an arm of its own", key)
+					"an arm of wait_for waits for an intent or for an event: move %s to another arm", key)
 			}
 		}
 	case event == nil && StrayThreshold(m):

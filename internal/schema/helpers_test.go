@@ -133,7 +133,7 @@ func verdict(files []lint.File, name string) (shape, failed bool, words string) 
 	for _, d := range diagnostics {
 		if d.File == name && d.Severity == source.Error {
 			across := strings.Contains(d.Message, "a journey decides and sends") ||
-				strings.Contains(d.Message, "every decide merely chooses") // a requirement that depends on other files
+				strings.Contains(d.Message, "unless every decide that can choose it") // a requirement that depends on other files
 			failed, shape = true, shape || slices.Contains(structural, d.Code) && !across
 			all.WriteString(d.String() + "\n")
 		}

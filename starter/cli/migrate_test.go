@@ -219,7 +219,8 @@ func TestMigrateWithoutAnswers(t *testing.T) {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 	code, out, errs := tabiSays(t, "migrate", "nudge", "--url", url, "--step", "reply=answer", "--yes", "--no-wait")
-	if code != 0 || !strings.Contains(out, "0 of 2 moved in ") || !strings.Contains(out, "2 have not answered yet") || g.orders["mute1"] != 1 {
+	if code != 0 || !strings.Contains(out, "0 of 2 moved in ") || !strings.Contains(out, "2 have not answered yet") ||
+		g.orders["mute1"] != 1 {
 		t.Errorf("exit %d, orders %v\n%s%s", code, g.orders, out, errs)
 	}
 }
@@ -266,7 +267,7 @@ func TestDiffLiveTellsOfRules(t *testing.T) {
 	}
 	var said strings.Builder
 	printComparison(&printer{w: &said}, &r)
-	for _, want := range []string{"release 7 → journeys\n", "intent purchase: counts for everyone from the next decision on\n  ~ " +
+	for _, want := range []string{"release 7 → journeys\n", "intent purchase: used for every enrollment from its next decision on\n  ~ " +
 		"half_life: 1h → 2h\n"} {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("it lacks %q:\n%s", want, said.String())

@@ -150,7 +150,7 @@ func TestCanMoveUnnamedSteps(t *testing.T) {
 	}
 	other := programOf(t, "  - wait: 5h\n  - wait: 1h\n  - {id: mail, set: {vars.a: 1}}\n  - wait: 2h\n")
 	if got, refused := old.CanMigrate("main.1", other, nil); refused == "" {
-		t.Errorf("a step that is another one now takes the instance: %q", got)
+		t.Errorf("a step that is a different one takes the instance: %q", got)
 	}
 	if got, refused := old.CanMigrate("main.1", other, map[string]string{"main.1": "main.1"}); got != "main.1" || refused != "" {
 		t.Errorf("a person's word does not count: %q %q", got, refused)

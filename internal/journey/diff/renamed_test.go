@@ -23,7 +23,7 @@ func TestDiffKeepsGivenRenames(t *testing.T) {
 	if err := d.Text(&out); err != nil {
 		t.Fatal(err)
 	}
-	if want := "main.2 → breath (wait): renamed, as you say; tabi migrate nudge --step main.2=breath\n"; !strings.Contains(
+	if want := "main.2 → breath (wait): renamed by --step; tabi migrate nudge --step main.2=breath\n"; !strings.Contains(
 		out.String(),
 		want,
 	) {

@@ -60,7 +60,7 @@ func (o *outline) where(i int) string {
 		name = o.def.Steps[key.owner].ID + ", " + key.arm
 	}
 	if at := slices.Index(o.lists[key], i); at > 0 {
-		return name + ", behind " + o.def.Steps[o.lists[key][at-1]].ID
+		return name + ", after " + o.def.Steps[o.lists[key][at-1]].ID
 	}
 	return name + ", first"
 }

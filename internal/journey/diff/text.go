@@ -23,7 +23,7 @@ func (d Diff) Text(w io.Writer) error {
 		case one.Removed:
 			fmt.Fprintf(&out, "message %s: removed\n", one.Message)
 		default:
-			fmt.Fprintf(&out, "message %s: counts for everyone from the next send on\n", one.Message)
+			fmt.Fprintf(&out, "message %s: used for every enrollment from its next send on\n", one.Message)
 			for _, c := range one.Changes {
 				fmt.Fprintf(&out, "  ~ %s\n", c)
 			}
@@ -36,7 +36,7 @@ func (d Diff) Text(w io.Writer) error {
 		case one.Removed:
 			fmt.Fprintf(&out, "%s: removed\n", one.title())
 		default:
-			fmt.Fprintf(&out, "%s: counts for everyone from the next decision on\n", one.title())
+			fmt.Fprintf(&out, "%s: used for every enrollment from its next decision on\n", one.title())
 			for _, c := range one.Changes {
 				fmt.Fprintf(&out, "  ~ %s\n", c)
 			}
@@ -60,7 +60,12 @@ func (d JourneyDiff) text(out *strings.Builder) {
 		fmt.Fprintf(out, "journey %s: added, revision %s\n", d.Journey, d.New)
 		return
 	case d.New == "":
-		fmt.Fprintf(out, "journey %s: removed, was revision %s; nobody enters any more, who is in it goes on\n", d.Journey, d.Old)
+		fmt.Fprintf(
+			out,
+			"journey %s: removed, was revision %s; nobody enters it any more, and open enrollments continue\n",
+			d.Journey,
+			d.Old,
+		)
 	default:
 		fmt.Fprintf(out, "journey %s: revision %s → %s\n", d.Journey, d.Old, d.New)
 	}
@@ -86,9 +91,9 @@ func (s StepDiff) text(out *strings.Builder, name string) {
 	case s.Old != s.New:
 		how := "looks renamed"
 		if s.told {
-			how = "renamed, as you say"
+			how = "renamed by --step"
 		} else if journey.Unnamed(s.Old) {
-			how = "the step that was counted " + s.Old
+			how = "previously numbered " + s.Old
 		}
 		if holds(s.Kind) {
 			how += fmt.Sprintf("; tabi migrate %s --step %s=%s", name, s.Old, s.New)

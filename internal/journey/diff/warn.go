@@ -15,7 +15,7 @@ func (m *match) warnings() []string {
 		out = append(
 			out,
 			fmt.Sprintf(
-				"holdout %s → %s: %s%% of the customers change sides at their next entry, so the groups before and after are not the same",
+				"holdout %s → %s: %s%% of the customers change groups at their next entry, so the groups before and after differ",
 				number(old),
 				number(new),
 				number(math.Abs(old-new)),
@@ -36,7 +36,7 @@ func (m *match) warnings() []string {
 			out = append(
 				out,
 				fmt.Sprintf(
-					"%s %s is called %s now: the id decides who goes where, so customers are dealt out again; keep the id to keep "+
+					"%s %s is now called %s: arms are assigned by the id, so customers are assigned again; keep the id to keep "+
 						"them in their arms",
 					new.Kind,
 					old.ID,
@@ -47,7 +47,7 @@ func (m *match) warnings() []string {
 			out = append(
 				out,
 				fmt.Sprintf(
-					"%s %s: %s%% of the customers who come to it, again or for the first time, go another way than they would have",
+					"%s %s: %s%% of the customers who reach it from now on take another arm than before",
 					new.Kind,
 					new.ID,
 					number(math.Round(share*1000)/10),
@@ -109,7 +109,7 @@ func lostMessages(old *journey.Definition, new *journey.Content) []string {
 			out = append(
 				out,
 				fmt.Sprintf(
-					"message %s is gone, and step %s of the old revision says it: publish refuses that while such instances are open; "+
+					"message %s is gone, but step %s of the old revision sends it: publish refuses this while such enrollments are open; "+
 						"keep the message until they have ended or moved",
 					said.Message,
 					old.Steps[i].ID,

@@ -34,7 +34,7 @@ type Compiled struct {
 func compileExpr(source Expr) (out *Compiled, issues []Issue) {
 	defer func() {
 		if r := recover(); r != nil {
-			out, issues = nil, []Issue{{Message: "this is not an expression that can be read"}}
+			out, issues = nil, []Issue{{Message: "this is not a valid expression"}}
 		}
 	}()
 	env, err := exprEnv()
@@ -111,7 +111,7 @@ func syntaxWords(runes []rune, offset int, message string) string {
 	case offset < len(runes) && runes[offset] == '=' && !(offset+1 < len(runes) && runes[offset+1] == '='):
 		return `"=" does not compare: write ==`
 	case strings.HasPrefix(message, "token recognition error"):
-		return fmt.Sprintf("%q does not belong here", string(runes[offset]))
+		return fmt.Sprintf("%q is not allowed here", string(runes[offset]))
 	case strings.HasPrefix(message, "mismatched input"),
 		strings.HasPrefix(message, "extraneous input"),
 		strings.HasPrefix(message, "no viable alternative"):
@@ -124,7 +124,7 @@ func syntaxWords(runes []rune, offset int, message string) string {
 		case "not":
 			return `"not" is written !`
 		}
-		return fmt.Sprintf("%q does not belong here", token)
+		return fmt.Sprintf("%q is not allowed here", token)
 	}
 	return message
 }

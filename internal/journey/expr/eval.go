@@ -194,7 +194,7 @@ func toGo(v ref.Val, depth int) (any, error) {
 	case ref.Type:
 		return v.TypeName(), nil
 	}
-	return nil, fmt.Errorf("a %s is no value that a journey can keep", reflect.TypeOf(v))
+	return nil, fmt.Errorf("a %s is not a value that a journey can store", reflect.TypeOf(v))
 }
 
 // maxResultDepth bounds the nesting of a result.

@@ -32,7 +32,7 @@ func historyOf(v ref.Val) (History, ref.Val) {
 	if h, ok := v.(historyValue); ok && h.History != nil {
 		return h.History, nil
 	}
-	return nil, types.NewErr("the customer's events are not at hand here")
+	return nil, types.NewErr("the customer's events are not available here")
 }
 
 func countEvents(args ...ref.Val) ref.Val {
@@ -42,13 +42,13 @@ func countEvents(args ...ref.Val) ref.Val {
 	}
 	name, ok := args[1].(types.String)
 	if !ok {
-		return types.NewErr("count() wants the name of an event")
+		return types.NewErr("count() needs the name of an event")
 	}
 	var within time.Duration
 	if len(args) == 3 {
 		span, ok := args[2].(types.String)
 		if !ok {
-			return types.NewErr("count() wants a duration such as \"30d\"")
+			return types.NewErr("count() needs a duration such as \"30d\"")
 		}
 		d, err := clock.ParseDuration(string(span))
 		if err != nil {
@@ -70,7 +70,7 @@ func lastEvent(h, event ref.Val) ref.Val {
 	}
 	name, ok := event.(types.String)
 	if !ok {
-		return types.NewErr("last() wants the name of an event")
+		return types.NewErr("last() needs the name of an event")
 	}
 	at, found, err := history.Last(string(name))
 	switch {

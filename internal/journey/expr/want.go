@@ -22,10 +22,10 @@ var Wants = map[Want]struct {
 	kinds []types.Kind
 	Words string
 }{
-	Bool:   {[]types.Kind{types.BoolKind}, "a condition must give true or false"},
-	Number: {[]types.Kind{types.DoubleKind}, "a number is wanted here"},
-	Text:   {[]types.Kind{types.StringKind, types.DoubleKind, types.BoolKind}, "a text or a number is wanted here"},
-	Moment: {[]types.Kind{types.TimestampKind, types.StringKind}, "a timestamp or a date is wanted here"},
+	Bool:   {[]types.Kind{types.BoolKind}, "expected true or false"},
+	Number: {[]types.Kind{types.DoubleKind}, "expected a number"},
+	Text:   {[]types.Kind{types.StringKind, types.DoubleKind, types.BoolKind}, "expected a text or a number"},
+	Moment: {[]types.Kind{types.TimestampKind, types.StringKind}, "expected a timestamp or a date"},
 }
 
 // Fits reports whether the expression's type can satisfy w.

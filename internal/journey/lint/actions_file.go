@@ -100,7 +100,7 @@ func (f *fileCheck) actionsFile() {
 		return
 	}
 	r := &ruleCheck{exprCheck{fileCheck: f}}
-	f.Name(m.Need("group", "a group says its name"), "group")
+	f.Name(m.Need("group", "a group needs its name"), "group")
 	if n := m.Need("actions", "the actions, by name"); n != nil {
 		if all := f.Mapping(n, "actions"); all != nil {
 			if len(n.Keys) == 0 {
@@ -139,7 +139,7 @@ func (r *ruleCheck) action(n *source.Node, name string, info *actionInfo) {
 	if v := m.Get("propensity"); v != nil {
 		p, ok := r.Number(v, "propensity", 0, 1)
 		if ok && (p == 0 || p == 1) {
-			r.Report(v.Pos, "bad-value", "", "propensity is above 0 and below 1: nothing is certain before it was tried")
+			r.Report(v.Pos, "bad-value", "", "propensity is above 0 and below 1: nothing is certain before it is tried")
 		}
 		a.Propensity = p
 	}
@@ -175,8 +175,8 @@ func (r *ruleCheck) contextWeight(n *source.Node) (out journey.ContextWeight) {
 	if m == nil {
 		return out
 	}
-	out.When = r.needCel(m, "when", "where the weight counts", expr.Bool, seesAll)
-	if v := m.Need("weight", "the factor that counts where the condition is true"); v != nil {
+	out.When = r.needCel(m, "when", "the condition under which the weight counts", expr.Bool, seesAll)
+	if v := m.Need("weight", "the factor that counts if the condition is true"); v != nil {
 		out.Weight, _ = r.Number(v, "weight", 0, math.Inf(1))
 	}
 	m.Done()
@@ -223,7 +223,7 @@ func (f *fileCheck) keepActions() {
 				a.at,
 				"missing-key",
 				"",
-				"%q is missing: what is said where %q is chosen; only what every decide merely chooses (send: false) needs none",
+				"%q is missing: %q needs a message, unless every decide that can choose it has send: false",
 				"message",
 				a.name,
 			)

@@ -38,7 +38,7 @@ func (f *exprCheck) expr(n *source.Node, w expr.Want) expr.Expr {
 		f.Report(n.Pos, "bad-expression", "", "YAML reads a leading ! as a tag: quote the expression")
 		return unreadable
 	case n.Shape != source.Scalar && n.Style&yaml.FlowStyle != 0:
-		f.Report(n.Pos, "bad-expression", "", "YAML reads this as %s of its own: quote the expression", n.What())
+		f.Report(n.Pos, "bad-expression", "", "YAML reads this as %s: quote the expression", n.What())
 		return unreadable
 	case n.Shape != source.Scalar:
 		f.WrongType(n, "an expression is a text")
@@ -71,7 +71,7 @@ func (f *exprCheck) expr(n *source.Node, w expr.Want) expr.Expr {
 	compiled := entry.Evaluator.Compiled
 	if !compiled.Fits(w) {
 		lead := len([]rune(n.Text)) - len([]rune(strings.TrimLeft(n.Text, " \t\n")))
-		f.Report(n.At(lead), "bad-expression", "", "%s, this gives %s", expr.Wants[w].Words, expr.TypeWords(compiled.Kind))
+		f.Report(n.At(lead), "bad-expression", "", "%s, got %s", expr.Wants[w].Words, expr.TypeWords(compiled.Kind))
 		return unreadable
 	}
 	f.uses = append(f.uses, exprUse{n, compiled})

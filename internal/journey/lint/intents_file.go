@@ -48,9 +48,9 @@ func rootFile(files []*fileCheck) *fileCheck {
 			if root == "." {
 				root = "the journeys folder"
 			}
-			f.Report(at, "bad-value", "", "%s counts only in %s itself, for all journeys: move it there", path.Base(f.File), root)
+			f.Report(at, "bad-value", "", "%s has an effect only in %s itself, for all journeys: move it there", path.Base(f.File), root)
 		case chosen != nil:
-			f.Report(at, "duplicate-id", "", "there is %s already", chosen.File)
+			f.Report(at, "duplicate-id", "", "%s already exists", chosen.File)
 		default:
 			chosen = f
 		}
@@ -142,7 +142,7 @@ func (r *ruleCheck) evidence(n *source.Node) (out journey.Evidence) {
 	if m == nil {
 		return out
 	}
-	if v := m.Need("event", "the event that speaks for the intent, or against it"); v != nil {
+	if v := m.Need("event", "an event that counts for the intent or against it"); v != nil {
 		out.Events, _ = r.Words(v, "event")
 	}
 	out.When = r.cel(m.Get("when"), expr.Bool, seesEvent)

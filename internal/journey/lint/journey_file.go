@@ -45,17 +45,17 @@ func (f *fileCheck) journeyFile() {
 		f.unsure = true
 		return
 	}
-	j.def.Journey = f.Name(m.Need("journey", "a journey says its name"), "journey")
+	j.def.Journey = f.Name(m.Need("journey", "a journey needs its name"), "journey")
 	j.OptionalText(m, "description", &j.def.Description)
 	j.OptionalText(m, "owner", &j.def.Owner)
-	if n := m.Need("entry", "it says what lets a customer in"); n != nil {
+	if n := m.Need("entry", "a journey needs an entry"); n != nil {
 		j.entry(n)
 	}
 	j.vars(m.Get("vars"))
 	if n := m.Get("goal"); n != nil {
 		j.goal(n)
 	} else {
-		f.Report(f.Root.Pos, "no-goal", "", "the journey has no goal: nobody can tell whether it works")
+		f.Report(f.Root.Pos, "no-goal", "", "the journey has no goal: its success cannot be measured")
 	}
 	if n := m.Get("exit"); n != nil {
 		j.exits(n)
@@ -132,7 +132,7 @@ func (j *journeyCheck) entry(n *source.Node) {
 	switch {
 	case schedule != nil:
 		if event != nil {
-			j.Report(m.Key("event"), "unknown-key", "", "an entry by schedule has no event: a journey is entered by the one or the other")
+			j.Report(m.Key("event"), "unknown-key", "", "an entry by schedule has no event: use one or the other")
 		}
 		e.Schedule = j.schedule(schedule)
 	case event != nil:
@@ -142,7 +142,7 @@ func (j *journeyCheck) entry(n *source.Node) {
 			n.Pos,
 			"missing-key",
 			"",
-			"%q is missing: what lets a customer in is an event, a condition that turns true (when), or a schedule",
+			"%q is missing: an entry is an event, a condition that turns true (when), or a schedule",
 			"event",
 		)
 	}
@@ -184,7 +184,7 @@ func (j *journeyCheck) reentry(n *source.Node) {
 	if m == nil {
 		return
 	}
-	if after := m.Need("after", "reentry as a mapping says how long after"); after != nil {
+	if after := m.Need("after", "reentry as a mapping needs a duration (after)"); after != nil {
 		if d, ok := j.Duration(after, "after", false); ok {
 			j.def.Entry.Reentry, j.def.Entry.After = journey.ReentryAfter, d
 		}
@@ -203,7 +203,7 @@ func (j *journeyCheck) vars(n *source.Node) {
 	j.def.Vars = map[string]any{}
 	for i, key := range n.Keys {
 		if key.Shape != source.Scalar || !journey.VariableName.MatchString(key.Text) {
-			j.Report(key.Pos, "bad-value", "", "a variable is called by letters, digits and _")
+			j.Report(key.Pos, "bad-value", "", "the name of a variable consists of letters, digits and _")
 			continue
 		}
 		j.varNames[key.Text] = true
@@ -279,7 +279,7 @@ func (j *journeyCheck) readPaths(m *source.Mapping) {
 				switch {
 				case name == "":
 				case name == journey.Main:
-					j.Report(key.Pos, "duplicate-id", "", "main is the path under steps; call this one otherwise")
+					j.Report(key.Pos, "duplicate-id", "", "main is the path under steps: choose another name")
 				case j.paths[name] == nil:
 					add(name, key.Pos, n.Values[i])
 					if !ok { // whether a path is used is checked once it has a name
@@ -319,7 +319,7 @@ func (j *journeyCheck) size() {
 			j.Root.Pos,
 			"large-journey",
 			"",
-			"%d steps, %d KiB packed: every instance carries the journey; split it (up to %d steps, %d KiB)",
+			"%d steps, %d KiB packed: every enrollment carries the journey; split it (up to %d steps, %d KiB)",
 			len(j.def.Steps),
 			int(math.Ceil(float64(len(packed))/1024)),
 			largeSteps,

@@ -56,7 +56,7 @@ func (f *fileCheck) messageFile() {
 		return
 	}
 	message := &journey.Message{Treatments: map[string]journey.Treatment{}}
-	message.Name = f.Name(m.Need("message", "a message says its name"), "message")
+	message.Name = f.Name(m.Need("message", "a message needs its name"), "message")
 	f.OptionalText(m, "about", &message.About)
 	message.Treatments = f.treatments(m, true)
 	for _, spec := range f.Opts.Channels {
@@ -65,7 +65,7 @@ func (f *fileCheck) messageFile() {
 		}
 	}
 	if len(info.Channels) == 0 {
-		f.Report(f.Root.Pos, "missing-key", "", "the message has no treatment: one of %s", human.Join(f.ChannelNames()))
+		f.Report(f.Root.Pos, "missing-key", "", "the message has no treatment: it needs one of %s", human.Join(f.ChannelNames()))
 	}
 	message.Tones = f.variants(m, "tones", "a tone")
 	message.Languages = f.variants(m, "languages", "a language")
@@ -88,7 +88,7 @@ func (f *fileCheck) variants(m *source.Mapping, key, what string) map[string]map
 	out := map[string]map[string]journey.Treatment{}
 	for i, name := range n.Keys {
 		if name.Shape != source.Scalar || name.IsNull() || name.Text == "" {
-			f.Report(name.Pos, "bad-value", "", "%s has a name", what)
+			f.Report(name.Pos, "bad-value", "", "%s needs a name", what)
 			continue
 		}
 		if one := f.Mapping(n.Values[i], what); one != nil && all.Index(name.Text) == i {

@@ -73,11 +73,11 @@ func (r *stepReader) unknownAction(n *source.Node, name, what string, known []st
 	}
 	switch {
 	case what == "group" && r.actions[name] != nil:
-		r.Report(n.Pos, "unknown-action", "["+name+"]", "%q is an action, no group: actions stand in a list", name)
+		r.Report(n.Pos, "unknown-action", "["+name+"]", "%q is an action, not a group: write actions as a list", name)
 	case what == "group":
 		r.Report(n.Pos, "unknown-action", human.Suggest(name, known), "there is no group of actions %q (actions/%s.yaml)", name, name)
 	case r.groups[name] != nil:
-		r.Report(n.Pos, "unknown-action", "", "%q is a group, no action: write decide: %s, or name its actions", name, name)
+		r.Report(n.Pos, "unknown-action", "", "%q is a group, not an action: write decide: %s, or list its actions", name, name)
 	default:
 		r.Report(n.Pos, "unknown-action", human.Suggest(name, known), "there is no action %q in actions/", name)
 	}
@@ -103,7 +103,7 @@ func (r *stepReader) offered(channel string, at *source.Node, actions []*actionI
 		at.Pos,
 		"unknown-channel",
 		human.Suggest(channel, all),
-		"no action of this decide can be offered by %s, only by %s",
+		"no action of this decide can be offered on %s, only on %s",
 		channel,
 		human.Join(all),
 	)

@@ -68,10 +68,10 @@ func (r *ruleCheck) limit(n *source.Node) (out journey.Limit) {
 	if v := m.Get("topic"); v != nil {
 		out.Topic, _ = r.Word(v, "topic")
 	}
-	if v := m.Need("max", "how many contacts at most"); v != nil {
+	if v := m.Need("max", "the highest number of sends"); v != nil {
 		out.Max = r.most(v)
 	}
-	if v := m.Need("per", "the length of the window, which rolls along"); v != nil {
+	if v := m.Need("per", "the length of the rolling window"); v != nil {
 		out.Per = r.above0(v, "per")
 	}
 	m.Done()
@@ -107,7 +107,7 @@ func (r *ruleCheck) quietHours(n *source.Node) *journey.QuietHours {
 	if v := m.Get("missing_timezone"); v != nil {
 		zone, ok := r.Word(v, "missing_timezone")
 		if _, known := localtime.Zone(zone); ok && !known {
-			r.Report(v.Pos, "bad-value", "", "%q is no time zone: write an IANA name such as Asia/Tokyo", zone)
+			r.Report(v.Pos, "bad-value", "", "%q is not a time zone: write an IANA name such as Asia/Tokyo", zone)
 		}
 		out.MissingTimezone = zone
 	}
@@ -150,7 +150,7 @@ func (r *ruleCheck) suppression(n *source.Node) journey.Suppression {
 	if m == nil {
 		return out
 	}
-	out.When = r.needCel(m, "when", "while it is true, nothing is sent", expr.Bool, seesAll)
+	out.When = r.needCel(m, "when", "the condition under which nothing is sent", expr.Bool, seesAll)
 	if v := m.Get("category"); v != nil {
 		out.Category, _ = r.OneOf(v, "category", journey.Marketing, journey.Transactional)
 	}
@@ -172,7 +172,7 @@ func (r *ruleCheck) toneRule(n *source.Node) (out journey.ToneRule) {
 	if m == nil {
 		return out
 	}
-	out.When = r.needCel(m, "when", "while it is true, messages have the tone", expr.Bool, seesAll)
+	out.When = r.needCel(m, "when", "the condition under which messages have the tone", expr.Bool, seesAll)
 	if v := m.Need("use", "the tone of the messages"); v != nil {
 		out.Use, _ = r.Word(v, "use")
 	}

@@ -56,7 +56,7 @@ a.yaml:5:5: unknown-step-kind: there is no step "wiat"
 func TestTextOfTabsWarningsAndHints(t *testing.T) {
 	t.Parallel()
 	text, _, diagnostics := printed(t, "journey: a\nentry: {event: X}\nsteps:\n  - set: {\tvars.x: trial}\n")
-	want := `a.yaml:1:1: no-goal: the journey has no goal: nobody can tell whether it works (warning)
+	want := `a.yaml:1:1: no-goal: the journey has no goal: its success cannot be measured (warning)
     journey: a
     ^
 a.yaml:4:20: bad-expression: there is no variable trial; a text needs quotes inside the quotes

@@ -92,7 +92,7 @@ func (j *journeyCheck) deadRuns(list []*stepTree, reached []bool) {
 			continue
 		}
 		if !dead {
-			j.Report(s.at, "unreachable-step", "", "no way leads to this step")
+			j.Report(s.at, "unreachable-step", "", "this step cannot be reached")
 		}
 		dead = true
 		for _, a := range s.arms { // a go_to may still lead into an arm
@@ -142,7 +142,7 @@ func (j *journeyCheck) cycles(edges [][]int) {
 					j.all[top.step].keyAt,
 					"endless-loop",
 					"",
-					"this go_to closes a cycle without wait, wait_for, ask or handoff: an instance would run round it without end",
+					"this go_to closes a cycle without wait, wait_for, ask or handoff: an enrollment would run in it endlessly",
 				)
 			case state[to] == 0:
 				state[to] = open

@@ -38,7 +38,7 @@ func (j *journeyCheck) reroute(n *source.Node) {
 			rule.Events, _ = j.Words(event, "event")
 		}
 		rule.When = j.expr(when, expr.Bool)
-		if to := m.Need("go_to", "a reroute rule leads to a path"); to != nil {
+		if to := m.Need("go_to", "a reroute rule needs a path to go to"); to != nil {
 			rule.GoTo, ok = j.Word(to, "the target of go_to")
 			j.astray = j.astray || !ok || j.Unread(to.Pos)
 			j.targets = append(j.targets, rerouteTree{len(j.def.Reroute), to.Pos})

@@ -93,7 +93,7 @@ func (j *journeyCheck) step(n *source.Node, path, id string) *stepTree {
 	for i, key := range n.Keys {
 		if key.Shape == source.Scalar && key.Text != kind.Name && j.kinds.byName(key.Text) != nil && m.Index(key.Text) == i &&
 			!slices.Contains(m.Known, key.Text) {
-			j.Report(key.Pos, "unknown-key", "", "a step has one kind, %s here: put %s into a step of its own", kind.Name, key.Text)
+			j.Report(key.Pos, "unknown-key", "", "a step has one kind, and this one has %s: move %s to another step", kind.Name, key.Text)
 			m.Known = append(m.Known, key.Text)
 		}
 	}
@@ -129,7 +129,7 @@ func (j *journeyCheck) kindOf(n *source.Node) (*journey.Kind, source.Pos) {
 		}
 		j.Report(stranger.Pos, "unknown-step-kind", human.Suggest(stranger.Text, j.kinds.names()), "there is no step %q", stranger.Text)
 	} else {
-		j.Report(n.Pos, "missing-key", "", "the step has no kind: one of %s", human.Join(j.kinds.names()))
+		j.Report(n.Pos, "missing-key", "", "the step has no kind: it needs one of %s", human.Join(j.kinds.names()))
 	}
 	return nil, source.Pos{}
 }

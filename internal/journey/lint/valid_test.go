@@ -36,7 +36,7 @@ func TestHostileDefinitions(t *testing.T) {
 		return d
 	}
 	for want, d := range map[string]*journey.Definition{
-		"no time of day":          with(&journey.Wait{At: "25:00"}),
+		"not a time of day":       with(&journey.Wait{At: "25:00"}),
 		"no day of the week":      with(&journey.Wait{At: "09:00", Days: []string{"mon", "noday"}}),
 		"days without":            with(&journey.Wait{Days: []string{"mon"}, Duration: time.Hour}),
 		"beside another moment":   with(&journey.Wait{At: "09:00", Until: "now"}),
@@ -61,7 +61,7 @@ func TestHostileDefinitions(t *testing.T) {
 		"by schedule and by event": rules(func(d *journey.Definition) {
 			d.Entry = journey.Entry{Events: []string{"X"}, Schedule: &journey.Schedule{At: "09:00"}}
 		}),
-		`the schedule: "" is no time`: rules(func(d *journey.Definition) { d.Entry.Schedule = &journey.Schedule{} }),
+		`the schedule: "" is not a time`: rules(func(d *journey.Definition) { d.Entry.Schedule = &journey.Schedule{} }),
 		`the schedule: "x" is no day`: rules(func(d *journey.Definition) {
 			d.Entry.Schedule = &journey.Schedule{At: "09:00",
 				Days: []string{"x"}}

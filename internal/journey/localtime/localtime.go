@@ -22,7 +22,7 @@ func (l Time) Parse() (hour, minute, second int, err error) {
 			return t.Hour(), t.Minute(), t.Second(), nil
 		}
 	}
-	return 0, 0, 0, fmt.Errorf("%q is no time of day: write HH:MM", string(l))
+	return 0, 0, 0, fmt.Errorf("%q is not a time of day: write HH:MM", string(l))
 }
 
 // Next returns the first moment after `after` at which the clocks of zone show l on one of days (empty: any day). It

@@ -59,7 +59,7 @@ func (e *expectation) read() {
 	if n := e.get("sent"); n != nil {
 		e.sent(n)
 	} else if e.get("via") != nil {
-		e.Report(e.keys.Key("via"), "unknown-key", "", "via stands beside sent, and says by which channel")
+		e.Report(e.keys.Key("via"), "unknown-key", "", "via requires sent: it is the channel of the message")
 	}
 	if n := e.get("not_sent"); n != nil {
 		for _, item := range e.each("not_sent", n) {
@@ -106,7 +106,7 @@ func (e *expectation) each(key string, n *source.Node) []*source.Node {
 // key reads which of the enrollments is checked.
 func (e *expectation) key(n *source.Node) {
 	if n.Shape != source.Scalar || n.Tagged || n.Tag == "null" {
-		e.WrongType(n, "key is the entry key of an instance, a text or a number")
+		e.WrongType(n, "key is the entry key of an enrollment, a text or a number")
 		return
 	}
 	text := n.Text
@@ -116,7 +116,7 @@ func (e *expectation) key(n *source.Node) {
 		text = strings.ToLower(text)
 	}
 	if def := e.subject.def; def != nil && def.Entry.Key == "" {
-		e.Report(n.Pos, "bad-value", "", "the entry of %q has no key: a customer has one instance at a time to look at", def.Journey)
+		e.Report(n.Pos, "bad-value", "", "the entry of %q has no key: a customer has at most one enrollment at a time", def.Journey)
 	}
 	e.out.Key = &text
 }
@@ -159,7 +159,7 @@ func (e *expectation) sent(n *source.Node) {
 				e.keys.Key("via"),
 				"unknown-key",
 				"",
-				"via stands beside a single message; in a list write {message: NAME, via: CHANNEL}",
+				"via requires a single message; in a list write {message: NAME, via: CHANNEL}",
 			)
 		}
 		return
@@ -186,7 +186,7 @@ func (e *expectation) said(n *source.Node, list string, i int) Said {
 	if m == nil {
 		return out
 	}
-	if v := m.Need("message", "which message it is"); v != nil {
+	if v := m.Need("message", "the name of the message"); v != nil {
 		out.Message = e.message(v)
 	}
 	if v := m.Get("via"); v != nil {

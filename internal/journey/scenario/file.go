@@ -45,7 +45,7 @@ func readTest(folder *lint.Folder, f *source.Document, tests map[string]*File) {
 	if m == nil {
 		return
 	}
-	t.test.Journey = t.testName(m.Need("test", "a scenario file says which journey it tests"))
+	t.test.Journey = t.testName(m.Need("test", "a scenario file needs the journey that it tests"))
 	defaults := testDefaults{id: DefaultCustomer, customer: map[string]any{}, start: DefaultStart}
 	if n := m.Get("customer"); n != nil {
 		defaults.id, defaults.customer = t.testCustomer(n, defaults.id)
@@ -56,7 +56,7 @@ func readTest(folder *lint.Folder, f *source.Document, tests map[string]*File) {
 	if n := m.Get("with"); n != nil {
 		defaults.with = t.testWith(n)
 	}
-	if n := m.Need("scenarios", "the stories to play"); n != nil {
+	if n := m.Need("scenarios", "the scenarios to run"); n != nil {
 		items, ok := t.List(n, "scenarios")
 		if ok && len(items) == 0 {
 			t.Report(n.Pos, "bad-value", "", "there is no scenario in scenarios")
@@ -183,7 +183,13 @@ func (t *testCheck) testStart(n *source.Node, to *time.Time) {
 		}
 		return
 	}
-	t.Report(n.Pos, "bad-value", "", "%q is no moment: write a time such as 2026-03-02T10:00:00+09:00 or a date such as 2026-03-02", n.Text)
+	t.Report(
+		n.Pos,
+		"bad-value",
+		"",
+		"%q is not a moment: write a time such as 2026-03-02T10:00:00+09:00 or a date such as 2026-03-02",
+		n.Text,
+	)
 }
 
 // testWith reads the other journeys that run in the scenario.
@@ -198,7 +204,7 @@ func (t *testCheck) testWith(n *source.Node) []string {
 		switch {
 		case !ok:
 		case seen[name]:
-			t.Report(item.Pos, "bad-value", "", "%q stands here twice", name)
+			t.Report(item.Pos, "bad-value", "", "%q occurs twice", name)
 		case name == t.subject.name:
 			t.Report(item.Pos, "bad-value", "", "%q is the journey under test, which runs anyway", name)
 		case !t.folder.JourneyKnown(name):

@@ -62,14 +62,14 @@ func (t *testCheck) scenario(n *source.Node, defaults testDefaults) {
 	}
 	m.Done()
 	if !s.expects && !m.Near("expect") && !m.Near("timeline") {
-		s.Report(n.Pos, "missing-key", "", "the scenario expects nothing: say in expect what must be so")
+		s.Report(n.Pos, "missing-key", "", "the scenario expects nothing: write in expect what must be true")
 	}
 	t.test.Scenarios = append(t.test.Scenarios, s.out)
 }
 
 // name reads the name of a scenario, which must be unique in its file.
 func (s *scenarioCheck) name(m *source.Mapping) {
-	n := m.Need("name", "a scenario says what it shows")
+	n := m.Need("name", "a scenario needs a name")
 	if n == nil {
 		return
 	}
@@ -96,7 +96,7 @@ func (s *scenarioCheck) stepNamed(key *source.Node, kind string, defs []*journey
 	switch {
 	case !sure:
 	case other != nil:
-		s.Report(key.Pos, "bad-value", "", "the step %q is a %s, no %s", key.Text, other.Kind, kind)
+		s.Report(key.Pos, "bad-value", "", "the step %q is a %s, not a %s", key.Text, other.Kind, kind)
 	default:
 		s.Report(key.Pos, "unknown-step", human.Suggest(key.Text, namedSteps(defs, kind)), "the journey has no step %q", key.Text)
 	}
@@ -117,7 +117,7 @@ func (s *scenarioCheck) arms(n *source.Node) {
 		step := s.stepNamed(key, "split", s.subject.tested(), s.subject.def != nil)
 		value := n.Values[i]
 		if value.Shape != source.Scalar || value.Tagged || value.Tag == "null" || value.Tag == "bool" {
-			s.WrongType(value, "an arm is a name, or the number of one without")
+			s.WrongType(value, "an arm is a name or, for an arm without a name, its number")
 			continue
 		}
 		if step != nil {
@@ -150,7 +150,7 @@ func (s *scenarioCheck) calls(n *source.Node) {
 			continue
 		}
 		s.stepNamed(key, "call", s.subject.all(), s.subject.sure)
-		m := s.Mapping(n.Values[i], "what a call gets")
+		m := s.Mapping(n.Values[i], "the response of a call")
 		if m == nil {
 			continue
 		}
@@ -224,7 +224,7 @@ func (s *scenarioCheck) line(n *source.Node) {
 				key.Pos,
 				"unknown-key",
 				"",
-				"a line of a timeline does one thing, this one is %s: put %s into a line of its own",
+				"a line of a timeline does one thing, and this one has %s: move %s to another line",
 				kind,
 				key.Text,
 			)
@@ -234,7 +234,7 @@ func (s *scenarioCheck) line(n *source.Node) {
 		s.act(m, key, value, &line)
 	}
 	if kind == "" && len(m.Strangers()) == 0 {
-		s.Report(n.Pos, "missing-key", "", "the line does nothing: one of event, intent, customer, fail, resolve, expect")
+		s.Report(n.Pos, "missing-key", "", "the line does nothing: it needs one of event, intent, customer, fail, resolve, expect")
 	}
 	m.Done(slices.Sorted(maps.Keys(lineKinds))...)
 	s.out.Timeline = append(s.out.Timeline, line)
@@ -242,7 +242,7 @@ func (s *scenarioCheck) line(n *source.Node) {
 
 // at reads the time of a line.
 func (s *scenarioCheck) at(m *source.Mapping, line *Line) {
-	n := m.Need("at", "a line says when, counted from the start")
+	n := m.Need("at", "a line needs its time, counted from the start")
 	if n == nil {
 		line.At = s.last
 		return
@@ -272,7 +272,7 @@ func (s *scenarioCheck) act(m *source.Mapping, key, value *source.Node, line *Li
 		line.Customer = map[string]any{}
 		if c := s.Mapping(value, "customer"); c != nil {
 			if id := c.Get("id"); id != nil {
-				s.Report(id.Pos, "bad-value", "", "a scenario has one customer, whose id stays: give it at the scenario")
+				s.Report(id.Pos, "bad-value", "", "a scenario has one customer, whose id does not change: set it at the scenario")
 			}
 			line.Customer = s.traits(value)
 		}

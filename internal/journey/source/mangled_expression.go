@@ -150,7 +150,7 @@ func (s *stretch) block() {
 		s.add(i, i, s.lineEnd(behind), false)
 		if next := s.blanks(behind); strings.ContainsRune("]}", s.peek(next)) {
 			last := &s.found[len(s.found)-1]
-			last.at, last.words = s.pos(next), "one bracket too many: nothing is open here"
+			last.at, last.words = s.pos(next), "one bracket too many: no bracket is open here"
 		}
 	default:
 		s.plain(i, end, expr, false)
@@ -196,7 +196,7 @@ func (s *stretch) blockQuoted(i, end int, expr bool) {
 	default: // open on its line
 		s.found = append(
 			s.found,
-			mangledValue{at: s.pos(i), from: i, to: end, words: "a quote that opens here is never closed, or text stands behind its end",
+			mangledValue{at: s.pos(i), from: i, to: end, words: "a quote that opens here is never closed, or has text after its end",
 				mask: s.beginsAnew(end + 1)},
 		)
 	}

@@ -29,7 +29,7 @@ func (f *Document) Mapping(n *Node, what string) *Mapping {
 	seen := map[string]bool{}
 	for _, key := range n.Keys {
 		if key.Shape == Scalar && seen[key.Text] {
-			f.Report(key.Pos, "duplicate-key", "", "the key %q stands here twice", key.Text)
+			f.Report(key.Pos, "duplicate-key", "", "the key %q occurs twice", key.Text)
 		}
 		seen[key.Text] = true
 	}
@@ -104,7 +104,7 @@ func (m *Mapping) Cut(i int, word bool) bool {
 		!plainKey.MatchString(key.Text) {
 		what, article = "expression", "an expression"
 	}
-	m.Report(key.Pos, "unknown-key", "", "%q is the rest of %s that was cut at a comma: quote the %s", key.Text, article, what)
+	m.Report(key.Pos, "unknown-key", "", "%q is the rest of %s that YAML cut at a comma: quote the %s", key.Text, article, what)
 	return true
 }
 
@@ -115,10 +115,10 @@ func (f *Document) WrongType(n *Node, want string) {
 		return
 	}
 	if n.Shape != Scalar && n.Style&yaml.FlowStyle != 0 && strings.HasSuffix(want, " is a text") {
-		f.Report(n.Pos, "wrong-type", "", "%s, this is %s: if it is meant as one, quote the text", want, n.What())
+		f.Report(n.Pos, "wrong-type", "", "%s; this is %s (quote it if it is a text)", want, n.What())
 		return
 	}
-	f.Report(n.Pos, "wrong-type", "", "%s, this is %s", want, n.What())
+	f.Report(n.Pos, "wrong-type", "", "%s; this is %s", want, n.What())
 }
 
 // Text reads a string for people. A number counts as its digits.
@@ -156,7 +156,7 @@ func (f *Document) Label(n *Node, what string) (string, bool) {
 	text, ok := f.Word(n, "the name of the "+what)
 	if ok && (!kebab.MatchString(text) || len(text) > 100) {
 		hint := strings.Trim(regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(text), "-"), "-")
-		f.Report(n.Pos, "bad-value", hint, "%q is no name: names are small letters, digits and single hyphens, up to 100", text)
+		f.Report(n.Pos, "bad-value", hint, "%q is not a name: names are small letters, digits and single hyphens, up to 100", text)
 		return text, false
 	}
 	return text, ok
@@ -258,7 +258,7 @@ func (f *Document) Words(n *Node, what string) ([]string, []*Node) {
 		switch {
 		case !ok:
 		case slices.Contains(out, text):
-			f.Report(item.Pos, "bad-value", "", "%q stands here twice", text)
+			f.Report(item.Pos, "bad-value", "", "%q occurs twice", text)
 		default:
 			out, places = append(out, text), append(places, item)
 		}

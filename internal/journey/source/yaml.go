@@ -145,7 +145,7 @@ func readSource(name string, data []byte) (*source, string, *syntaxError) {
 func parseYAML(src *source, text string) (root *Node, problem *syntaxError) {
 	defer func() {
 		if r := recover(); r != nil {
-			root, problem = nil, &syntaxError{at: Pos{1, 1}, message: "this is not YAML that can be read"}
+			root, problem = nil, &syntaxError{at: Pos{1, 1}, message: "this is not valid YAML"}
 		}
 	}()
 	documents, err := decodeDocuments(text)
@@ -159,7 +159,7 @@ func parseYAML(src *source, text string) (root *Node, problem *syntaxError) {
 		second := documents[1]
 		return nil, &syntaxError{
 			at:      Pos{max(second.Line, 1), max(second.Column, 1)},
-			message: "one file is one document: remove the --- and put the rest into a file of its own",
+			message: "one file is one document: remove the --- and put the rest in another file",
 		}
 	}
 	return convert(src, documents[0].Content[0], 0)
@@ -253,7 +253,7 @@ func explainYAML(src *source, text string, err error) *syntaxError {
 	content := file[line-1]
 	for at, r := range content {
 		if r == '\t' {
-			return &syntaxError{at: Pos{line, at + 1}, message: "a tab in the indentation: YAML wants spaces"}
+			return &syntaxError{at: Pos{line, at + 1}, message: "a tab in the indentation: YAML requires spaces"}
 		}
 		if r != ' ' {
 			break
@@ -321,7 +321,7 @@ func yamlWords(message string) string {
 	case strings.Contains(message, "did not find expected ',' or"):
 		return "a comma, quote, bracket or ? cuts this value: quote the text or expression"
 	case strings.Contains(message, "did not find expected key"), strings.Contains(message, "did not find expected '-'"):
-		return "the indentation does not fit what stands above"
+		return "the indentation does not match the lines above"
 	}
 	return "not valid YAML: " + message
 }

@@ -40,7 +40,7 @@ func ReadLocalTime(d *source.Document, n *source.Node, what string) localtime.Ti
 	}
 	at := localtime.Time(strings.TrimSpace(text))
 	if _, _, _, err := at.Parse(); err != nil || !ClockTime.MatchString(string(at)) {
-		d.Report(n.Pos, "bad-value", "", "%s: %q is no time of day: write HH:MM, from 00:00 to 23:59", what, text)
+		d.Report(n.Pos, "bad-value", "", "%s: %q is not a time of day: write HH:MM, from 00:00 to 23:59", what, text)
 		return ""
 	}
 	return at
@@ -62,7 +62,7 @@ func (v Days) Read(r *Reader, _ *Field, n *source.Node) {
 		if lower := strings.ToLower(strings.TrimSpace(day)); len(lower) >= 3 && slices.Contains(localtime.Weekdays, lower[:3]) {
 			hint = lower[:3]
 		}
-		r.Report(places[i].Pos, "bad-value", hint, "%q is no day: days are %s", day, human.Join(localtime.Weekdays))
+		r.Report(places[i].Pos, "bad-value", hint, "%q is not a day: days are %s", day, human.Join(localtime.Weekdays))
 	}
 	slices.SortFunc(known, func(a, b string) int {
 		return slices.Index(localtime.Weekdays, a) - slices.Index(localtime.Weekdays, b)
@@ -95,7 +95,7 @@ func ReadZone(d *source.Document, n *source.Node) string {
 		return ""
 	}
 	if _, ok := localtime.Zone(zone); !ok {
-		d.Report(n.Pos, "bad-value", "", "%q is no time zone: write customer or an IANA name such as Asia/Tokyo", zone)
+		d.Report(n.Pos, "bad-value", "", "%q is not a time zone: write customer or an IANA name such as Asia/Tokyo", zone)
 		return ""
 	}
 	return zone

@@ -133,7 +133,7 @@ func (r *Reader) Beside(kind string, keys ...string) {
 		if r.Keys.Get(key) == nil {
 			continue
 		}
-		r.Report(r.Keys.Key(key), "unknown-key", "", "%s stands beside %s, not inside it: write it under the step, as deep as %s",
+		r.Report(r.Keys.Key(key), "unknown-key", "", "%s belongs next to %s, not inside it: indent it like %s",
 			key, kind, kind)
 		r.Step.misplaced = append(r.Step.misplaced, key)
 	}

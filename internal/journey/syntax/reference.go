@@ -63,7 +63,7 @@ func Channels(d *source.Document, n *source.Node) ([]string, []*source.Node) {
 	}
 	names, places := d.Words(n, "via")
 	if i := slices.Index(names, Best); i >= 0 {
-		d.Report(places[i].Pos, "bad-value", "", "best stands for all channels: write via: best, without a list")
+		d.Report(places[i].Pos, "bad-value", "", "best means all channels: write via: best, without a list")
 		names, places = slices.Delete(names, i, i+1), slices.Delete(places, i, i+1)
 	}
 	return names, places

@@ -92,7 +92,7 @@ func (c *checker) check() {
 func parseLiquid(source string, html bool) (message string, line int) {
 	defer func() {
 		if r := recover(); r != nil {
-			message, line = "this is not Liquid that can be read", 1
+			message, line = "this is not valid Liquid", 1
 		}
 	}()
 	_, err := liquidEngines()[html].ParseTemplateLocation([]byte(source), "", 1)

@@ -61,7 +61,7 @@ func templateFault(source string, html bool) (offset int, message, hint string) 
 		case end && closes && inside == "":
 			message = fmt.Sprintf("{%% %s %%} ends no {%% %s %%}", tag, name)
 		case end && closes:
-			message = fmt.Sprintf("{%% %s %%} stands where {%% end%s %%} must come first", tag, inside)
+			message = fmt.Sprintf("{%% %s %%} must come after {%% end%s %%}", tag, inside)
 		case known:
 			open = append(open, block{tag, start})
 			message = badMark(whole+betweenFor(between)+"{% end"+tag+" %}", html)
@@ -87,7 +87,7 @@ func templateFault(source string, html bool) (offset int, message, hint string) 
 func badMark(piece string, html bool) string {
 	message, _ := parseLiquid(piece, html)
 	if message == "syntax error" {
-		return "this cannot be read as Liquid"
+		return "this is not valid Liquid"
 	}
 	return message
 }
