@@ -48,9 +48,9 @@ var (
 		[]string{"direction", "outcome"},
 		nil,
 	)
-	descBroken = prometheus.NewDesc(
-		"tabi_classifier_load_errors",
-		"Whether the active text classifier could not be loaded, so that messages have no intents: 1 or 0.",
+	descLoaded = prometheus.NewDesc(
+		"tabi_classifier_loaded",
+		"Whether the text classifier in use is loaded: 1 (also if there is none), or 0, and messages get no intent.",
 		nil,
 		nil,
 	)
@@ -60,16 +60,16 @@ var (
 type brainMetrics struct{ store *engine.Engine }
 
 // Describe implements prometheus.Collector.
-func (b brainMetrics) Describe(out chan<- *prometheus.Desc) { out <- descDecided; out <- descBroken }
+func (b brainMetrics) Describe(out chan<- *prometheus.Desc) { out <- descDecided; out <- descLoaded }
 
 // Collect implements prometheus.Collector.
 func (b brainMetrics) Collect(out chan<- prometheus.Metric) {
 	for kind, n := range b.store.Offers.Decided() {
 		out <- prometheus.MustNewConstMetric(descDecided, prometheus.CounterValue, float64(n), kind.Direction, kind.Outcome)
 	}
-	broken := 0.0
+	loaded := 1.0
 	if b.store.Intents.ClassifierBroken() {
-		broken = 1
+		loaded = 0
 	}
-	out <- prometheus.MustNewConstMetric(descBroken, prometheus.GaugeValue, broken)
+	out <- prometheus.MustNewConstMetric(descLoaded, prometheus.GaugeValue, loaded)
 }

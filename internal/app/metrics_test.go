@@ -43,11 +43,11 @@ func TestBrainMetrics(t *testing.T) {
 	}
 	got := map[string]string{}
 	for _, f := range families {
-		if f.GetName() == "tabi_decisions_total" || f.GetName() == "tabi_classifier_load_errors" {
+		if f.GetName() == "tabi_decisions_total" || f.GetName() == "tabi_classifier_loaded" {
 			got[f.GetName()] = f.GetMetric()[0].String()
 		}
 	}
-	if len(got) != 2 {
+	if len(got) != 2 || !strings.Contains(got["tabi_classifier_loaded"], "value:1") {
 		t.Errorf("got %v", got)
 	}
 	own := families[:0]
