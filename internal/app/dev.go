@@ -117,7 +117,7 @@ func (d *Dev) serve(ctx context.Context, listener net.Listener, server *DevServe
 	}
 	return RunAll(ctx,
 		func(ctx context.Context) error {
-			return gateway.ServeOn(ctx, gateway.Server("", g.Handler()), listener)
+			return gateway.Serve(ctx, gateway.Server(g.Handler()), listener)
 		},
 		s.RunWorker,
 		s.Relay().Run,

@@ -155,17 +155,6 @@ func (p *PolicyEvaluator) Permit(ask SendRequest) Verdict {
 	return out
 }
 
-// Channels returns the verdict on every channel asked for, in the order of preference: as listed, or without a list
-// those that the message has a treatment for, the one that the customer answers most first.
-func (p *PolicyEvaluator) Channels(ask SendRequest) []ChannelVerdict {
-	all := p.evaluateAll(ask)
-	out := make([]ChannelVerdict, len(all))
-	for i, v := range all {
-		out[i] = v.ChannelVerdict
-	}
-	return out
-}
-
 func (p *PolicyEvaluator) toneFor(tone string) string {
 	if tone != "" {
 		return tone

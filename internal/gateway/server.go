@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Server returns an HTTP server with time-outs and a header limit, so that slow or endless clients hold no resources.
-func Server(addr string, handler http.Handler) *http.Server {
+// Server returns an HTTP server with timeouts and a header limit, so that slow or endless clients hold no resources.
+func Server(handler http.Handler) *http.Server {
 	return &http.Server{
-		Addr: addr, Handler: handler,
+		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       20 * time.Second,
 		WriteTimeout:      60 * time.Second,
@@ -20,18 +20,9 @@ func Server(addr string, handler http.Handler) *http.Server {
 	}
 }
 
-// Serve listens on srv.Addr until ctx ends, then lets running requests finish for up to eight seconds. A
+// Serve accepts requests on l until ctx ends, then lets running requests finish for up to eight seconds and closes l. A
 // graceful end is nil.
-func Serve(ctx context.Context, srv *http.Server) error {
-	l, err := net.Listen("tcp", srv.Addr)
-	if err != nil {
-		return err
-	}
-	return ServeOn(ctx, srv, l)
-}
-
-// ServeOn is Serve on a listener that is open already; it closes it.
-func ServeOn(ctx context.Context, srv *http.Server, l net.Listener) error {
+func Serve(ctx context.Context, srv *http.Server, l net.Listener) error {
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(l) }()
 	select {

@@ -55,7 +55,7 @@ func serveCommand(b app.Build) *cobra.Command {
 			)
 			return app.RunAll(c.Context(),
 				func(ctx context.Context) error {
-					return gateway.ServeOn(ctx, gateway.Server("", g.Handler()), listener)
+					return gateway.Serve(ctx, gateway.Server(g.Handler()), listener)
 				},
 				s.Relay().Run,
 				s.Background().Run,

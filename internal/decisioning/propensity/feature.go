@@ -25,14 +25,6 @@ func Number(name string, v float64) Feature { return Feature{Name: name, Number:
 // Symbol returns a feature that is one of several names.
 func Symbol(name, v string) Feature { return Feature{Name: name, Symbol: v} }
 
-// Flag returns a feature that is true or false.
-func Flag(name string, v bool) Feature {
-	if v {
-		return Symbol(name, "true")
-	}
-	return Symbol(name, "false")
-}
-
 // maxName is how much of a feature's name a model keeps, in bytes.
 const maxName = 64
 

@@ -2,6 +2,7 @@ package propensity
 
 import (
 	"math/rand/v2"
+	"strconv"
 	"testing"
 )
 
@@ -20,9 +21,9 @@ func TestLearns(t *testing.T) {
 		if age > 80 {
 			p /= 2
 		}
-		m.Learn(Features{Flag("cart", open), Number("age", age), Number("noise", r.NormFloat64())}, r.Float64() < p)
+		m.Learn(Features{Symbol("cart", strconv.FormatBool(open)), Number("age", age), Number("noise", r.NormFloat64())}, r.Float64() < p)
 	}
-	young, old := m.Estimate(Features{Flag("cart", true), Number("age", 40)}), m.Estimate(Features{Flag("cart", false), Number("age", 90)})
+	young, old := m.Estimate(Features{Symbol("cart", "true"), Number("age", 40)}), m.Estimate(Features{Symbol("cart", "false"), Number("age", 90)})
 	if young.Propensity < 0.32 || young.Propensity > 0.48 || old.Propensity > 0.06 || young.Performance < 0.65 {
 		t.Errorf("got %+v and %+v", young, old)
 	}
@@ -34,10 +35,10 @@ func TestLearns(t *testing.T) {
 	if err := again.UnmarshalBinary(data); err != nil {
 		t.Fatal(err)
 	}
-	if got := NewSet(&again).Prepare(Features{Flag("cart", true), Number("age", 40)}).Estimate(0); got != young {
+	if got := NewSet(&again).Prepare(Features{Symbol("cart", "true"), Number("age", 40)}).Estimate(0); got != young {
 		t.Errorf("read back: %+v, was %+v", got, young)
 	}
-	if got := m.Explain(Features{Flag("cart", true)}); len(got) != 3 || got[0].Predictor != "cart" {
+	if got := m.Explain(Features{Symbol("cart", "true")}); len(got) != 3 || got[0].Predictor != "cart" {
 		t.Errorf("explained by %+v", got)
 	}
 }

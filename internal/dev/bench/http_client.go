@@ -55,7 +55,7 @@ func (w *environment) gateway(conns int) (*httpClient, error) {
 	}
 	out := newHTTPClient("http://"+l.Addr().String(), conns)
 	served := g.Handler()
-	srv := gateway.Server("", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	srv := gateway.Server(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if heed := out.onRequest.Load(); heed != nil {
 			(*heed)(r.Header.Get(customerHeader))
 		}
