@@ -3,11 +3,11 @@ package app
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/engine"
+	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -63,18 +63,12 @@ func DescribeClock(c clock.Clock) string {
 	if c.Scale <= 1 && c.Origin.Equal(c.Epoch) {
 		return "real time"
 	}
-	return short(time.Duration(max(c.Scale, 1)*float64(time.Second))) + " in a second, from " + c.Origin.UTC().Format(time.RFC3339)
-}
-
-// short writes a duration without the units that are zero at its end: 1h, 1m, 1m30s.
-func short(d time.Duration) string {
-	text := d.String()
-	for _, zero := range []struct{ unit, tail string }{{"m", "0s"}, {"h", "0m"}} {
-		if cut, ok := strings.CutSuffix(text, zero.tail); ok && strings.HasSuffix(cut, zero.unit) {
-			text = cut
-		}
+	second := time.Duration(max(c.Scale, 1) * float64(time.Second))
+	pace := human.Duration(second)
+	if second%time.Second != 0 {
+		pace = second.String()
 	}
-	return text
+	return pace + " in a second, from " + c.Origin.UTC().Format(time.RFC3339)
 }
 
 // parseOrigin reads a date or an RFC 3339 time; empty is the zero time.

@@ -16,3 +16,16 @@ func TestDuration(t *testing.T) {
 		}
 	}
 }
+
+func TestRoughDuration(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for d, want := range map[time.Duration]string{
+		12*time.Second + time.Millisecond: "12 s", 5*time.Minute + 59*time.Second: "5 min", 2 * time.Hour: "2 h",
+		2*time.Hour + 3*time.Minute: "2 h 3 min", day + 4*time.Minute: "1 d", 2*day + 3*time.Hour: "2 d 3 h", 10*day + time.Hour: "10 d",
+	} {
+		if got := RoughDuration(d); got != want {
+			t.Errorf("%s: %q, want %q", d, got, want)
+		}
+	}
+}

@@ -24,6 +24,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/graph"
 	"github.com/tabi-journeys/tabi/internal/handoff"
+	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/message"
@@ -236,28 +237,9 @@ func relative(now, t time.Time) string {
 		return "now"
 	}
 	if d < 0 {
-		return "in " + rough(-d)
+		return "in " + human.RoughDuration(-d)
 	}
-	return rough(d) + " ago"
-}
-
-// rough rounds down to the two largest units.
-func rough(d time.Duration) string {
-	days, rest := d/(24*time.Hour), d%(24*time.Hour)
-	hours, minutes, seconds := rest/time.Hour, rest%time.Hour/time.Minute, rest%time.Minute/time.Second
-	switch {
-	case days >= 10, days > 0 && hours == 0:
-		return fmt.Sprintf("%d d", days)
-	case days > 0:
-		return fmt.Sprintf("%d d %d h", days, hours)
-	case hours > 0 && minutes > 0:
-		return fmt.Sprintf("%d h %d min", hours, minutes)
-	case hours > 0:
-		return fmt.Sprintf("%d h", hours)
-	case minutes > 0:
-		return fmt.Sprintf("%d min", minutes)
-	}
-	return fmt.Sprintf("%d s", seconds)
+	return human.RoughDuration(d) + " ago"
 }
 
 type pair struct{ Key, Value string }
