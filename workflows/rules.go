@@ -187,19 +187,7 @@ func (r *run) anyStepTakes(d contract.Delivery) bool {
 	if d.Event == nil {
 		return d.HandoffResult != nil
 	}
-	for _, step := range r.prog.Steps {
-		switch spec := step.Spec.(type) {
-		case *journey.Ask:
-			if d.Event.Name == journey.MessageReceived {
-				return true
-			}
-		case *journey.WaitFor:
-			if slices.ContainsFunc(spec.Arms, func(arm journey.EventArm) bool { return armTakes(arm, d.Event.Name) }) {
-				return true
-			}
-		}
-	}
-	return false
+	return r.prog.StepsTake(d.Event.Name)
 }
 
 // armTakes reports whether an arm may take an event of this name. An arm by level takes none.

@@ -90,7 +90,7 @@ type awake struct {
 // markBufferOld marks as old what arrived during the wait that has ended, except what arrived after the clock ended it:
 // that belongs to the next step. Old events are dropped, unless some wait_for looks back to the entry.
 func (r *run) markBufferOld(end waitEnd) {
-	lookBack := slices.ContainsFunc(r.prog.Steps, looksBack)
+	lookBack := slices.ContainsFunc(r.prog.Steps, func(s journey.Step) bool { return s.Describe().LooksBack })
 	var kept []Buffered
 	for _, b := range r.state.Buffer {
 		if end.clock.IsZero() || !b.Delivery.Received.After(end.clock) {
@@ -101,10 +101,4 @@ func (r *run) markBufferOld(end waitEnd) {
 		}
 	}
 	r.state.Buffer = kept
-}
-
-// looksBack reports whether a step takes events that arrived before it: `since: entry`.
-func looksBack(step journey.Step) bool {
-	spec, ok := step.Spec.(*journey.WaitFor)
-	return ok && spec.Since != ""
 }

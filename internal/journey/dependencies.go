@@ -51,15 +51,16 @@ func (d *Definition) reads(exprs map[expr.Expr]*expr.Evaluator) Reads {
 	calls, asks, text := map[string]bool{}, map[string]bool{}, false
 	for i := range d.Steps {
 		s := &d.Steps[i]
-		switch s.Kind {
-		case "call":
+		spec := s.Describe()
+		if spec.Body {
 			calls[expr.Key(s.ID)] = true
-		case "ask":
+		}
+		if spec.Text {
 			asks[expr.Key(s.ID)] = true
 		}
 		// Until a step receives an event, `event` is the entry event.
 		atHand := []expr.Expr{s.When}
-		if spec := s.Describe(); !spec.TakesEvent {
+		if !spec.TakesEvent {
 			for _, e := range spec.Exprs {
 				atHand = append(atHand, e.Expr)
 			}
@@ -139,17 +140,16 @@ func (d *Definition) listens(exprs map[expr.Expr]*expr.Evaluator) Listens {
 	}
 	traits, dated := names{}, false
 	for i := range d.Steps {
-		for _, events := range d.Steps[i].Describe().Events {
+		spec := d.Steps[i].Describe()
+		for _, events := range spec.Events {
 			hear(events)
 		}
-		if spec, ok := d.Steps[i].Spec.(*Wait); ok {
-			if spec.At != "" && spec.Timezone == "" {
-				traits.add(zoneTrait)
-			}
-			if e := exprs[spec.Until]; e != nil {
-				traits.add(e.Refs.Properties("customer")...)
-				dated = dated || spec.Timezone == "" && !e.Timestamp()
-			}
+		switch e := exprs[spec.Moment]; {
+		case e != nil:
+			traits.add(e.Refs.Properties("customer")...)
+			dated = dated || spec.Local && !e.Timestamp()
+		case spec.Local:
+			traits.add(zoneTrait)
 		}
 	}
 	// An enrollment that listens to nothing else does not query levels either: recorded histories depend on it.
@@ -159,6 +159,19 @@ func (d *Definition) listens(exprs map[expr.Expr]*expr.Evaluator) Listens {
 	}
 	l.Traits = traits.list()
 	return l
+}
+
+// taken returns the names of the events that some step takes.
+func (d *Definition) taken() map[string]bool {
+	out := map[string]bool{}
+	for i := range d.Steps {
+		for _, events := range d.Steps[i].Describe().Events {
+			for _, event := range events {
+				out[event] = true
+			}
+		}
+	}
+	return out
 }
 
 // zoneTrait is the trait that holds a customer's time zone (IANA name).

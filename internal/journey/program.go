@@ -19,6 +19,7 @@ type Program struct {
 	starts   map[string]int
 	reads    Reads
 	listens  Listens
+	taken    map[string]bool // the events that some step takes
 }
 
 // Reads are the top-level properties that a journey's expressions name. "*" means all.
@@ -111,7 +112,7 @@ func NewProgram(d *Definition) (*Program, error) {
 		}
 		p.exprs[e] = evaluator
 	}
-	p.reads, p.listens = d.reads(p.exprs), d.listens(p.exprs)
+	p.reads, p.listens, p.taken = d.reads(p.exprs), d.listens(p.exprs), d.taken()
 	return p, nil
 }
 
@@ -182,6 +183,9 @@ func (p *Program) Reads() Reads { return p.reads }
 
 // Listens returns what an enrollment of the journey listens to.
 func (p *Program) Listens() Listens { return p.listens }
+
+// StepsTake reports whether some step takes an event of this name.
+func (p *Program) StepsTake(event string) bool { return p.taken[event] }
 
 // Index returns the index of a step by its id.
 func (p *Program) Index(id string) (int, bool) {

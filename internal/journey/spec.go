@@ -34,6 +34,20 @@ type Description struct {
 	Levels     []*Level   // the intent levels it waits for
 	Intents    []string   // the intents that distinguish replies
 	TakesEvent bool       // its expressions see the event it receives, not the current one
+	LooksBack  bool       // it takes events that came before it, since the entry
+
+	// The moment until which it waits. A change of the traits that Moment reads, or of the customer's time zone if Local is
+	// set, moves the wait.
+	Moment expr.Expr
+	Local  bool // the moment is in the customer's time zone, unless Moment is a timestamp
+
+	// What an enrollment keeps of a result, because it may be large or private: the fields of steps.<id>.body, and
+	// steps.<id>.text, only if an expression names them.
+	Body bool
+	Text bool
+
+	Sets  []string // what it assigns, as vars.tries or customer.stage
+	Queue string   // it opens a hand-off in this queue
 
 	// The messages that a release must hold while an enrollment is in the journey.
 	Messages        []Saying

@@ -171,7 +171,7 @@ func (a *Ask) Describe() Description {
 		Title: "question " + a.Question.Message, Lines: append(a.Question.delivery(), "at most "+human.Duration(a.Timeout)),
 		Exprs: sortedExprs(a.Question.Data), Events: [][]string{{MessageReceived}},
 		Messages: []Saying{{a.Question.Message, a.Question.Via}},
-		Parks:    true, Says: true, Forks: true,
+		Parks:    true, Says: true, Forks: true, Text: true,
 	}
 	for i := range a.Replies {
 		reply := &a.Replies[i]

@@ -129,7 +129,7 @@ func (c *Call) Describe() Description {
 			{Label: "answered", Full: "the request was answered"},
 			armFailed(&c.OnFailure, nil, "the request failed for good"),
 		},
-		Stays: true,
+		Stays: true, Body: true,
 	}
 }
 

@@ -66,7 +66,7 @@ func (h *Handoff) Fields() []syntax.Field {
 
 // Describe implements Spec.
 func (h *Handoff) Describe() Description {
-	d := Description{Title: "queue " + h.Queue, Parks: true, Forks: true}
+	d := Description{Title: "queue " + h.Queue, Queue: h.Queue, Parks: true, Forks: true}
 	if h.Priority != "" && h.Priority != "normal" {
 		d.Lines = append(d.Lines, h.Priority+" priority")
 	}

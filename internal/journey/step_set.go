@@ -54,6 +54,7 @@ func (s *Set) Describe() Description {
 	for _, a := range s.Assign {
 		d.Lines = append(d.Lines, a.Target+"."+a.Name+" = "+short(a.Value))
 		d.Full = append(d.Full, a.Target+"."+a.Name+" = "+string(a.Value))
+		d.Sets = append(d.Sets, a.Target+"."+a.Name)
 		d.Exprs = append(d.Exprs, Expression{a.Target + "." + a.Name, a.Value, expr.Any})
 	}
 	if len(d.Lines) == 1 {

@@ -53,6 +53,7 @@ func (w *Wait) Describe() Description {
 	return Description{
 		Title: w.title(), Exprs: []Expression{{"until", w.Until, expr.Moment}},
 		Arms: []Arm{{}}, Parks: true,
+		Moment: w.Until, Local: w.Timezone == "" && (w.At != "" || w.Until != ""),
 	}
 }
 

@@ -118,7 +118,8 @@ func (a *EventArm) Schema(b *shape.Builder) *shape.Schema {
 
 // Describe implements Spec.
 func (w *WaitFor) Describe() Description {
-	d := Description{Lines: []string{"at most " + human.Duration(w.Timeout)}, Parks: true, Forks: true, TakesEvent: true}
+	d := Description{Lines: []string{"at most " + human.Duration(w.Timeout)}, Parks: true, Forks: true, TakesEvent: true,
+		LooksBack: w.Since != ""}
 	if w.Since == "entry" {
 		d.Lines[0] += ", events since entry count"
 	}

@@ -146,6 +146,15 @@ func (w *scenarioRun) recordSend(in contract.Send, out contract.SendResult) {
 	}
 }
 
+// describe returns the description of a step; it is empty if the journey has no such step.
+func (i *enrollment) describe(step string) journey.Description {
+	s := i.run.content.Journeys[i.journey].Step(step)
+	if s == nil {
+		return journey.Description{}
+	}
+	return s.Describe()
+}
+
 // reported follows the enrollment's reports.
 func (i *enrollment) reported(r contract.Report) {
 	w := i.run
@@ -164,13 +173,13 @@ func (i *enrollment) reported(r contract.Report) {
 		w.record(p.At.Sub(w.clock.Origin), source.Place{}, "%s%s", i.prefix(), i.describeVisit(p))
 	}
 	if p := r.Parked; p != nil && p.Step != "" && (i.parked != p.Step || !i.since.Equal(p.Since)) {
-		if says := p.Kind == "send" || p.Kind == "ask"; i.parked != p.Step ||
-			!says { // a send that is held again, or then waits for a reply, is one visit
+		spec := i.describe(p.Step)
+		if i.parked != p.Step || !spec.Says { // a send that is held again, or then waits for a reply, is one visit
 			i.visited = append(i.visited, p.Step)
 			w.visit(i.journey, p.Step, "")
 		}
 		i.parked, i.since = p.Step, p.Since
-		if text, ok := i.unreported[p.Step]; ok && (p.Kind == "handoff" || p.Kind == "ask") {
+		if text, ok := i.unreported[p.Step]; ok && spec.Parks {
 			delete(i.unreported, p.Step)
 			w.record(w.since(), source.Place{}, "%s%s", i.prefix(), text)
 		}
@@ -187,13 +196,14 @@ func (i *enrollment) reported(r contract.Report) {
 func (i *enrollment) describeVisit(p contract.StepVisit) string {
 	if text, ok := i.unreported[p.Step]; ok {
 		delete(i.unreported, p.Step)
-		if text += " (" + p.Step + ")"; p.Kind == "decide" {
+		spec := i.describe(p.Step)
+		if text += " (" + p.Step + ")"; len(spec.Groups)+len(spec.Actions) > 0 {
 			text += ": " + p.Outcome
 		}
 		return text
 	}
 	text := "passed " + p.Step + " (" + p.Kind + ")"
-	if p.Outcome != "" && p.Kind != "branch" && p.Outcome != p.Arm {
+	if p.Outcome != "" && p.Outcome != p.Arm && p.Outcome != journey.ArmLabel(p.Arm) {
 		text += ": " + p.Outcome
 	}
 	if p.Arm == "" {

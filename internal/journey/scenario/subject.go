@@ -64,8 +64,8 @@ func queues(defs []*journey.Definition) []string {
 	var out []string
 	for _, d := range defs {
 		for i := range d.Steps {
-			if spec, ok := d.Steps[i].Spec.(*journey.Handoff); ok && !slices.Contains(out, spec.Queue) {
-				out = append(out, spec.Queue)
+			if queue := d.Steps[i].Describe().Queue; queue != "" && !slices.Contains(out, queue) {
+				out = append(out, queue)
 			}
 		}
 	}
@@ -83,8 +83,8 @@ func OutcomesOf(d *journey.Definition) []string {
 		out = append(out, rule.Outcome)
 	}
 	for i := range d.Steps {
-		if spec, ok := d.Steps[i].Spec.(*journey.Exit); ok {
-			out = append(out, spec.Outcome)
+		if outcome := d.Steps[i].Describe().Outcome; outcome != "" {
+			out = append(out, outcome)
 		}
 	}
 	slices.Sort(out)
@@ -95,11 +95,10 @@ func OutcomesOf(d *journey.Definition) []string {
 func varsOf(d *journey.Definition) []string {
 	out := slices.Collect(maps.Keys(d.Vars))
 	for i := range d.Steps {
-		if spec, ok := d.Steps[i].Spec.(*journey.Set); ok {
-			for _, a := range spec.Assign {
-				if name, _, _ := strings.Cut(a.Name, "."); a.Target == "vars" {
-					out = append(out, name)
-				}
+		for _, target := range d.Steps[i].Describe().Sets {
+			if name, ok := strings.CutPrefix(target, "vars."); ok {
+				name, _, _ = strings.Cut(name, ".")
+				out = append(out, name)
 			}
 		}
 	}
@@ -107,11 +106,11 @@ func varsOf(d *journey.Definition) []string {
 	return slices.Compact(out)
 }
 
-// armNames returns the names of a split's arms. An arm without a name has its number, from 1.
-func armNames(s *journey.Split) []string {
-	names := make([]string, len(s.Arms))
-	for i, arm := range s.Arms {
-		names[i] = arm.Key(i)
+// armNames returns the keys of a step's arms: names, or numbers from 1.
+func armNames(s *journey.Step) []string {
+	var names []string
+	for _, arm := range s.Describe().Arms {
+		names = append(names, arm.Key)
 	}
 	return names
 }

@@ -121,7 +121,7 @@ func (s *scenarioCheck) arms(n *source.Node) {
 			continue
 		}
 		if step != nil {
-			names := armNames(step.Spec.(*journey.Split))
+			names := armNames(step)
 			if !slices.Contains(names, value.Text) {
 				s.Report(
 					value.Pos,
