@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/localtime"
@@ -106,7 +107,7 @@ func (w durationOrUntil) Read(r *syntax.Reader, f *syntax.Field, n *source.Node)
 // Print implements syntax.Value.
 func (w durationOrUntil) Print(p *syntax.Printer, _ *syntax.Field) *yaml.Node {
 	if w.At == "" && w.Until == "" {
-		return syntax.Duration{To: &w.Duration}.Print(p, &syntax.Field{Need: "always"})
+		return syntax.Plain(clock.FormatDuration(w.Duration))
 	}
 	return p.Part(&waitUntil{Wait: w.Wait})
 }
@@ -114,11 +115,11 @@ func (w durationOrUntil) Print(p *syntax.Printer, _ *syntax.Field) *yaml.Node {
 // Schema implements syntax.Value.
 func (w durationOrUntil) Schema(b *shape.Builder) *shape.Schema {
 	fields := (&waitUntil{Wait: w.Wait}).Fields()
-	clock := append([]syntax.Field{{
+	timeOfDay := append([]syntax.Field{{
 		Key: "until", Doc: "A time of day; if it is now or past, that of the next permitted day.",
 		Value: syntax.LocalTime{To: &w.At},
 	}}, syntax.Pick(fields, "days", "timezone")...)
-	return shape.AnyOf(b.Duration(), syntax.Mapping(b, clock, "until"),
+	return shape.AnyOf(b.Duration(), syntax.Mapping(b, timeOfDay, "until"),
 		syntax.Mapping(b, syntax.Pick(fields, "until", "offset", "timezone")))
 }
 

@@ -34,8 +34,8 @@ func (b *builder) kind(kind journey.Kind) *shape.Schema {
 	s.Properties[kind.Name] = s.Properties[kind.Name].With(doc)
 	s.Required = append([]string{kind.Name}, s.Required...)
 	maps.Copy(s.Properties, shape.Keys{
-		"id": b.Label().
-			With("The step's id in the journey, in expressions (- as _), in scenarios and for go_to. Give one to every step that you may move."),
+		"id": b.Label().With("The step's id in the journey, in expressions (- as _), in scenarios and for go_to. " +
+			"Give one to every step that you may move."),
 		"name": shape.Text().With("The step's name for people."),
 		"when": b.CEL().With("Skip the step unless this is true."),
 	})
