@@ -31,26 +31,25 @@ type Catalog struct {
 	*sqldb.Database
 	// openRevisions returns the number of open enrollments of each revision.
 	openRevisions func(ctx context.Context, tx sqldb.Conn) (map[string]int, error)
-	// onPublish is called for each release, in order.
-	onPublish []onPublish
+	onPublish     []OnPublish
 
 	mu       sync.Mutex
 	release  *Release
 	programs map[string]*PackedProgram // by revision
 }
 
-// New returns an empty catalog. openRevisions counts the open enrollments of each revision; onPublish are the rooms
-// that keep something of a release, in order.
+// New returns an empty catalog. openRevisions counts the open enrollments of each revision; The
+// hooks are called in their order.
 func New(db *sqldb.Database, openRevisions func(ctx context.Context, tx sqldb.Conn) (map[string]int, error),
-	publish ...onPublish) *Catalog {
-	return &Catalog{Database: db, programs: map[string]*PackedProgram{}, openRevisions: openRevisions, onPublish: publish}
+	onPublish []OnPublish) *Catalog {
+	return &Catalog{Database: db, programs: map[string]*PackedProgram{}, openRevisions: openRevisions, onPublish: onPublish}
 }
 
 // maxPrograms is the maximum number of cached revisions.
 const maxPrograms = 512
 
-// onPublish prepares a room for a release, before the transaction; the step it returns runs inside it.
-type onPublish func(c *journey.Content) (step func(ctx context.Context, tx sqldb.Conn, p Publication) error, err error)
+// OnPublish prepares a room for a release, before the transaction; the step it returns runs inside it.
+type OnPublish func(c *journey.Content) (step func(ctx context.Context, tx sqldb.Conn, p Publication) error, err error)
 
 // A Publication is a release that is being published.
 type Publication struct {

@@ -13,13 +13,15 @@ import (
 
 // Room keeps profiles, their identities and their events.
 type Room struct {
-	db *unit.Units
-	// onTraitsSet is called when SetTraits has changed a customer.
-	onTraitsSet func(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) error
+	db          *unit.Units
+	onTraitsSet []OnTraitsSet
 }
 
-// New returns the room. onTraitsSet is called when SetTraits has changed a customer.
-func New(db *unit.Units, onTraitsSet func(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) error) *Room {
+// OnTraitsSet does a room's part when SetTraits has changed a customer without an event.
+type OnTraitsSet func(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) error
+
+// New returns the room, which calls the hooks in their order.
+func New(db *unit.Units, onTraitsSet []OnTraitsSet) *Room {
 	return &Room{db: db, onTraitsSet: onTraitsSet}
 }
 
@@ -142,16 +144,12 @@ func LinkIdentities(ctx context.Context, b *unit.Unit, names map[string]string, 
 				return nil, err
 			}
 		default:
-			for _, merge := range b.Units.Hooks.BeforeMerge {
+			for _, merge := range b.Units.Hooks.OnMerge {
 				if err := merge(ctx, b, b.Customers[from], survivor); err != nil {
 					return nil, err
 				}
 			}
-			more, err := mergeCustomers(ctx, b, b.Customers[from], survivor)
-			if err != nil {
-				return nil, err
-			}
-			changed = append(changed, more...)
+			changed = append(changed, unit.State[mergedTraits](b).changed...)
 			for name, to := range names {
 				if to == from {
 					names[name] = survivor.ID

@@ -6,16 +6,18 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// mergeCustomers merges gone into survivor.
+// Merge is the OnMerge hook of this room: gone becomes a redirect to survivor, which takes over its traits, its enrollments and its
+// age. How customers are merged as a whole follows.
 //
 // The invariant: after the commit no row of any room names gone, except its own row in customers, whose merged_into
 // redirects later calls. The survivor has both histories. Its traits win over those of gone, but a refused consent stays
 // refused. Of two open enrollments in one journey with one key the younger is ordered to end.
 //
-// The order matters. BeforeMerge runs first, while both customers still have their own events: the entry conditions are
-// evaluated for each, since a condition that was true for either is not new for both. Then everything collected so far is
-// flushed, because OnMerge moves rows with SQL updates, which would miss rows that are not written. Intents move before
-// events, since stale scores are recomputed from the events of each customer alone. AfterMerge sees the merged customer.
+// The order of OnMerge (see package engine) matters. The entry conditions are first, while both customers still have their own
+// events: they are evaluated for each, since a condition that was true for either is not new for both. Then everything
+// collected so far is flushed, because the hooks after it move rows with SQL updates, which would miss rows that are not
+// written. Intents move before events, since stale scores are recomputed from the events of each customer alone. This hook comes
+// after all rows have moved, and the hook that ends the younger of two enrollments sees the merged customer.
 //
 // Example: Ana browses as anon:7 and then logs in as user 42. identify names both ids, so anon:7 is merged into 42. Her
 // abandoned-cart enrollment of anon:7 continues for 42: its run keeps its workflow id, and its next report finds the
@@ -24,28 +26,22 @@ import (
 //
 // Both rows are locked by Identify, in id order, before anything is read. Without that, two identify calls in opposite
 // directions deadlock, or each moves rows to a customer that the other has just removed. See docs/decisions/0011.
-func mergeCustomers(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) (changed []string, err error) {
-	if err := b.Flush(ctx); err != nil {
-		return nil, err
-	}
-	for _, merge := range b.Units.Hooks.OnMerge {
-		if err := merge(ctx, b, gone, survivor); err != nil {
-			return nil, err
-		}
-	}
+func Merge(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
 	if _, err := b.Tx.ExecContext(ctx, `update customers set merged_into = $2, traits = '{}' where id = $1 or merged_into = $1`, gone.ID,
 		survivor.ID); err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := b.Tx.ExecContext(ctx, `delete from customer_timezones where customer = $1`, gone.ID); err != nil {
-		return nil, err
+		return err
 	}
 	survivor.Created = min(survivor.Created, gone.Created)
 	if _, err := b.Tx.ExecContext(ctx, `update customers set created_at = $2 where id = $1`, survivor.ID, survivor.Created); err != nil {
-		return nil, err
+		return err
 	}
+	merged := unit.State[mergedTraits](b)
+	merged.changed = nil
 	if len(gone.Traits) > 0 {
-		survivor.Traits, changed = joinTraits(survivor.Traits, gone.Traits)
+		survivor.Traits, merged.changed = joinTraits(survivor.Traits, gone.Traits)
 		survivor.Dirty = true
 	}
 	for _, e := range gone.Open {
@@ -54,10 +50,8 @@ func mergeCustomers(ctx context.Context, b *unit.Unit, gone, survivor *unit.Lock
 	survivor.Open = append(survivor.Open, gone.Open...)
 	survivor.Sort()
 	gone.Open, gone.Traits, gone.Stored, gone.Merged, gone.Dirty = nil, map[string]any{}, nil, survivor.ID, false
-	for _, merge := range b.Units.Hooks.AfterMerge {
-		if err := merge(ctx, b, gone, survivor); err != nil {
-			return nil, err
-		}
-	}
-	return changed, nil
+	return nil
 }
+
+// mergedTraits is this room's part of a unit: the traits of the survivor that the latest merge has changed.
+type mergedTraits struct{ changed []string }

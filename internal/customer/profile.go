@@ -85,8 +85,8 @@ func refusals(into, from map[string]any) map[string]any {
 // A Bounce is a dead address.
 type Bounce struct{ Channel, Address, Reason string }
 
-// Consequence returns what an event about a message changes: consent in the profile, or a dead address.
-func Consequence(name string, properties, traits map[string]any) (patch map[string]any, dead *Bounce) {
+// consequence returns what an event about a message changes: consent in the profile, or a dead address.
+func consequence(name string, properties, traits map[string]any) (patch map[string]any, dead *Bounce) {
 	str := func(key string) string { s, _ := properties[key].(string); return strings.TrimSpace(s) }
 	switch name {
 	case event.Unsubscribed:

@@ -34,7 +34,12 @@ func (s *Room) SetTraits(ctx context.Context, now time.Time, id string, traits m
 		}
 		p.Traits, _ = MergeTraits(p.Traits, traits)
 		p.Dirty = true
-		return s.onTraitsSet(ctx, b, p)
+		for _, hook := range s.onTraitsSet {
+			if err := hook(ctx, b, p); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

@@ -52,37 +52,25 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	releases := catalog.New(database, enrollment.OpenRevisions, enrollment.PublishSchedulesOf, intent.PreparePublication)
+	releases := catalog.New(database, enrollment.OpenRevisions, onPublish())
 	options := unit.Options{Channels: o.Channels, Scenario: o.Scenario, Holdout: o.Holdout}
-	db := unit.New(releases, options, customer.Table{}, enrollment.Table{}, unit.Hooks{
-		Flush:       flushOrder(),
-		BeforeMerge: []unit.Merge{enrollment.MergeConditions},
-		OnMerge: []unit.Merge{
-			intent.Merge, customer.MergeEvents, enrollment.Merge, message.Merge,
-			handoff.Merge, offer.MergeDecisions,
-		},
-		AfterMerge: []unit.Merge{enrollment.EndYounger},
-		OnClose: []unit.Holder{
-			{Holds: handoff.HeldHandoffs, Release: handoff.Release},
-			{Holds: message.HeldSends, Release: message.ReleaseSends},
-			{Holds: variables.HeldResponses, Release: variables.ReleaseResponses},
-		},
-	})
-	intents, ledger := intent.New(db, o.Classifier, o.Notice), message.New(db, offer.SettleOffer)
+	hooks := unit.Hooks{Flush: flush(), OnMerge: onMerge(), OnClose: onClose()}
+	db := unit.New(releases, options, customer.Table{}, enrollment.Table{}, hooks)
+	intents, ledger := intent.New(db, o.Classifier, o.Notice), message.New(db, onSettled())
 	return &Engine{
 		Database: database,
 		Catalog:  releases,
 		Units:    db,
 
 		Analytics:   analytics.New(db),
-		Customers:   customer.New(db, enrollment.ForgetConditions),
+		Customers:   customer.New(db, onTraitsSet()),
 		Enrollments: enrollment.New(db),
 		Handoffs:    handoff.New(db),
-		Intake:      ingest.New(db, intents),
+		Intake:      ingest.New(db, intents, onEvent()),
 		Intents:     intents,
 		Messages:    ledger,
 		Offers:      offer.New(db, ledger),
-		Outbox:      outbox.New(db, enrollment.Table{}, enrollment.RetryDeferredEntry, enrollment.DropStart),
+		Outbox:      outbox.New(db, enrollment.Table{}),
 		Variables:   variables.New(db),
 	}, nil
 }
@@ -90,12 +78,69 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 // Close closes the database.
 func (e *Engine) Close() error { return e.Database.Close() }
 
-// flushOrder returns the Flush hooks in the order in which they run. Time zones come before traits, because they are
-// compared with the stored traits. Events come before conditions and intents, which may read events. The outbox is last,
-// because it refers to enrollments and events.
-func flushOrder() []unit.Flush {
+// The hooks are the only calls from a room to one above it: what a room does in the transaction of another one. Each list below
+// runs in its order, within one transaction, and the first error rolls everything back. A comment gives the reason where a hook
+// must come before or after another; neighbors without one commute. TestHookOrder swaps them.
+
+// onEvent is called by ingest for each event that is new.
+func onEvent() []customer.OnEvent {
+	return []customer.OnEvent{
+		enrollment.LoadConditions, // for the traits before the event, so that a change from false to true is seen
+		customer.ApplyTraits,
+		intent.LoadScores, // before the event is stored: stale scores are recomputed from the stored events
+		message.RecordReaction,
+		customer.StoreEvent,
+		intent.AddEvidence, // its conditions read the event log with this event
+		offer.CreditOffers, // its conditions see the scores after the event
+		enrollment.FanOut,  // last: entry conditions and listeners see everything above
+	}
+}
+
+// onMerge is called by customer when one customer becomes another one.
+func onMerge() []unit.Merge {
+	return []unit.Merge{
+		enrollment.MergeConditions, // while both customers have their own events
+		unit.FlushBeforeMerge,      // the hooks below move rows with SQL, which misses rows that are not written
+		intent.Merge,               // before events: stale scores are recomputed from the events of each customer alone
+		customer.MergeEvents,
+		enrollment.Merge,
+		message.Merge,
+		handoff.Merge,
+		offer.MergeDecisions,
+		customer.Merge,        // last of those that move rows: it empties the removed customer
+		enrollment.EndYounger, // sees all open enrollments of the merged customer
+	}
+}
+
+// onClose is called by enrollment when an enrollment ends that still holds something.
+func onClose() []unit.Holder {
+	return []unit.Holder{handoff.OnClose, message.OnClose, variables.OnClose}
+}
+
+// onSettled is called by message when the status of a next best action's send is known.
+func onSettled() []message.OnSettled {
+	return []message.OnSettled{offer.SettleOffer}
+}
+
+// onPublish is called by catalog when a release is published.
+func onPublish() []catalog.OnPublish {
+	return []catalog.OnPublish{enrollment.PublishSchedulesOf, intent.PreparePublication}
+}
+
+// onTraitsSet is called by customer when traits change without an event, in simulations.
+func onTraitsSet() []customer.OnTraitsSet {
+	return []customer.OnTraitsSet{enrollment.ForgetConditions}
+}
+
+// flush is called when a unit is about to commit: each room writes what it has collected.
+func flush() []unit.Flush {
 	return []unit.Flush{
-		customer.FlushTimezones, customer.FlushTraits, customer.FlushEvents, enrollment.FlushConditions, intent.Flush,
-		enrollment.Flush, outbox.Flush,
+		customer.FlushTimezones, // before traits, because it compares with the stored traits
+		customer.FlushTraits,
+		customer.FlushEvents, // before conditions and intents, which may read the event log
+		enrollment.FlushConditions,
+		intent.Flush,
+		enrollment.Flush,
+		outbox.Flush, // last, because its rows refer to enrollments and events
 	}
 }

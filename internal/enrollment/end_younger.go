@@ -9,7 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// EndYounger is the AfterMerge hook of this room. If both customers have an open enrollment in the same journey with the
+// EndYounger is the last OnMerge hook of this room. If both customers have an open enrollment in the same journey with the
 // same key, it orders the younger one to end. A journey with re-entry "always" keeps both.
 func EndYounger(ctx context.Context, b *unit.Unit, gone, p *unit.LockedCustomer) error {
 	type slot struct{ journey, key string }

@@ -17,7 +17,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
-	"github.com/tabi-journeys/tabi/internal/offer"
 	"github.com/tabi-journeys/tabi/internal/outbox"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
@@ -42,12 +41,12 @@ type deferred struct {
 	Key     string `json:"key"`
 }
 
-// FanOut applies a stored event: it credits offers, enters journeys, and enqueues the event for the open enrollments that
-// listen for it. changed lists the top-level traits that the event changed. only, if set, is the one journey to enter.
-func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *customer.Event, changed []string, only string,
-	receipt *customer.Receipt) error {
-	if err := offer.CreditOffers(ctx, b, p, ev); err != nil {
-		return err
+// FanOut is the last OnEvent hook of this room: it enters journeys because of a stored event, and enqueues the event for the open
+// enrollments that listen for it.
+func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *customer.Arrival) error {
+	ev, receipt := a.Event, a.Receipt
+	if ev.Name == customer.EventNone {
+		return enterAfterMerge(ctx, b, p, ev, a.Changed, receipt)
 	}
 	if ev.Depth > customer.MaxDepth {
 		return nil
@@ -58,8 +57,8 @@ func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *custo
 		return err
 	}
 	names := rel.ByEvent[ev.Name] // shared: do not append to it
-	if only != "" {
-		address, refused, err := enter(ctx, b, p, entry{journey: only, event: ev, forced: true, at: ev.Received})
+	if a.Enter != "" {
+		address, refused, err := enter(ctx, b, p, entry{journey: a.Enter, event: ev, forced: true, at: ev.Received})
 		if err != nil {
 			return err
 		}
@@ -78,7 +77,7 @@ func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *custo
 	// Entries are decided before the event is enqueued. So a deferred entry is in the queue before its own event, and
 	// an event cannot enter a journey again that it has just ended.
 	for _, e := range listeners {
-		hears, traits, err := listensTo(ctx, b, e, ev.Name, changed)
+		hears, traits, err := listensTo(ctx, b, e, ev.Name, a.Changed)
 		if err != nil {
 			return err
 		}
@@ -305,8 +304,8 @@ func deferEntry(b *unit.Unit, blockers []*unit.EnrollmentRow, q entry, key strin
 	return nil
 }
 
-// RetryDeferredEntry decides a deferred entry that has reached the head of its queue.
-func RetryDeferredEntry(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, eventID, body string, at int64) error {
+// retryDeferredEntry decides a deferred entry that has reached the head of its queue.
+func retryDeferredEntry(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, eventID, body string, at int64) error {
 	var d deferred
 	if err := json.Unmarshal([]byte(body), &d); err != nil {
 		return err
@@ -362,7 +361,7 @@ func NewID(at int64) (string, error) {
 	return id.String(), nil
 }
 
-// DropStart closes an enrollment whose start was dropped as a dead letter.
-func DropStart(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow) error {
+// dropStart closes an enrollment whose start was dropped as a dead letter.
+func dropStart(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow) error {
 	return closeEnrollment(ctx, b, e, contract.Failed, "the enrollment could not be started, and its start was dropped", 0, b.Now)
 }

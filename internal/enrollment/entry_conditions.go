@@ -94,13 +94,13 @@ func watchedConditions(ctx context.Context, b *unit.Unit) ([]catalog.ConditionEn
 }
 
 // conditionHolds evaluates a condition. ev may be nil.
-func conditionHolds(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, traits map[string]any, w catalog.ConditionEntry,
+func conditionHolds(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, w catalog.ConditionEntry,
 	ev *customer.Event) (bool, error) {
 	intents, err := intent.ScoresFor(ctx, b, p, w.Program, w.Program.Entry.When)
 	if err != nil {
 		return false, err
 	}
-	vars := expr.Vars{Customer: unit.TraitsOf(p.ID, traits), Now: b.Now, Intent: intents, Vars: w.Program.Vars,
+	vars := expr.Vars{Customer: p.Vars(), Now: b.Now, Intent: intents, Vars: w.Program.Vars,
 		History: &customer.History{Ctx: ctx, Tx: b.Tx, Before: customer.Flusher(b), Customer: p.ID, Now: b.Now}}
 	if ev != nil {
 		vars.Entry, vars.Event, vars.EventName = ev.Properties, ev.Properties, ev.Name
@@ -108,15 +108,20 @@ func conditionHolds(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, t
 	return w.Program.Test(w.Program.Entry.When, vars), nil
 }
 
-// LoadEntryConditions evaluates the conditions whose value is unknown, before an event is stored. traits are the traits
-// before the event.
-func LoadEntryConditions(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, traits map[string]any) error {
+// LoadConditions is the first OnEvent hook of this room: it evaluates the conditions whose value is unknown, before the event
+// changes the traits and is stored.
+func LoadConditions(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, _ *customer.Arrival) error {
+	return LoadEntryConditions(ctx, b, p)
+}
+
+// LoadEntryConditions evaluates the conditions whose value is unknown, for the traits of now.
+func LoadEntryConditions(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) error {
 	all, err := watchedConditions(ctx, b)
 	for _, w := range all {
 		if _, known := knownValue(b, p, w); known {
 			continue
 		}
-		held, err := conditionHolds(ctx, b, p, traits, w, nil)
+		held, err := conditionHolds(ctx, b, p, w, nil)
 		if err != nil {
 			return err
 		}
@@ -131,7 +136,7 @@ func ConditionsTurnedTrue(ctx context.Context, b *unit.Unit, p *unit.LockedCusto
 	var names []string
 	for _, w := range all {
 		was, known := knownValue(b, p, w)
-		is, err := conditionHolds(ctx, b, p, p.Traits, w, ev)
+		is, err := conditionHolds(ctx, b, p, w, ev)
 		if err != nil {
 			return nil, err
 		}
@@ -145,7 +150,7 @@ func ConditionsTurnedTrue(ctx context.Context, b *unit.Unit, p *unit.LockedCusto
 	return names, err
 }
 
-// MergeConditions is the BeforeMerge hook of this room. A condition that was true for either customer counts as true for
+// MergeConditions is the first OnMerge hook of this room. A condition that was true for either customer counts as true for
 // both, so that a merge alone does not enter a journey again.
 func MergeConditions(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
 	all, err := watchedConditions(ctx, b)
@@ -160,7 +165,7 @@ func MergeConditions(ctx context.Context, b *unit.Unit, gone, survivor *unit.Loc
 			}
 			was, known := knownValue(b, p, w)
 			if !known {
-				if was, err = conditionHolds(ctx, b, p, p.Traits, w, nil); err != nil {
+				if was, err = conditionHolds(ctx, b, p, w, nil); err != nil {
 					return err
 				}
 			}
@@ -172,16 +177,16 @@ func MergeConditions(ctx context.Context, b *unit.Unit, gone, survivor *unit.Loc
 	return ForgetConditions(ctx, b, gone)
 }
 
-// ForgetConditions is the onTraitsSet hook of this room: it deletes the known values of a customer, so that the next event
+// ForgetConditions is the OnTraitsSet hook of this room: it deletes the known values of a customer, so that the next event
 // evaluates the entry conditions for the traits of now first.
 func ForgetConditions(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) error {
 	_, err := b.Tx.ExecContext(ctx, `delete from entry_conditions where customer = $1`, p.ID)
 	return err
 }
 
-// EnterAfterMerge enters the customer into journeys whose condition became true by an alias, which is no event. It creates
+// enterAfterMerge enters the customer into journeys whose condition became true by an alias, which is no event. It creates
 // an entry event for that.
-func EnterAfterMerge(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, alias *customer.Event, changed []string,
+func enterAfterMerge(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, alias *customer.Event, changed []string,
 	receipt *customer.Receipt) error {
 	ev := &customer.Event{
 		ID:       event.MergePrefix + alias.ID,

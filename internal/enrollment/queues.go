@@ -96,3 +96,13 @@ func (Table) Restart(ctx context.Context, tx sqldb.Conn, id string) error {
 	_, err := tx.ExecContext(ctx, `update enrollments set due_at = 0, attempts = 0, last_error = '' where id = $1`, id)
 	return err
 }
+
+// EnterDeferred implements outbox.Queues.
+func (Table) EnterDeferred(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, event, body string, at int64) error {
+	return retryDeferredEntry(ctx, b, p, event, body, at)
+}
+
+// CloseUnstarted implements outbox.Queues.
+func (Table) CloseUnstarted(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow) error {
+	return dropStart(ctx, b, e)
+}

@@ -158,7 +158,7 @@ func closeEnrollment(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, o
 		return err
 	}
 	for _, q := range waiting {
-		if err := RetryDeferredEntry(ctx, b, p, q.Event, q.Body, q.At); err != nil {
+		if err := retryDeferredEntry(ctx, b, p, q.Event, q.Body, q.At); err != nil {
 			return err
 		}
 	}

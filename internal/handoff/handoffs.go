@@ -270,11 +270,12 @@ func AgentActive(ctx context.Context, tx sqldb.Conn, customerID string) (bool, e
 		where h.customer = $1 and h.state in ('open', 'claimed') and e.state <> 'closed' limit 1`, customerID)
 }
 
-// HeldHandoffs is a query that returns a row if enrollment $1 has a hand-off that is open or claimed.
-const HeldHandoffs = `select 1 from handoffs where enrollment = $1 and state in ('open', 'claimed')`
+// OnClose withdraws the hand-offs of an enrollment that ends.
+var OnClose = unit.Holder{Holds: heldHandoffs, Release: release}
 
-// Release is the OnClose hook of this room: it withdraws the hand-offs of an enrollment that ends.
-func Release(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, outcome string, at time.Time) error {
+const heldHandoffs = `select 1 from handoffs where enrollment = $1 and state in ('open', 'claimed')`
+
+func release(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, outcome string, at time.Time) error {
 	_, err := b.Tx.ExecContext(ctx, `update handoffs set state = 'withdrawn', reason = $2, closed_at = $3
 		where enrollment = $1 and state in ('open', 'claimed')`, e.ID, "its journey ended: "+outcome, sqldb.Millis(at))
 	return err

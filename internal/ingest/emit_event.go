@@ -45,7 +45,7 @@ func (s *Room) Emit(ctx context.Context, now time.Time, in contract.Emit, proper
 		}
 		call := calls[0]
 		call.Depth = max(e.Depth, depth) + 1
-		_, err = ApplyEvent(ctx, b, p, &call, nil)
+		_, err = s.ApplyEvent(ctx, b, p, &call, nil)
 		return err
 	})
 }
@@ -68,7 +68,7 @@ func (s *Room) Assign(ctx context.Context, now time.Time, ref contract.Ref, key 
 		if err := b.Adopt(ctx, p); err != nil {
 			return err
 		}
-		_, err = ApplyEvent(ctx, b, p, &customer.SegmentCall{Type: "identify", MessageID: key, Traits: traits, Source: "step",
+		_, err = s.ApplyEvent(ctx, b, p, &customer.SegmentCall{Type: "identify", MessageID: key, Traits: traits, Source: "step",
 			Depth: e.Depth + 1}, nil)
 		return err
 	})

@@ -7,10 +7,8 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
-	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/intent"
-	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -19,12 +17,13 @@ import (
 type Room struct {
 	db      *unit.Units
 	intents *intent.Room
+	onEvent []customer.OnEvent
 	commits GroupCommit
 }
 
-// New returns the room.
-func New(db *unit.Units, intents *intent.Room) *Room {
-	return &Room{db: db, intents: intents, commits: GroupCommit{limit: min(db.Writers(), maxIntakes)}}
+// New returns the room, which passes an event to the hooks in their order.
+func New(db *unit.Units, intents *intent.Room, onEvent []customer.OnEvent) *Room {
+	return &Room{db: db, intents: intents, onEvent: onEvent, commits: GroupCommit{limit: min(db.Writers(), maxIntakes)}}
 }
 
 // Ingest stores calls, in order, in one transaction, with everything they cause. It returns a receipt for each call. An
@@ -32,13 +31,13 @@ func New(db *unit.Units, intents *intent.Room) *Room {
 // error of one request does not affect the others.
 //
 // The invariant: if Ingest returns nil, each call is stored exactly once, with all its effects, and otherwise with none.
-// The order within the transaction is fixed:
+// The order within the transaction is fixed; the rooms do their parts from profile on as OnEvent hooks, which package engine lists:
 //
 //	lock      all customers that the calls name, in id order (customer.Identify)
 //	dedupe    a message id that is already stored changes nothing
 //	merge     identities that the call links (customer.LinkIdentities)
 //	profile   the traits the call changes, after the entry conditions were read for the old traits
-//	evidence  intents that the event is evidence for; reactions to messages
+//	evidence  reactions to messages; the event itself is stored; intents that it is evidence for; offers that it accepts
 //	enter     journeys that the event, or an entry condition that became true, starts
 //	notify    open enrollments that listen for the event: rows of the outbox
 //
@@ -95,7 +94,7 @@ func (s *Room) ingest(ctx context.Context, now time.Time, calls []customer.Segme
 			if err != nil {
 				return err
 			}
-			r, err := ApplyEvent(ctx, b, b.Customers[names[c.Subject()]], c, changed)
+			r, err := s.ApplyEvent(ctx, b, b.Customers[names[c.Subject()]], c, changed)
 			if err != nil {
 				var input sqldb.InputError
 				if errors.As(err, &input) {
@@ -152,9 +151,9 @@ func knownCalls(ctx context.Context, b *unit.Unit, calls []customer.SegmentCall)
 	return customer.KnownEvents(ctx, b.Tx, ids...)
 }
 
-// ApplyEvent stores one call of a customer and applies it to the journeys. changed lists the traits that a merge of the
-// same call has changed.
-func ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, c *customer.SegmentCall, changed []string) (customer.Receipt,
+// ApplyEvent makes one call of a customer an event, and passes it to the rooms in the order of OnEvent. changed lists the traits
+// that a merge of the same call has changed.
+func (s *Room) ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, c *customer.SegmentCall, changed []string) (customer.Receipt,
 	error) {
 	receipt := customer.Receipt{ID: c.MessageID, Customer: p.ID}
 	ev := &customer.Event{
@@ -177,44 +176,13 @@ func ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, c *cu
 	if ev.Properties, ev.Text, err = sqldb.Normal(ev.Properties); err != nil {
 		return receipt, err
 	}
-	if err := enrollment.LoadEntryConditions(ctx, b, p, p.Traits); err != nil {
-		return receipt, err
-	}
-	consequences, dead := customer.Consequence(ev.Name, ev.Properties, p.Traits)
-	if consequences != nil {
-		patch = customer.Overlay(patch, consequences)
-	}
-	if len(patch) > 0 {
-		if patch, _, err = sqldb.Normal(patch); err != nil {
-			return receipt, err
-		}
-		var more []string
-		if p.Traits, more = customer.MergeTraits(p.Traits, patch); len(more) > 0 {
-			p.Dirty = true
-			changed = sqldb.Sorted(append(changed, more...))
-		}
-	}
-	if dead != nil {
-		if err := customer.AddBounce(ctx, b.Tx, b.Now, *dead); err != nil {
+	a := &customer.Arrival{Event: ev, Patch: patch, Changed: changed, Enter: c.Enter, Receipt: &receipt}
+	for _, hook := range s.onEvent {
+		if err := hook(ctx, b, p, a); err != nil {
 			return receipt, err
 		}
 	}
-	clues, err := intent.MatchEvidence(ctx, b, p, ev)
-	if err != nil {
-		return receipt, err
-	}
-	if err := message.RecordReaction(ctx, b, p, ev); err != nil {
-		return receipt, err
-	}
-	customer.AppendEvent(b, ev)
-	intent.KeepClassification(b, ev)
-	if ev.Name == customer.EventNone {
-		return receipt, enrollment.EnterAfterMerge(ctx, b, p, ev, changed, &receipt)
-	}
-	if err := intent.AddEvidence(ctx, b, p, ev, clues); err != nil {
-		return receipt, err
-	}
-	return receipt, enrollment.FanOut(ctx, b, p, ev, changed, c.Enter, &receipt)
+	return receipt, nil
 }
 
 // meaningOf returns the event that a call becomes, and the changes to the profile.

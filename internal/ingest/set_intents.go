@@ -34,7 +34,7 @@ func (s *Room) SetIntents(ctx context.Context, now time.Time, customerID string,
 		if err != nil {
 			return err
 		}
-		if err := enrollment.LoadEntryConditions(ctx, b, p, p.Traits); err != nil {
+		if err := enrollment.LoadEntryConditions(ctx, b, p); err != nil {
 			return err
 		}
 		l, err := intent.ScoresOf(ctx, b, p)

@@ -13,7 +13,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/engine/enginetest"
-	"github.com/tabi-journeys/tabi/internal/ingest"
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -266,7 +265,7 @@ func (s *suite) countStatements(calls ...customer.SegmentCall) int {
 		names, err := customer.Identify(s.Ctx, b, calls)
 		s.Must(err)
 		for i := range calls {
-			_, err := ingest.ApplyEvent(s.Ctx, b, b.Customers[names[calls[i].Subject()]], &calls[i], nil)
+			_, err := s.Intake.ApplyEvent(s.Ctx, b, b.Customers[names[calls[i].Subject()]], &calls[i], nil)
 			s.Must(err)
 		}
 		err = b.Flush(s.Ctx)

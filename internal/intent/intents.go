@@ -64,14 +64,6 @@ func AddTrace(b *unit.Unit, row []any) {
 	s.traces = append(s.traces, row)
 }
 
-// KeepClassification adds the classification of a message to what the unit writes.
-func KeepClassification(b *unit.Unit, ev *customer.Event) {
-	if ev.Classified != nil {
-		s := unit.State[intentState](b)
-		s.classified = append(s.classified, ev)
-	}
-}
-
 func newLeanings(rules *catalog.IntentRules) *intentScores {
 	return &intentScores{
 		rules:   rules,
@@ -223,22 +215,18 @@ func ScoresFor(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, progra
 	return l.Scores(b.Now), nil
 }
 
-// MatchEvidence returns the lines of evidence that an event may match. It must be called before the event is stored: if
-// there are any, it reads the strengths without the event.
-func MatchEvidence(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *customer.Event) ([]catalog.EvidenceMatch, error) {
+// LoadScores is the first OnEvent hook of this room: it reads the customer's scores before an event that may count as evidence
+// is stored, because stale scores are recomputed from the stored events.
+func LoadScores(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *customer.Arrival) error {
 	if l := unit.State[intentState](b).of[p.ID]; l != nil {
 		clear(l.lowered)
 	}
 	rules, err := RulesOf(ctx, b)
-	if err != nil || rules == nil {
-		return nil, err
-	}
-	clues := rules.Clues[ev.Name]
-	if len(clues) == 0 && !speaksOf(rules, ev.Classified) {
-		return nil, nil
+	if err != nil || rules == nil || len(rules.Clues[a.Name]) == 0 && !speaksOf(rules, a.Classified) {
+		return err
 	}
 	_, err = ScoresOf(ctx, b, p)
-	return clues, err
+	return err
 }
 
 // speaksOf reports whether a message was classified as an intent of the release.
@@ -246,11 +234,21 @@ func speaksOf(r *catalog.IntentRules, c *customer.Classification) bool {
 	return r != nil && c != nil && c.Intent != "" && c.Confidence > 0 && r.Book.Intents[c.Intent] != nil
 }
 
-// AddEvidence counts an event as evidence. Conditions see the profile after the event and the scores before it.
-func AddEvidence(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *customer.Event, clues []catalog.EvidenceMatch) error {
+// AddEvidence is the second OnEvent hook of this room: it counts an event as evidence, and keeps the classification of a message.
+// Conditions see the profile after the event and the scores before it.
+func AddEvidence(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *customer.Arrival) error {
+	ev := a.Event
+	if ev.Classified != nil {
+		s := unit.State[intentState](b)
+		s.classified = append(s.classified, ev)
+	}
 	rules, err := RulesOf(ctx, b)
-	if err != nil || rules == nil || len(clues) == 0 && !speaksOf(rules, ev.Classified) {
+	if err != nil || rules == nil {
 		return err
+	}
+	clues := rules.Clues[ev.Name]
+	if len(clues) == 0 && !speaksOf(rules, ev.Classified) {
+		return nil
 	}
 	l, err := ScoresOf(ctx, b, p)
 	if err != nil {

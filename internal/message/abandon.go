@@ -40,11 +40,12 @@ func AbandonSends(ctx context.Context, tx sqldb.Conn, enrollmentID, step, key st
 	return err
 }
 
-// HeldSends is a query that returns a row if enrollment $1 has a send that is not settled.
-const HeldSends = `select 1 from sends where enrollment = $1 and status in ('sending', 'retry', 'held')`
+// OnClose settles the sends of an enrollment that ends.
+var OnClose = unit.Holder{Holds: heldSends, Release: releaseSends}
 
-// ReleaseSends is the OnClose hook of this room: it settles the sends of an enrollment that ends.
-func ReleaseSends(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, _ string, at time.Time) error {
+const heldSends = `select 1 from sends where enrollment = $1 and status in ('sending', 'retry', 'held')`
+
+func releaseSends(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, _ string, at time.Time) error {
 	if _, err := b.Tx.ExecContext(ctx, `update sends set outcome_unknown = case when status = 'sending' then 1 else outcome_unknown end,
 		unknown_count = unknown_count + case when status = 'sending' then 1 else 0 end, status = 'failed', reason = '`+reasonEnded+
 		`', at = $2

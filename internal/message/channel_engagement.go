@@ -31,11 +31,12 @@ var reactions = map[string]reaction{
 	journey.MessageReceived: {"", decisioning.AnswerReply},
 }
 
-// RecordReaction updates the customer's engagement on a channel from an event. The reaction is credited to the send that
+// RecordReaction is the OnEvent hook of this room: it updates the customer's engagement on a channel from an event. The reaction is credited to the send that
 // the event names, or else to the latest send on its channel. Only the best reaction to a send counts, once. A reaction
 // to a send that the ledger does not know (from another system, say) counts as one answered send. Reactions to inbound
 // decisions do not count: the customer was already present, so they say nothing about the channel.
-func RecordReaction(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *customer.Event) error {
+func RecordReaction(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *customer.Arrival) error {
+	ev := a.Event
 	r, known := reactions[ev.Name]
 	if !known {
 		return nil

@@ -23,12 +23,14 @@ import (
 type Room struct {
 	db         *unit.Units
 	population population
-	// onSettled is called, in order, with the status of a send that belongs to a next best action.
-	onSettled []func(ctx context.Context, tx sqldb.Conn, key, status string, now time.Time) error
+	onSettled  []OnSettled
 }
 
-// New returns the room. onSettled is called, in order, with the status of a send of a next best action.
-func New(db *unit.Units, onSettled ...func(ctx context.Context, tx sqldb.Conn, key, status string, now time.Time) error) *Room {
+// OnSettled does a room's part when the status of a next best action's send is known.
+type OnSettled func(ctx context.Context, tx sqldb.Conn, key, status string, now time.Time) error
+
+// New returns the room, which calls the hooks in their order.
+func New(db *unit.Units, onSettled []OnSettled) *Room {
 	return &Room{db: db, onSettled: onSettled}
 }
 

@@ -91,10 +91,11 @@ func SettleOffer(ctx context.Context, tx sqldb.Conn, key, status string, now tim
 	return err
 }
 
-// CreditOffers marks offers as accepted by an event: for each action that the event accepts, the customer's last offer, if
+// CreditOffers is the OnEvent hook of this room: it marks offers as accepted by an event: for each action that the event accepts, the customer's last offer, if
 // its window is open when the event arrives. An accepted offer is not accepted again, and neither are the offers before it.
 // An offer that is being sent, or may have gone out, counts as open: the customer may be faster than the provider's answer.
-func CreditOffers(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *customer.Event) error {
+func CreditOffers(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *customer.Arrival) error {
+	ev := a.Event
 	rel, err := b.Release(ctx)
 	if err != nil {
 		return err
@@ -123,12 +124,12 @@ func CreditOffers(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev 
 		return err
 	}
 	var scope *journey.Scope
-	for _, a := range rel.Accepts[ev.Name] {
-		key, open := last[a.Name]
+	for _, action := range rel.Accepts[ev.Name] {
+		key, open := last[action.Name]
 		if !open {
 			continue
 		}
-		if scope == nil && a.Accept.When != "" {
+		if scope == nil && action.Accept.When != "" {
 			intents, err := intent.ScoresOf(ctx, b, p)
 			if err != nil {
 				return err
@@ -138,7 +139,7 @@ func CreditOffers(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev 
 					History: &customer.History{Ctx: ctx, Tx: b.Tx, Before: customer.Flusher(b), Customer: p.ID, Now: b.Now}},
 			)
 		}
-		if !rel.Rules.Test(a.Accept.When, scope) {
+		if !rel.Rules.Test(action.Accept.When, scope) {
 			continue
 		}
 		if _, err := b.Tx.ExecContext(ctx, `update offers set outcome = $2, resolved_at = $3, accepted_by = $4,

@@ -162,7 +162,7 @@ func (s *Room) retryDeadLetter(ctx context.Context, b *unit.Unit, a DeadLetter, 
 	own := b.Enrollment(e)
 	switch {
 	case kind == DeliverStart && drop:
-		return s.onDropped(ctx, b, own)
+		return s.enrollments.CloseUnstarted(ctx, b, own)
 	case kind == DeliverStart:
 		return s.enrollments.Restart(ctx, b.Tx, e.ID)
 	case drop:

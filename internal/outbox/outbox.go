@@ -19,11 +19,6 @@ type Room struct {
 	db          *unit.Units
 	enrollments Queues
 	Leased      atomic.Int64 // number of calls of Lease, for fairness (see due)
-
-	// onDeferred decides a deferred entry that has reached the head of its queue.
-	onDeferred func(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, event, body string, at int64) error
-	// onDropped ends an enrollment whose start was dropped.
-	onDropped func(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow) error
 }
 
 // Queues is what the outbox needs of the room enrollment: the ends and the lease of a queue are columns of the enrollment.
@@ -47,18 +42,14 @@ type Queues interface {
 	Stop(ctx context.Context, tx sqldb.Conn, id, cause string, due int64) error
 	// Restart makes the next attempt due now.
 	Restart(ctx context.Context, tx sqldb.Conn, id string) error
+	// EnterDeferred decides a deferred entry that has reached the head of its queue.
+	EnterDeferred(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, event, body string, at int64) error
+	// CloseUnstarted closes an enrollment whose start was dropped.
+	CloseUnstarted(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow) error
 }
 
-// New returns the room. onDeferred decides a deferred entry whose turn it is; onDropped ends an enrollment whose
-// start was dropped.
-func New(
-	db *unit.Units,
-	enrollments Queues,
-	onDeferred func(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, event, body string, at int64) error,
-	onDropped func(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow) error,
-) *Room {
-	return &Room{db: db, enrollments: enrollments, onDeferred: onDeferred, onDropped: onDropped}
-}
+// New returns the room.
+func New(db *unit.Units, enrollments Queues) *Room { return &Room{db: db, enrollments: enrollments} }
 
 // LeaseDeliveries is the maximum number of deliveries in a lease.
 const LeaseDeliveries = 50
@@ -229,7 +220,7 @@ func (s *Room) decideEntries(ctx context.Context, l Lease, now time.Time) error 
 			if own.State == unit.StateOpen {
 				continue // still blocks the entry
 			}
-			if err := s.onDeferred(ctx, b, p, q.Event, q.Body, q.At); err != nil {
+			if err := s.enrollments.EnterDeferred(ctx, b, p, q.Event, q.Body, q.At); err != nil {
 				return err
 			}
 		}

@@ -63,18 +63,15 @@ type Flush func(ctx context.Context, b *Unit) error
 // Merge does a room's part when one customer, gone, becomes another one, survivor.
 type Merge func(ctx context.Context, b *Unit, gone, survivor *LockedCustomer) error
 
-// Hooks let a room act in the transaction of another one. The engine fills the lists; each is called in its order.
+// FlushBeforeMerge writes what the rooms have collected so far. It is a hook of its own in OnMerge, because the hooks after it
+// move rows with SQL, which would miss rows that are not written.
+func FlushBeforeMerge(ctx context.Context, b *Unit, _, _ *LockedCustomer) error { return b.Flush(ctx) }
+
+// Hooks are the lists of hooks that a unit calls, each in its order. See package engine, which fills them.
 type Hooks struct {
-	// Flush writes what the rooms have collected.
-	Flush []Flush
-	// BeforeMerge runs before two customers become one, while both still have all their rows.
-	BeforeMerge []Merge
-	// OnMerge moves a room's rows from gone to survivor.
-	OnMerge []Merge
-	// AfterMerge runs when survivor has all rows.
-	AfterMerge []Merge
-	// OnClose lists the rooms that may hold something for an enrollment that ends.
-	OnClose []Holder
+	Flush   []Flush  // when the unit is about to commit
+	OnMerge []Merge  // when two customers become one
+	OnClose []Holder // when an enrollment ends
 }
 
 // A Holder is a room that may hold something for an enrollment, such as a reserved send. One statement asks all holders,

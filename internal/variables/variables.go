@@ -150,11 +150,12 @@ func callResponses(ctx context.Context, tx sqldb.Conn, enrollmentID string, call
 	return nil
 }
 
-// HeldResponses is a query that returns a row if a response is stored for enrollment $1.
-const HeldResponses = `select 1 from http_call_responses where enrollment = $1`
+// OnClose deletes the responses of an enrollment that ends.
+var OnClose = unit.Holder{Holds: heldResponses, Release: releaseResponses}
 
-// ReleaseResponses is the OnClose hook of this room: it deletes the responses of an enrollment.
-func ReleaseResponses(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, _ string, _ time.Time) error {
+const heldResponses = `select 1 from http_call_responses where enrollment = $1`
+
+func releaseResponses(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, _ string, _ time.Time) error {
 	_, err := b.Tx.ExecContext(ctx, `delete from http_call_responses where enrollment = $1`, e.ID)
 	return err
 }

@@ -1,0 +1,50 @@
+package customer
+
+import (
+	"context"
+
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+)
+
+// An Arrival is an event that has arrived, with what the rooms tell each other while they look at it in turn.
+type Arrival struct {
+	*Event
+	Patch   map[string]any // the change to the profile that the call itself makes; nil: none
+	Changed []string       // top-level traits that the event, or a merge of the same call, has changed; sorted
+	Enter   string         // enter only this journey; see SegmentCall
+	Receipt *Receipt
+}
+
+// OnEvent does a room's part when an event of a locked customer arrives.
+type OnEvent func(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *Arrival) error
+
+// ApplyTraits is the first OnEvent hook of this room: it applies the traits that the event changes, and stores a dead address.
+func ApplyTraits(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *Arrival) error {
+	patch := a.Patch
+	consequences, dead := consequence(a.Name, a.Properties, p.Traits)
+	if consequences != nil {
+		patch = Overlay(patch, consequences)
+	}
+	if len(patch) > 0 {
+		patch, _, err := sqldb.Normal(patch)
+		if err != nil {
+			return err
+		}
+		var more []string
+		if p.Traits, more = MergeTraits(p.Traits, patch); len(more) > 0 {
+			p.Dirty = true
+			a.Changed = sqldb.Sorted(append(a.Changed, more...))
+		}
+	}
+	if dead == nil {
+		return nil
+	}
+	return AddBounce(ctx, b.Tx, b.Now, *dead)
+}
+
+// StoreEvent is the second OnEvent hook of this room: it adds the event to the log.
+func StoreEvent(_ context.Context, b *unit.Unit, _ *unit.LockedCustomer, a *Arrival) error {
+	AppendEvent(b, a.Event)
+	return nil
+}
