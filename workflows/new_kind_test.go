@@ -121,7 +121,7 @@ func (p *Pigeon) Describe() journey.Description {
 
 // pigeon goes the way that the entry event names.
 func (r *run) pigeon(ctx workflow.Context, step *journey.Step) (int, error) {
-	want, _ := r.in.Entry["way"].(string)
+	want, _ := r.entry["way"].(string)
 	for _, arm := range step.Describe().Arms {
 		if arm.Key == want {
 			r.completeStep(ctx, step, arm.Label, arm.Key, map[string]any{"landed": arm.Key})
