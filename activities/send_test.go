@@ -289,7 +289,8 @@ func TestRestOfASend(t *testing.T) {
 				t.Errorf("while another attempt is under way it rests %s", got)
 			}
 		}
-		if err := b.store.Messages.Settle(t.Context(), at, held, message.Settlement{Status: contract.StatusRetry, Waits: true}); err != nil {
+		if err := b.store.Messages.Settle(t.Context(), at, held,
+			message.Settlement{Status: contract.StatusRetry, Waits: true}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -55,7 +55,8 @@ func (r *run) queryLevels(ctx workflow.Context, w *wait, all bool) (holds map[st
 		return holds, nil
 	}
 	var result contract.LevelsResult
-	if err := r.local(ctx, contract.LevelsActivity, "check intent levels", contract.Levels{Ref: r.ref(), Levels: asked}, &result); err != nil {
+	if err := r.local(ctx, contract.LevelsActivity, "check intent levels", contract.Levels{Ref: r.ref(), Levels: asked},
+		&result); err != nil {
 		return nil, err
 	}
 	for i, level := range asked {

@@ -223,7 +223,8 @@ func (r *run) afterMainPath(ctx workflow.Context) error {
 		within = r.prog.Goal.Within
 	}
 	switch {
-	case r.state.Silent && r.resumesWait() && !r.state.Wait.Until.IsZero(): // continued as new, perhaps on another revision: the window stays
+	// continued as new, perhaps on another revision: the window stays
+	case r.state.Silent && r.resumesWait() && !r.state.Wait.Until.IsZero():
 		until, outcome, reason = r.state.Wait.Until, contract.Completed, "ran to the end of its path"
 	case r.in.Holdout && within > 0:
 		until = r.in.EnteredAt.Add(within)

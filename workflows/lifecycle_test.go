@@ -67,7 +67,8 @@ timeout: 2d`
 		"two ends at once: the first to come": {
 			play: func(p *play) {
 				p.at(time.Hour, func() {
-					p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName, p.deliveryOf("e1", "Emptied", map[string]any{"cart_id": "k1"}))
+					p.env.SignalWorkflowSkippingWorkflowTask(contract.DeliveryName,
+						p.deliveryOf("e1", "Emptied", map[string]any{"cart_id": "k1"}))
 					p.env.SignalWorkflow(contract.DeliveryName, p.deliveryOf("e2", "Bought", map[string]any{"cart_id": "k1", "total": 1.0}))
 				})
 			},

@@ -249,7 +249,8 @@ func pigeonDiff(t *testing.T, content *journey.Content) {
 		{"pigeon: hello", "pigeon: goodbye"}, {"[push, email]", "push"}, {"speed: fast", "speed: slow"}, {"note: Fly", "note: Rest"},
 		{"old-tower", "new-tower"}, {"    loud: true\n", ""}, {"height: 12.5", "height: 13"}, {"rest: 90m", "rest: 2h"}, {"* 2", "* 3"},
 		{"cart: entry.cart_id", "cart: entry.id"}, {"[Bird Landed, Bird Fell]", "Bird Fell"}, {"event.safe == true", "event.safe == false"},
-		{"[{exit: lost}]", "[{wait: 2h}, {exit: lost}]"}, {"park: [{exit: in-the-park}]", "park: [{exit: in-the-park, when: entry.total > 1}]"},
+		{"[{exit: lost}]", "[{wait: 2h}, {exit: lost}]"}, {"park: [{exit: in-the-park}]",
+			"park: [{exit: in-the-park, when: entry.total > 1}]"},
 	} {
 		if !strings.Contains(edited, edit[0]) {
 			t.Fatalf("no %q to edit", edit[0])

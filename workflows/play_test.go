@@ -127,7 +127,8 @@ func rejection(err error) string {
 
 // deliveryOf is an event for this enrollment.
 func (p *play) deliveryOf(id, name string, properties map[string]any) contract.Delivery {
-	return contract.Delivery{ID: id, Enrollment: p.in.Enrollment, Event: &contract.CustomerEvent{Name: name, Properties: rawJSON(properties)}}
+	return contract.Delivery{ID: id, Enrollment: p.in.Enrollment,
+		Event: &contract.CustomerEvent{Name: name, Properties: rawJSON(properties)}}
 }
 
 // rawJSON encodes properties; nil for none.

@@ -42,17 +42,18 @@ type Snapshot struct {
 	// LevelCrossing is when the next score falls below a level that counts, virtual.
 	LevelCrossing  time.Time            `json:"fade,omitzero"`
 	Paused         bool                 `json:"paused,omitempty"`
-	PausedBy       string               `json:"paused_by,omitempty"`   // in words
-	Reports        int                  `json:"reports,omitempty"`     // sent so far
-	Passed         []contract.StepVisit `json:"passed,omitempty"`      // not yet reported
-	Count          int                  `json:"count,omitempty"`       // steps passed in all
-	StepsSinceWait int                  `json:"hot,omitempty"`         // steps since it last slept
-	Log            []string             `json:"trail,omitempty"`       // the last lines of its story, for people
-	Silent         bool                 `json:"silent,omitempty"`      // its path has ended; only the goal is watched
-	Ended          *contract.Ended      `json:"ended,omitempty"`       // set once
-	Jump           *int                 `json:"-"`                     // index of the step to which a person or a rule moves it
-	Moved          bool                 `json:"moved,omitempty"`       // it has just moved here from another revision
-	SupersededBy   string               `json:"replaced_by,omitempty"` // why the enrollment belongs to another run: it ends and reports nothing
+	PausedBy       string               `json:"paused_by,omitempty"` // in words
+	Reports        int                  `json:"reports,omitempty"`   // sent so far
+	Passed         []contract.StepVisit `json:"passed,omitempty"`    // not yet reported
+	Count          int                  `json:"count,omitempty"`     // steps passed in all
+	StepsSinceWait int                  `json:"hot,omitempty"`       // steps since it last slept
+	Log            []string             `json:"trail,omitempty"`     // the last lines of its story, for people
+	Silent         bool                 `json:"silent,omitempty"`    // its path has ended; only the goal is watched
+	Ended          *contract.Ended      `json:"ended,omitempty"`     // set once
+	Jump           *int                 `json:"-"`                   // index of the step to which a person or a rule moves it
+	Moved          bool                 `json:"moved,omitempty"`     // it has just moved here from another revision
+	// why the enrollment belongs to another run: it ends and reports nothing
+	SupersededBy string `json:"replaced_by,omitempty"`
 }
 
 // Buffered is an event or a hand-off's result that is free for a step to take.

@@ -138,7 +138,8 @@ func TestActivity(t *testing.T) {
 				p.at(2*time.Second, func() { p.env.SetCurrentHistoryLength(fullHistoryEvents) })
 				p.event(2*time.Second, "e1", "Seen", nil)
 			},
-			outcome: "no-seat", attempts: 2, passed: []string{"seat@2s: failed: it was canceled because the history of this workflow is full: " +
+			outcome: "no-seat", attempts: 2, passed: []string{"seat@2s: failed: it was canceled because the history of this workflow " +
+				"is full: " +
 				"too many events came while it ran", "why@2s", "sorry@2s: no-seat"},
 		},
 		"it does not continue as new while it runs": {
@@ -229,8 +230,9 @@ func TestActivityInput(t *testing.T) {
 		}
 	})
 	for name, test := range map[string]struct{ queue, input, why string }{
-		"is too large":      {"booking", "a: vars.big, b: vars.big", "its input has 80015 bytes of JSON; at most 65536 are allowed"},
-		"is of tabi itself": {"default-test-taskqueue", "a: 1", "the task queue default-test-taskqueue is tabi's own, whose activities no journey may name"},
+		"is too large": {"booking", "a: vars.big, b: vars.big", "its input has 80015 bytes of JSON; at most 65536 are allowed"},
+		"is of tabi itself": {"default-test-taskqueue", "a: 1",
+			"the task queue default-test-taskqueue is tabi's own, whose activities no journey may name"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -207,7 +207,8 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 	g, err := gateway.New(gateway.Config{
 		Rooms: GatewayRooms(
 			s.Store,
-		), Ping: s.Store.Database.Ping, Clock: s.Clock, Keys: keys, AgentTokens: agents, AdminTokens: admins, Secret: s.Secret, PublicURL: c.PublicURL,
+		), Ping: s.Store.Database.Ping, Clock: s.Clock, Keys: keys, AgentTokens: agents, AdminTokens: admins, Secret: s.Secret,
+		PublicURL:  c.PublicURL,
 		TemporalUI: c.TemporalUI,
 		Dev:        dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Ready: s.TemporalReady, Gatherer: s.metrics.registry,
 		DevHandlers: pages, Render: c.Build.render,

@@ -117,7 +117,8 @@ func TestAliasMergesAnyTwo(t *testing.T) {
 			alias("7", "never-seen", "u3"),
 		)
 		s.Equal(
-			s.Ingest(enginetest.Noon, customer.SegmentCall{Type: "track", MessageID: "8", AnonymousID: "never-seen", Event: "Seen"})[0].Customer,
+			s.Ingest(enginetest.Noon, customer.SegmentCall{Type: "track", MessageID: "8", AnonymousID: "never-seen",
+				Event: "Seen"})[0].Customer,
 			"u3",
 		)
 		s.Equal(s.Customer("anon:x").ID, "u3")

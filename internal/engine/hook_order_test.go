@@ -47,8 +47,8 @@ const (
 //   - OnEvent: RecordReaction reads and writes sends and engagement, which no other hook reads. CreditOffers writes offers, which
 //     FanOut does not read. ApplyTraits and LoadScores differ only for a score whose definition has just changed: its
 //     recomputation reads the profile after the event.
-//   - OnMerge: MergeConditions flushes what it reads, and intent.Merge keeps what it reads in the unit. The hooks from MergeEvents to MergeDecisions move rows of different tables
-//     and read no other ones.
+//   - OnMerge: MergeConditions flushes what it reads, and intent.Merge keeps what it reads in the unit. The hooks from
+//     MergeEvents to MergeDecisions move rows of different tables and read no other ones.
 //   - Flush: all but the time zones only write rows, and the database has no foreign keys. A reader sees them all at once.
 func TestHookOrder(t *testing.T) {
 	t.Parallel()

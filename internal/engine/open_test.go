@@ -28,7 +28,8 @@ func TestSecondProcessSeesEverything(t *testing.T) {
 		two.Equal(n, 1)
 		one.Publish(nil, enginetest.Reminder())
 		two.Equal(
-			two.Ingest(enginetest.Noon, customer.SegmentCall{Type: "track", MessageID: "x", UserID: "ben", Event: "Cart Updated"})[0].Entered,
+			two.Ingest(enginetest.Noon, customer.SegmentCall{Type: "track", MessageID: "x", UserID: "ben",
+				Event: "Cart Updated"})[0].Entered,
 			[]string(nil),
 		)
 	}

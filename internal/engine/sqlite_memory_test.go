@@ -25,8 +25,9 @@ func TestMemoryDatabasesAreIndependent(t *testing.T) {
 		go func() {
 			var err error
 			for n := range 20 {
-				if _, e := a.Intake.Ingest(a.Ctx, enginetest.Noon, []customer.SegmentCall{{Type: "track", MessageID: fmt.Sprintf("m%d/%d", i, n),
-					UserID: fmt.Sprintf("c%d", i), Event: "Cart Updated"}}); e != nil {
+				if _, e := a.Intake.Ingest(a.Ctx, enginetest.Noon,
+					[]customer.SegmentCall{{Type: "track", MessageID: fmt.Sprintf("m%d/%d", i, n),
+						UserID: fmt.Sprintf("c%d", i), Event: "Cart Updated"}}); e != nil {
 					err = e
 				}
 				if _, e := a.Analytics.Counts(a.Ctx); e != nil {
@@ -118,7 +119,8 @@ func benchmarkHotPath(b *testing.B, url string) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := s.Catalog.Publish(b.Context(), enginetest.Noon, enginetest.Content([]*journey.Definition{enginetest.Cart(enginetest.Keyed)}, enginetest.Reminder())); err != nil {
+	if _, err := s.Catalog.Publish(b.Context(), enginetest.Noon,
+		enginetest.Content([]*journey.Definition{enginetest.Cart(enginetest.Keyed)}, enginetest.Reminder())); err != nil {
 		b.Fatal(err)
 	}
 	n := 0
@@ -151,7 +153,8 @@ func BenchmarkIngest(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := s.Catalog.Publish(b.Context(), enginetest.Noon, enginetest.Content([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder())); err != nil {
+	if _, err := s.Catalog.Publish(b.Context(), enginetest.Noon,
+		enginetest.Content([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder())); err != nil {
 		b.Fatal(err)
 	}
 	n := 0

@@ -276,7 +276,8 @@ func TestEnrollByOperator(t *testing.T) {
 		)
 		start := func(name string, p enginetest.Props) customer.Receipt {
 			s.N++
-			return s.Ingest(enginetest.Noon, customer.SegmentCall{Type: "track", MessageID: fmt.Sprintf("s%d", s.N), UserID: "ana", Enter: name,
+			return s.Ingest(enginetest.Noon, customer.SegmentCall{Type: "track", MessageID: fmt.Sprintf("s%d", s.N), UserID: "ana",
+				Enter:      name,
 				Properties: p})[0]
 		}
 		s.Equal(start("cart", enginetest.Props{"cart_id": "k1"}).Entered, []string{"cart/ana/k1"})

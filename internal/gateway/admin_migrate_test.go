@@ -119,7 +119,8 @@ func TestAdminMigrate(t *testing.T) {
 	if seen != 3 || len(page.Migrations) != 3 {
 		t.Errorf("%d were seen page by page, then %+v", seen, page)
 	}
-	if _, err := h.store.Enrollments.RecordMigration(ctx, instant, contract.Move{Ref: refs["ana"], To: second, Step: "answer"}); err != nil {
+	if _, err := h.store.Enrollments.RecordMigration(ctx, instant,
+		contract.Move{Ref: refs["ana"], To: second, Step: "answer"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.store.Enrollments.RecordMigration(ctx, instant, contract.Move{Ref: refs["ben"], To: second,

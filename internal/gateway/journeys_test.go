@@ -40,7 +40,8 @@ func TestJourneyPages(t *testing.T) {
 	e, ref := h.enter()
 	h.later(time.Minute)
 	ctx := context.Background()
-	if err := h.store.Customers.SetTraits(ctx, instant, e.Customer, map[string]any{"consent": map[string]any{"marketing": false}}); err != nil {
+	if err := h.store.Customers.SetTraits(ctx, instant, e.Customer,
+		map[string]any{"consent": map[string]any{"marketing": false}}); err != nil {
 		t.Fatal(err)
 	}
 	r, err := h.store.Messages.Reserve(

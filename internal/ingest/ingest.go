@@ -153,7 +153,8 @@ func knownCalls(ctx context.Context, b *unit.Unit, calls []customer.SegmentCall)
 
 // ApplyEvent makes one call of a customer an event, and passes it to the rooms in the order of OnEvent. changed lists the traits
 // that a merge of the same call has changed.
-func (s *Room) ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, c *customer.SegmentCall, changed []string) (customer.Receipt,
+func (s *Room) ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, c *customer.SegmentCall,
+	changed []string) (customer.Receipt,
 	error) {
 	receipt := customer.Receipt{ID: c.MessageID, Customer: p.ID}
 	ev := &customer.Event{

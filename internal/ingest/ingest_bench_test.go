@@ -25,7 +25,8 @@ func benchmarkIntake(b *testing.B, connections, size int) {
 			b.Fatal(err)
 		}
 		defer s.Close()
-		if _, err := s.Catalog.Publish(b.Context(), enginetest.Noon, enginetest.Content([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder())); err != nil {
+		if _, err := s.Catalog.Publish(b.Context(), enginetest.Noon,
+			enginetest.Content([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder())); err != nil {
 			b.Fatal(err)
 		}
 		var n atomic.Int64

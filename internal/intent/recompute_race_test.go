@@ -42,7 +42,8 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 						call = customer.SegmentCall{Type: "identify", MessageID: call.MessageID, UserID: call.UserID,
 							AnonymousID: call.UserID}
 					}
-					if _, err := s.Intake.Ingest(s.Ctx, enginetest.Noon.Add(time.Duration(n)*time.Hour), []customer.SegmentCall{call}); err != nil {
+					if _, err := s.Intake.Ingest(s.Ctx, enginetest.Noon.Add(time.Duration(n)*time.Hour),
+						[]customer.SegmentCall{call}); err != nil {
 						failed = err
 					}
 				}

@@ -31,10 +31,11 @@ var reactions = map[string]reaction{
 	journey.MessageReceived: {"", decisioning.AnswerReply},
 }
 
-// RecordReaction is the OnEvent hook of this room: it updates the customer's engagement on a channel from an event. The reaction is credited to the send that
-// the event names, or else to the latest send on its channel. Only the best reaction to a send counts, once. A reaction
-// to a send that the ledger does not know (from another system, say) counts as one answered send. Reactions to inbound
-// decisions do not count: the customer was already present, so they say nothing about the channel.
+// RecordReaction is the OnEvent hook of this room: it updates the customer's engagement on a channel from an
+// event. The reaction is credited to the send that the event names, or else to the latest send on its channel.
+// Only the best reaction to a send counts, once. A reaction to a send that the ledger does not know (from
+// another system, say) counts as one answered send. Reactions to inbound decisions do not count: the customer
+// was already present, so they say nothing about the channel.
 func RecordReaction(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *customer.Arrival) error {
 	ev := a.Event
 	r, known := reactions[ev.Name]
@@ -77,7 +78,8 @@ func RecordReaction(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a
 	return reached(ctx, b.Tx, p.ID, r.channel, sqldb.Moment(sent), 0, r.worth-before)
 }
 
-// reached adds sends and answers, weighted by age, to a customer's engagement on a channel. The customer must be locked.
+// reached adds sends and answers, weighted by age, to a customer's engagement on a channel. The customer must
+// be locked.
 func reached(ctx context.Context, tx sqldb.Conn, customerID, channel string, at time.Time, sends, answers float64) error {
 	weight := decisioning.EngagementWeight(at)
 	_, err := tx.ExecContext(ctx, `insert into channel_engagement (customer, channel, sends, answers) values ($1, $2, $3, $4)

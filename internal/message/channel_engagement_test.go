@@ -33,7 +33,8 @@ func (s *suite) engagementOf(customerID, channel string) [2]float64 {
 	s.T.Helper()
 	var sends, answers float64
 	s.Must(
-		s.Database.Reader.QueryRowContext(s.Ctx, `select coalesce(sum(sends), 0), coalesce(sum(answers), 0) from channel_engagement where customer
+		s.Database.Reader.QueryRowContext(s.Ctx, `select coalesce(sum(sends), 0), coalesce(sum(answers), 0) from channel_engagement where
+		customer
 		= $1 and channel = $2`, customerID, channel).
 			Scan(&sends, &answers),
 	)

@@ -143,7 +143,8 @@ func TestDecideAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 12 {
 			wg.Go(func() {
-				if _, err := s.Engine.Offers.Decide(s.Ctx, enginetest.Noon, enginetest.Wall, s.NewDecide(e, fmt.Sprint("k", i)), time.Minute); err != nil {
+				if _, err := s.Engine.Offers.Decide(s.Ctx, enginetest.Noon, enginetest.Wall, s.NewDecide(e, fmt.Sprint("k", i)),
+					time.Minute); err != nil {
 					s.T.Error(err)
 				}
 			})

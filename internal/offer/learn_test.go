@@ -160,7 +160,8 @@ func TestLearnOnce(t *testing.T) {
 		s.Equal(sum, n)
 		var evidence, positives float64
 		s.Must(
-			s.Database.Reader.QueryRowContext(s.Ctx, `select evidence, positives from models where action = 'discount' and channel = 'email'`).
+			s.Database.Reader.QueryRowContext(s.Ctx, `select evidence, positives from models where action = 'discount' and channel =
+			'email'`).
 				Scan(&evidence, &positives),
 		)
 		s.Equal([]float64{evidence, positives}, []float64{n, n / 3})

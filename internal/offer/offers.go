@@ -21,9 +21,9 @@ const (
 	OfferIgnored  = "ignored" // not accepted within its window
 )
 
-// offer stores the offers of a decision. said is when the actions were shown to the customer (Unix milliseconds); 0 means
-// that they are still to be sent, and Settle opens the offer. An action without an accept rule has no offers, since nothing
-// can be learned about it.
+// offer stores the offers of a decision. said is when the actions were shown to the customer (Unix
+// milliseconds); 0 means that they are still to be sent, and Settle opens the offer. An action without an
+// accept rule has no offers, since nothing can be learned about it.
 func (d *draft) offer(ctx context.Context, tx sqldb.Conn, rel *catalog.Release, now time.Time, said int64) error {
 	snapshot := ""
 	var values [][]any
@@ -73,8 +73,8 @@ func (d *draft) offer(ctx context.Context, tx sqldb.Conn, rel *catalog.Release, 
 	return err
 }
 
-// SettleOffer is the OnSettled hook of this room: it opens the offer of a send that went out, and drops the offer of a send
-// that did not.
+// SettleOffer is the OnSettled hook of this room: it opens the offer of a send that went out, and drops the
+// offer of a send that did not.
 func SettleOffer(ctx context.Context, tx sqldb.Conn, key, status string, now time.Time) error {
 	var err error
 	switch status {
@@ -91,9 +91,10 @@ func SettleOffer(ctx context.Context, tx sqldb.Conn, key, status string, now tim
 	return err
 }
 
-// CreditOffers is the OnEvent hook of this room: it marks offers as accepted by an event: for each action that the event accepts, the customer's last offer, if
-// its window is open when the event arrives. An accepted offer is not accepted again, and neither are the offers before it.
-// An offer that is being sent, or may have gone out, counts as open: the customer may be faster than the provider's answer.
+// CreditOffers is the OnEvent hook of this room: it marks offers as accepted by an event: for each action that
+// the event accepts, the customer's last offer, if its window is open when the event arrives. An accepted offer
+// is not accepted again, and neither are the offers before it. An offer that is being sent, or may have gone
+// out, counts as open: the customer may be faster than the provider's answer.
 func CreditOffers(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *customer.Arrival) error {
 	ev := a.Event
 	rel, err := b.Release(ctx)

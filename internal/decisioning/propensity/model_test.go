@@ -23,7 +23,8 @@ func TestLearns(t *testing.T) {
 		}
 		m.Learn(Features{Symbol("cart", strconv.FormatBool(open)), Number("age", age), Number("noise", r.NormFloat64())}, r.Float64() < p)
 	}
-	young, old := m.Estimate(Features{Symbol("cart", "true"), Number("age", 40)}), m.Estimate(Features{Symbol("cart", "false"), Number("age", 90)})
+	young, old := m.Estimate(Features{Symbol("cart", "true"), Number("age", 40)}),
+		m.Estimate(Features{Symbol("cart", "false"), Number("age", 90)})
 	if young.Propensity < 0.32 || young.Propensity > 0.48 || old.Propensity > 0.06 || young.Performance < 0.65 {
 		t.Errorf("got %+v and %+v", young, old)
 	}

@@ -144,7 +144,8 @@ func (w *environment) runTabi(ctx context.Context, conns int) (*httpClient, erro
 	})
 	relaying.Go(func() {
 		_ = background.New(background.Config{
-			Enrollments: w.store.Enrollments, Schedules: w.store.Enrollments, Intents: w.store.Intents, Offers: w.store.Offers, Client: w.temporal,
+			Enrollments: w.store.Enrollments, Schedules: w.store.Enrollments, Intents: w.store.Intents, Offers: w.store.Offers,
+			Client: w.temporal,
 		}).Run(ctx)
 	})
 	stop := g.stop

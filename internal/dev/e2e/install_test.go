@@ -157,7 +157,8 @@ func (in *install) publish(database string) {
 	if err != nil {
 		in.Fatal(err)
 	}
-	if err := errors.Join(st.Customers.SetClock(ctx, clock.Clock{Origin: origin, Epoch: clock.Wall().Truncate(time.Millisecond), Scale: 3600}),
+	if err := errors.Join(st.Customers.SetClock(ctx, clock.Clock{Origin: origin, Epoch: clock.Wall().Truncate(time.Millisecond),
+		Scale: 3600}),
 		st.Close()); err != nil {
 		in.Fatal(err)
 	}
