@@ -13,7 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/decisioning/text"
 )
 
-// maxCSV bounds what is read of a file of texts, in bytes.
+// maxCSV bounds the size of a CSV file, in bytes.
 const maxCSV = 256 << 20
 
 // readTexts reads a CSV of texts and their intents: columns text and intent, in any order, by the names in the
@@ -30,7 +30,7 @@ func readTexts(file string) ([]text.Example, error) {
 		return nil, app.Usage("cannot read %s: %w", file, err)
 	}
 	if len(data) > maxCSV {
-		return nil, app.Usage("%s is larger than %d MiB: cut it", file, maxCSV>>20)
+		return nil, app.Usage("%s is larger than %d MiB: split it", file, maxCSV>>20)
 	}
 	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
 	r.FieldsPerRecord, r.LazyQuotes = -1, true
@@ -73,7 +73,7 @@ func readTexts(file string) ([]text.Example, error) {
 	return out, nil
 }
 
-// readExamples takes the examples of the intents of a journeys folder.
+// readExamples reads the examples of the intents of a journeys folder.
 func readExamples(b app.Build, w io.Writer, dir string) ([]text.Example, error) {
 	files, err := app.ReadFolder(dir)
 	if err != nil {
@@ -84,7 +84,7 @@ func readExamples(b app.Build, w io.Writer, dir string) ([]text.Example, error) 
 		if err := found.Text(w); err != nil {
 			return nil, err
 		}
-		return nil, &app.ExitError{Code: app.ExitBad, Err: errors.New("not trained: mend the errors first")}
+		return nil, &app.ExitError{Code: app.ExitBad, Err: errors.New("not trained: fix the errors first")}
 	}
 	var out []text.Example
 	for name, i := range content.Intents {

@@ -1,4 +1,4 @@
-// Package training trains, measures and explains the classifier of texts, for people at a terminal.
+// Package training trains, measures and explains the classifier of texts for `tabi intents`.
 package training
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Material is the texts a classifier is trained on: those of a CSV file or the examples of a journeys folder.
+// Material names the texts that a classifier is trained on: a CSV file, or the examples of a journeys folder.
 type Material struct {
 	Build    app.Build
 	Examples string // folder
@@ -30,7 +30,7 @@ type Material struct {
 	Seed     uint64 // the same seed makes the same classifier
 }
 
-// Trained is a classifier and how well it does.
+// Trained is a classifier and its measurements.
 type Trained struct {
 	Source    string       `json:"source,omitempty"`
 	Version   int          `json:"version,omitempty"` // in the database; 0: not saved
@@ -40,14 +40,16 @@ type Trained struct {
 	Seconds   float64      `json:"train_seconds,omitempty"`
 	Threshold float64      `json:"threshold"`
 	Report    *text.Report `json:"report,omitempty"` // nil: not measured
-	Stranger  int          `json:"texts_of_unknown_intents,omitempty"`
+	// UnknownIntents is the number of measured texts whose intent the classifier does not know.
+	UnknownIntents int `json:"texts_of_unknown_intents,omitempty"`
 
 	model  *text.Model
 	digest string
 }
 
-// Train makes a classifier of a CSV or of examples; with a split it is measured, and trained on all only where
-// it is to be saved.
+// Train trains a classifier. With a split above 0, it measures the classifier on that share of each intent's texts; the
+// classifier it returns is then trained on the rest or, with whole, on all texts. Diagnostics of a journeys folder are
+// written to w.
 func Train(w io.Writer, from Material, split float64, whole bool) (*Trained, error) {
 	examples, err := from.read(w)
 	if err != nil {
@@ -68,7 +70,7 @@ func Train(w io.Writer, from Material, split float64, whole bool) (*Trained, err
 	return t, nil
 }
 
-// read takes what to train on.
+// read reads the texts to train on.
 func (l *Material) read(w io.Writer) ([]text.Example, error) {
 	if l.CSV != "" {
 		return readTexts(l.CSV)
@@ -104,7 +106,8 @@ func (t *Trained) measure() error {
 	return err
 }
 
-// Save makes the classifier the one that counts.
+// Save stores a classifier and puts it in use. It writes a warning to w if the release has examples of intents that the
+// classifier does not know.
 func Save(ctx context.Context, w io.Writer, cfg *app.Config, t *Trained) (version int, err error) {
 	err = withStore(ctx, cfg, func(st *engine.Engine) error {
 		clk, err := st.Database.Clock(ctx)
@@ -118,11 +121,11 @@ func Save(ctx context.Context, w io.Writer, cfg *app.Config, t *Trained) (versio
 		if err != nil {
 			return err
 		}
-		if missing := unheard(release.Intents, t.model.Intents()); len(missing) > 0 {
+		if missing := unknownIntents(release.Intents, t.model.Intents()); len(missing) > 0 {
 			_, err = fmt.Fprintf(
 				w,
-				"tabi: from now on no text counts for %s: the release has examples of it, this classifier has none; give the examples "+
-					"their say again with tabi intents train --examples DIR --save\n",
+				"tabi: no text will be classified as %s: the release has examples of it, but this classifier does not know it; to use "+
+					"the examples again, run tabi intents train --examples DIR --save\n",
 				strings.Join(missing, ", "),
 			)
 		}
@@ -131,11 +134,11 @@ func Save(ctx context.Context, w io.Writer, cfg *app.Config, t *Trained) (versio
 	return version, err
 }
 
-// unheard are the intents of a release that have examples, and that a classifier does not tell.
-func unheard(intents map[string]*journey.Intent, told []string) []string {
+// unknownIntents returns the intents of a release that have examples and that a classifier does not know.
+func unknownIntents(intents map[string]*journey.Intent, known []string) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(intents)) {
-		if len(intents[name].Examples) > 0 && !slices.Contains(told, name) {
+		if len(intents[name].Examples) > 0 && !slices.Contains(known, name) {
 			out = append(out, name)
 		}
 	}
@@ -151,7 +154,7 @@ func withStore(ctx context.Context, cfg *app.Config, f func(*engine.Engine) erro
 	return f(st)
 }
 
-// currentClassifier reads the classifier that counts in the database.
+// currentClassifier reads the classifier in use from the database.
 func currentClassifier(ctx context.Context, st *engine.Engine) (*Trained, error) {
 	kept, err := st.Intents.Classifier(ctx)
 	if errors.Is(err, sqldb.ErrNotFound) {
@@ -166,7 +169,8 @@ func currentClassifier(ctx context.Context, st *engine.Engine) (*Trained, error)
 	return t, t.measure()
 }
 
-// Evaluate measures with a CSV.
+// Evaluate measures on a CSV file: with a split above 0 a classifier trained on the rest of the file, with material one
+// trained on that, otherwise the classifier in use in the database.
 func Evaluate(ctx context.Context, w io.Writer, cfg *app.Config, from Material, file string, split float64) (t *Trained, err error) {
 	texts, err := readTexts(file)
 	if err != nil {
@@ -200,7 +204,7 @@ func Evaluate(ctx context.Context, w io.Writer, cfg *app.Config, from Material, 
 	}
 	for _, e := range texts {
 		if !known[e.Intent] {
-			t.Stranger++
+			t.UnknownIntents++
 		}
 	}
 	return t, nil

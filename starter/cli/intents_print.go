@@ -41,8 +41,8 @@ func sayTrained(p *printer, t *training.Trained) {
 	}
 	p.line("")
 	p.line("measured on %s, %d of them out of scope", several(r.Texts, "text"), r.OutOfScope)
-	if t.Stranger > 0 {
-		p.line("with intents unknown to the classifier, counted as wrong: %s", several(t.Stranger, "text"))
+	if t.UnknownIntents > 0 {
+		p.line("with intents unknown to the classifier, counted as wrong: %s", several(t.UnknownIntents, "text"))
 	}
 	rows := []table.Row{}
 	if r.InScope > 0 {
