@@ -237,12 +237,12 @@ func (w *writer) scenario() string {
 	return w.out.String()
 }
 
-// bounded reports whether a scenario was ended by a bound: journeys may start each other, or go on, more often
-// than anybody could wait for.
+// bounded reports whether a bound ended the scenario: journeys may start each other, or loop, more often than any limit
+// allows.
 func bounded(r Result) bool {
 	return len(r.Failures) == 1 &&
-		(strings.Contains(r.Failures[0].Message, "instances were started") ||
-			strings.Contains(r.Failures[0].Message, "is there a loop that nothing leaves?"))
+		(strings.Contains(r.Failures[0].Message, "enrollments started") ||
+			strings.Contains(r.Failures[0].Message, "is there an endless loop?"))
 }
 
 // runsAndEnds is the property: a journey that lints runs in simulation without a panic, and ends. It reports
