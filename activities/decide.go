@@ -26,21 +26,19 @@ func (a *Activities) Decide(ctx context.Context, in contract.Decide) (contract.D
 	if d.Send == nil {
 		return result, nil
 	}
-	var again *retry
 	if d.Reservation != nil {
-		result.SendResult, again, err = a.sendReserved(ctx, *d.Send, *d.Reservation)
+		result.SendResult, err = a.sendReserved(ctx, *d.Send, *d.Reservation)
 	} else {
-		result.SendResult, again, err = a.attempt(ctx, *d.Send)
+		result.SendResult, err = a.attempt(ctx, *d.Send)
 	}
-	if again != nil {
+	if result.Status == contract.StatusRetry {
 		a.cfg.Logger.Info(
 			"send of a decision will be retried",
 			zap.String("journey", in.Journey),
 			zap.String("step", in.Step),
 			zap.String("key", in.Key),
-			zap.String("reason", again.reason),
+			zap.String("reason", result.Reason),
 		)
-		result.SendResult = contract.SendResult{Status: contract.StatusRetry, Reason: again.reason, RetryAfter: again.after}
 	}
 	if result.Channel == "" {
 		result.Channel = d.Decision.Slots[0].Channel

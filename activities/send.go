@@ -35,16 +35,15 @@ func (a *Activities) Send(ctx context.Context, in contract.Send) (contract.SendR
 	if in.GiveUp != "" {
 		return a.giveUp(ctx, in)
 	}
-	result, again, err := a.attempt(ctx, in)
-	if again != nil {
+	result, err := a.attempt(ctx, in)
+	if result.Status == contract.StatusRetry {
 		a.cfg.Logger.Info(
 			"send will be retried",
 			zap.String("journey", in.Journey),
 			zap.String("step", in.Step),
 			zap.String("key", in.Key),
-			zap.String("reason", again.reason),
+			zap.String("reason", result.Reason),
 		)
-		return contract.SendResult{Status: contract.StatusRetry, Reason: again.reason, RetryAfter: again.after}, nil
 	}
 	return result, asSupersededError(err)
 }
@@ -56,11 +55,11 @@ func (a *Activities) Deliver(ctx context.Context, in contract.Send) (contract.Se
 	ctx, cancel := a.attemptTime(ctx, a.cfg.Timeout)
 	defer cancel()
 	if in.After > 0 && activity.GetInfo(ctx).Attempt == 1 {
-		return contract.SendResult{}, notSent(retry{reason: in.Why, after: in.After})
+		return contract.SendResult{}, notSent(contract.SendResult{Reason: in.Why, RetryAfter: in.After})
 	}
-	result, again, err := a.attempt(ctx, in)
-	if again != nil {
-		return result, notSent(*again)
+	result, err := a.attempt(ctx, in)
+	if result.Status == contract.StatusRetry {
+		return contract.SendResult{}, notSent(result)
 	}
 	if err != nil && activity.GetInfo(ctx).Attempt > 3 {
 		a.cfg.Logger.Warn("send keeps failing", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.Error(err))
@@ -70,12 +69,6 @@ func (a *Activities) Deliver(ctx context.Context, in contract.Send) (contract.Se
 
 // leaseMargin is how much longer the lease of a send lasts than its attempt may take.
 const leaseMargin = 5 * time.Second
-
-// retry asks for another attempt after a pause.
-type retry struct {
-	reason string
-	after  time.Duration
-}
 
 // retryDelay returns the back-off after n calls to the provider: workflows.SendInterval, doubled with each call up to
 // workflows.SendPause, or as much longer as a virtual clock is slower. Temporal's own counter is not used, because it
@@ -90,24 +83,24 @@ func retryDelay(c clock.Clock, n int) time.Duration {
 }
 
 // notSent returns the error by which Temporal repeats a send. The Temporal UI shows it meanwhile.
-func notSent(l retry) error {
+func notSent(r contract.SendResult) error {
 	return temporal.NewApplicationErrorWithOptions(
-		"not sent: "+l.reason,
+		"not sent: "+r.Reason,
 		"NotSent",
-		temporal.ApplicationErrorOptions{NextRetryDelay: l.after},
+		temporal.ApplicationErrorOptions{NextRetryDelay: r.RetryAfter},
 	)
 }
 
-// attempt reserves a send and, where nothing forbids it, sends it.
-func (a *Activities) attempt(ctx context.Context, in contract.Send) (contract.SendResult, *retry, error) {
+// attempt reserves a send and, where nothing forbids it, sends it. With StatusRetry the result says when to try again.
+func (a *Activities) attempt(ctx context.Context, in contract.Send) (contract.SendResult, error) {
 	reservation, err := a.reserve(ctx, in)
 	switch {
 	case errors.Is(err, message.ErrBusy):
-		return contract.SendResult{}, &retry{reason: "another attempt is in progress", after: 5 * time.Second}, nil
+		return contract.SendResult{Status: contract.StatusRetry, Reason: "another attempt is in progress", RetryAfter: 5 * time.Second}, nil
 	case err != nil:
-		return contract.SendResult{}, nil, err
+		return contract.SendResult{}, err
 	case reservation.Done != nil:
-		return *reservation.Done, nil, nil
+		return *reservation.Done, nil
 	}
 	return a.sendReserved(ctx, in, reservation)
 }
@@ -119,7 +112,7 @@ func (a *Activities) sendReserved(
 	ctx context.Context,
 	in contract.Send,
 	reservation message.Reservation,
-) (contract.SendResult, *retry, error) {
+) (contract.SendResult, error) {
 	ch, ok := a.cfg.Channels[reservation.Verdict.Channel]
 	if !ok {
 		return a.settle(
@@ -268,11 +261,11 @@ func (a *Activities) deliver(
 
 // settle writes the outcome to the ledger. It uses a context of its own, because what was sent must be recorded even
 // when the attempt's time is over.
-func (a *Activities) settle(in contract.Send, reservation message.Reservation, s message.Settlement) (contract.SendResult, *retry, error) {
+func (a *Activities) settle(in contract.Send, reservation message.Reservation, s message.Settlement) (contract.SendResult, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	if err := a.cfg.Rooms.Messages.Settle(ctx, a.cfg.Now(in.Clock), reservation, s); err != nil {
-		return contract.SendResult{}, nil, fmt.Errorf("could not record the outcome of send %s: %w", in.Key, err)
+		return contract.SendResult{}, fmt.Errorf("could not record the outcome of send %s: %w", in.Key, err)
 	}
 	if s.Status == contract.StatusRetry {
 		asked := reservation.Attempts
@@ -283,9 +276,9 @@ func (a *Activities) settle(in contract.Send, reservation message.Reservation, s
 		if after == 0 {
 			after = retryDelay(in.Clock, asked)
 		}
-		return contract.SendResult{}, &retry{reason: s.Reason, after: after}, nil
+		return contract.SendResult{Status: contract.StatusRetry, Reason: s.Reason, RetryAfter: after}, nil
 	}
-	return contract.SendResult{Status: s.Status, Reason: s.Reason, Channel: reservation.Verdict.Channel}, nil, nil
+	return contract.SendResult{Status: s.Status, Reason: s.Reason, Channel: reservation.Verdict.Channel}, nil
 }
 
 // giveUp settles a send whose retries have ended as failed. If one of the retries has sent it after all, that result
@@ -299,6 +292,5 @@ func (a *Activities) giveUp(ctx context.Context, in contract.Send) (contract.Sen
 		return *reservation.Done, nil
 	}
 	s := message.Settlement{Status: contract.StatusFailed, Reason: in.GiveUp, Unknown: reservation.Unsettled}
-	result, _, err := a.settle(in, reservation, s)
-	return result, err
+	return a.settle(in, reservation, s)
 }

@@ -53,14 +53,15 @@ type SendRequest struct {
 }
 
 // Verdict is the policy's decision about a send. Channel is empty if nothing may be sent now: then HeldUntil is when
-// to ask again, or it is zero and the send is suppressed for Reason.
+// to ask again, or it is zero and the send is suppressed for Reason. Its JSON, in the column route of a send, has the
+// channel and the addresses only: a repeat keeps them.
 type Verdict struct {
 	Channel   string
-	Addresses []string // several if the customer has several push tokens; empty for channels without addresses
-	Reason    string   // also set for a held send: QuietHours
-	HeldUntil time.Time
-	Tone      string           // the step's, else that of the policy's first matching tone rule; empty: plain
-	Channels  []ChannelVerdict // every channel asked for, in the order of evaluation
+	Addresses []string         // several if the customer has several push tokens; empty for channels without addresses
+	Reason    string           `json:"-"` // also set for a held send: QuietHours
+	HeldUntil time.Time        `json:"-"`
+	Tone      string           `json:"-"` // the step's, else that of the policy's first matching tone rule; empty: plain
+	Channels  []ChannelVerdict `json:"-"` // every channel asked for, in the order of evaluation
 }
 
 // ChannelVerdict is the policy's decision about one channel.

@@ -184,12 +184,6 @@ func ledger(ctx context.Context, tx sqldb.Conn, key string) (*ledgerRow, error) 
 	return &l, err
 }
 
-// route is the channel and the addresses of a send that may have gone out.
-type route struct {
-	Channel   string
-	Addresses []string
-}
-
 // verdict asks the contact policy. If an earlier attempt may have gone out, the channel stays the same while its address
 // is alive, since another channel could say it twice. A send that the step gives up is not held any longer. A send of a
 // next best action is never held but dropped: by morning another action may be better.
@@ -216,7 +210,7 @@ func (s *Room) verdict(
 		v.HeldUntil = time.Time{}
 	}
 	if res.Unsettled && v.Channel != "" && v.Channel != row.channel && row.verdict != "" {
-		var before route
+		var before decisioning.Verdict // its channel and addresses
 		if err := json.Unmarshal([]byte(row.verdict), &before); err != nil {
 			return v, err
 		}
@@ -248,7 +242,7 @@ func (s *Room) Take(
 	verdict, trace := "", ""
 	var err error
 	if status == StatusSending {
-		if verdict, err = sqldb.JsonText(route{res.Verdict.Channel, res.Verdict.Addresses}); err != nil {
+		if verdict, err = sqldb.JsonText(res.Verdict); err != nil {
 			return err
 		}
 	}
