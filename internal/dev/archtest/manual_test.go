@@ -17,7 +17,8 @@ import (
 // file matches an example that names its file in its first line.
 var file = regexp.MustCompile("(?ms)^```yaml\n# ([\\w./-]+\\.yaml)\n(.*?)^```$")
 
-// The files shown on a page of the manual form a folder that lints, and whose scenarios pass.
+// The files shown on a page of the manual form a folder that lints, whose scenarios pass; on the page of a
+// kind of step, some go through such a step.
 func TestManualIsPlayed(t *testing.T) {
 	t.Parallel()
 	pages, err := filepath.Glob(filepath.Join(root(t), "docs/language/*.md"))
@@ -45,13 +46,22 @@ func TestManualIsPlayed(t *testing.T) {
 			if len(tests) == 0 {
 				t.Error("the page shows no scenario")
 			}
+			visited := map[string]bool{} // kinds
 			for _, test := range tests {
 				for n := range test.Scenarios {
 					result := simulate.Run(t.Context(), content, test, n, simulate.Options{})
+					for name, steps := range result.Visited {
+						for id := range steps {
+							visited[content.Journeys[name].Step(id).Kind] = true
+						}
+					}
 					for _, failure := range result.Failures {
 						t.Errorf("%s: %s: %s", test.Scenarios[n].Name, failure.Place, failure.Message)
 					}
 				}
+			}
+			if kind, ok := journey.KindNamed(strings.TrimSuffix(name, ".md")); ok && !visited[kind.Name] {
+				t.Errorf("no scenario of the page goes through a step %s", kind.Name)
 			}
 		})
 	}
