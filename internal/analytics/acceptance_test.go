@@ -12,7 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/stats"
 )
 
-// What came of offers is counted per action and channel, per journey, and per control group.
+// Acceptances are counted per action and channel, per journey, and per control group.
 func TestAcceptanceIsCounted(t *testing.T) {
 	each(t, func(s *suite) {
 		s.PublishOffers(func(c *journey.Content) {
@@ -31,7 +31,7 @@ func TestAcceptanceIsCounted(t *testing.T) {
 		later := enginetest.Noon.Add(2 * day)
 		_, err := s.Offers.Learn(s.Ctx, later, 0)
 		s.Must(err)
-		s.DecideAndSend(s.Enter("open", nil), "open/best/1", later) // nothing is known of it yet
+		s.DecideAndSend(s.Enter("open", nil), "open/best/1", later) // its outcome is not known yet
 
 		got, err := s.Analytics.Acceptance(s.Ctx, later, time.Time{})
 		s.Must(err)
@@ -40,11 +40,11 @@ func TestAcceptanceIsCounted(t *testing.T) {
 			all.Made, all.Accepted, all.Ignored, all.Open = all.Made+a.Made, all.Accepted+a.Accepted, all.Ignored+a.Ignored, all.Open+a.Open
 			all.Worth, all.Cost = all.Worth+a.Worth, all.Cost+a.Cost
 			if a.Evidence <= 0 && a.Accepted+a.Ignored > 0 {
-				t.Errorf("%s by %s: the model says nothing: %+v", a.Action, a.Channel, a)
+				t.Errorf("%s by %s: no estimate of the model: %+v", a.Action, a.Channel, a)
 			}
 		}
 		if all.Made != 41 || all.Accepted != 10 || all.Ignored != 30 || all.Open != 1 || all.Cost != 41 || all.Worth < 10*5 {
-			t.Errorf("in all %+v", all)
+			t.Errorf("got totals %+v", all)
 		}
 		if len(got.Journeys) != 1 || got.Journeys[0].Journey != "cart" || got.Journeys[0].Made != 41 ||
 			math.Abs(got.Journeys[0].Net-(all.Worth-all.Cost)) > 1e-9 {
@@ -66,7 +66,7 @@ func TestAcceptanceIsCounted(t *testing.T) {
 		none, err := s.Analytics.Acceptance(s.Ctx, later, later.Add(time.Hour))
 		s.Must(err)
 		if len(none.Actions)+len(none.Journeys)+len(none.Controls) != 0 {
-			t.Errorf("of the future: %+v", none)
+			t.Errorf("got %+v for a time in the future", none)
 		}
 	})
 }
@@ -79,19 +79,19 @@ func TestMeanOf(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	if m := analytics.MeanOf(0, 0, 0); m != (analytics.Mean{}) {
-		t.Errorf("of nothing %+v", m)
+		t.Errorf("got %+v for no values", m)
 	}
 	if m := analytics.MeanOf(3, 9, 1); m != (analytics.Mean{Mean: 3, Low: 3, High: 3}) {
-		t.Errorf("of one %+v", m)
+		t.Errorf("got %+v for one value", m)
 	}
-	// One offer worth 4 at a cost of 1, accepted: its value may be that of any rate that one acceptance leaves
+	// For one accepted offer worth 4 at a cost of 1, the interval of the value covers all rates that one acceptance leaves
 	// possible.
 	if r := stats.Wilson(1, 1); analytics.MeanOf(3, 9, 1).Widened(r, 4, 1) != (analytics.Mean{Mean: 3, Low: 4*r.Low - 1, High: 3}) ||
 		r.Low > 0.3 {
-		t.Errorf("of one, widened %+v", analytics.MeanOf(3, 9, 1).Widened(r, 4, 1))
+		t.Errorf("got %+v for one value, widened", analytics.MeanOf(3, 9, 1).Widened(r, 4, 1))
 	}
 	if m := (analytics.Mean{Mean: 2, Low: 1, High: 3}).Widened(stats.Wilson(50, 100), 400,
 		0); m != (analytics.Mean{Mean: 2, Low: 1, High: 3}) {
-		t.Errorf("it was narrowed: %+v", m)
+		t.Errorf("widening narrowed the interval: %+v", m)
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// holdOutH holds out the customers whose id begins with h.
+// holdOutH holds out customers whose id begins with h.
 func (s *suite) holdOutH() {
 	s.Engine.Units.Holdout = func(_, customerID string, percent float64) bool {
 		return percent > 0 && strings.HasPrefix(customerID, "h")
@@ -31,7 +31,7 @@ func measured(d *journey.Definition) {
 	d.Goal.Value, d.Entry.Holdout, d.Timeout = "event.total", 50, 10*enginetest.Day
 }
 
-// enterAt enters a customer with a cart of their own at a moment.
+// enterAt enters a customer with a cart of their own.
 func (s *suite) enterAt(at time.Time, customerID string) unit.Enrollment {
 	s.T.Helper()
 	r := s.Ingest(at, s.Track(customerID, "Cart Updated", enginetest.Props{"cart_id": "of " + customerID}))
@@ -43,7 +43,7 @@ func (s *suite) enterAt(at time.Time, customerID string) unit.Enrollment {
 	return e
 }
 
-// orders is an order of a cart.
+// orders ingests an order of a cart.
 func (s *suite) orders(at time.Time, customerID, cart string, total float64) {
 	s.T.Helper()
 	s.Ingest(at, s.Track(customerID, "Order Completed", enginetest.Props{"cart_id": cart, "total": total}))
@@ -76,7 +76,7 @@ func (s *suite) numbersOf(now time.Time, name string) analytics.Numbers {
 	return n
 }
 
-// The funnel, counted by hand. The window is the journey's ten days.
+// The wanted funnel is counted by hand. The window is the journey's ten days.
 func TestFunnel(t *testing.T) {
 	each(t, func(s *suite) {
 		s.holdOutH()
@@ -92,13 +92,13 @@ func TestFunnel(t *testing.T) {
 		r = s.Reserve(a2, "k2", enginetest.Wall, enginetest.ByEmail)
 		s.Must(s.Messages.Settle(s.Ctx, enginetest.Noon, r, message.Settlement{Status: contract.StatusFailed, Reason: "REFUSED"}))
 		s.end(enginetest.Noon.Add(2*enginetest.Day), a2, contract.Completed, 0)
-		s.orders(enginetest.Noon.Add(5*enginetest.Day), "a2", "of a2", 40) // late, and in the window
+		s.orders(enginetest.Noon.Add(5*enginetest.Day), "a2", "of a2", 40) // late, but in the window
 		s.orders(enginetest.Noon.Add(6*enginetest.Day), "a2", "of a2", 60) // the first counts
 		a3 := s.enterAt(enginetest.Noon, "a3")
 		s.end(enginetest.Noon.Add(2*enginetest.Day), a3, contract.Completed, 0)
-		s.orders(enginetest.Noon.Add(10*enginetest.Day+time.Millisecond), "a3", "of a3", 70) // the window is over
+		s.orders(enginetest.Noon.Add(10*enginetest.Day+time.Millisecond), "a3", "of a3", 70) // the window has passed
 		a4 := s.enterAt(enginetest.Noon, "a4")
-		s.orders(enginetest.Noon.Add(enginetest.Day), "a4", "another", 80) // not their cart
+		s.orders(enginetest.Noon.Add(enginetest.Day), "a4", "another", 80) // another customer's cart
 		s.end(enginetest.Noon.Add(2*enginetest.Day), a4, contract.TimedOut, 0)
 		a6 := s.enterAt(enginetest.Noon, "a6")
 		s.end(enginetest.Noon.Add(2*enginetest.Day), a6, contract.Completed, 0)
@@ -112,7 +112,7 @@ func TestFunnel(t *testing.T) {
 		s.end(enginetest.Noon.Add(10*enginetest.Day), h2, contract.TimedOut, 0)
 		h3 := s.enterAt(enginetest.Noon, "h3")
 		s.end(enginetest.Noon.Add(enginetest.Day), h3, "emptied", 0)
-		s.orders(enginetest.Noon.Add(3*enginetest.Day), "h3", "of h3", 20) // left by an exit, and bought all the same
+		s.orders(enginetest.Noon.Add(3*enginetest.Day), "h3", "of h3", 20) // exited, and bought anyway
 		s.enterAt(enginetest.Noon.Add(12*enginetest.Day), "h4")
 
 		f := s.numbersOf(enginetest.Noon.Add(15*enginetest.Day), "cart").Funnel
@@ -126,14 +126,14 @@ func TestFunnel(t *testing.T) {
 			[]any{true, true, true, -267.0, -400.0},
 		)
 		if f.Difference.Low >= 0 || f.Difference.High <= 0 {
-			s.T.Errorf("eight customers prove nothing: %+v", f.Difference)
+			s.T.Errorf("got a difference for eight customers: %+v", f.Difference)
 		}
 
-		// On the day itself, nobody's window is over.
+		// On the first day no window has passed.
 		f = s.numbersOf(enginetest.Noon.Add(enginetest.Day), "cart").Funnel
 		s.Equal([]any{f.Treated.Customers, f.Treated.Maturing, f.HeldOut.Maturing, f.Compared}, []any{int64(0), int64(6), int64(4), false})
 
-		// Two customers that turn out to be one count once, by their first entry.
+		// Merged customers count once, by their first entry.
 		s.Ingest(
 			enginetest.Noon.Add(13*enginetest.Day),
 			customer.SegmentCall{Type: "alias", MessageID: "merge", UserID: "a2", PreviousID: "h2"},
@@ -158,7 +158,7 @@ func TestFunnelWithin(t *testing.T) {
 		b := s.enterAt(enginetest.Noon, "b")
 		s.orders(enginetest.Noon.Add(3*enginetest.Day), "b", "of b", 20) // the last moment
 		s.end(enginetest.Noon.Add(3*enginetest.Day+time.Second), b, contract.Completed, 0)
-		s.enterAt(enginetest.Noon, "c") // still open, as nobody has told of the order that came in time
+		s.enterAt(enginetest.Noon, "c") // still open, because the order in the window is not reported yet
 		s.Ingest(enginetest.Noon.Add(2*enginetest.Day), s.Track("c", "Order Completed", enginetest.Props{"cart_id": "of c", "total": 5}))
 		f := s.numbersOf(enginetest.Noon.Add(3*enginetest.Day), "cart").Funnel
 		s.Equal(f.Treated, analytics.Group{Customers: 3, Converted: 2, Late: 1, Value: 25, PerHead: 25.0 / 3, Rate: stats.Wilson(2, 3)})
@@ -213,7 +213,7 @@ func TestNumbers(t *testing.T) {
 		s.enterAt(enginetest.Noon, "h")
 		s.enterAt(enginetest.Noon, "starting")
 
-		// Another revision, where the step has another neighbour.
+		// In another revision the step has another neighbor.
 		edited := enginetest.Cart(measured, func(d *journey.Definition) { d.Timeout = 20 * enginetest.Day })
 		s.Publish([]*journey.Definition{edited}, enginetest.Reminder())
 		d := s.enterAt(enginetest.Noon.Add(time.Hour), "d")
@@ -269,7 +269,7 @@ func TestNumbers(t *testing.T) {
 	})
 }
 
-// Only the latest entries are looked at, and it is said so; who stands open is counted all the same.
+// Only the latest entries are counted, and the result says so. Open enrollments are counted in full.
 func TestNumbersAreBounded(t *testing.T) {
 	each(t, func(s *suite) {
 		s.Publish([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder())
@@ -298,7 +298,7 @@ func TestNumbersAreBounded(t *testing.T) {
 	})
 }
 
-// In memory there is one connection: reading the customer behind the query must not wait for it.
+// A database in memory has one connection: reading a customer during the query must not wait for it.
 func TestNumbersInMemory(t *testing.T) {
 	t.Parallel()
 	s := &suite{enginetest.New(t, ":memory:")}

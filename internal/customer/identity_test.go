@@ -68,7 +68,7 @@ func TestIdentifyInOneBatch(t *testing.T) {
 		s.Equal(r[0].Entered, []string{"cart/anon:a1"})
 		s.Equal([]string{r[0].Customer, r[1].Customer, r[2].Customer}, []string{"anon:a1", "ana", "ana"})
 		s.Equal(len(r[2].DeliveredTo), 1)
-		s.Equal(s.OpenAt("cart/anon:a1").Customer, "ana") // it keeps its address
+		s.Equal(s.OpenAt("cart/anon:a1").Customer, "ana") // the enrollment keeps its workflow id
 	})
 }
 
@@ -83,7 +83,7 @@ func TestAnAnonymousIDStaysUntilItIdentifiesAsAnother(t *testing.T) {
 			s.Must(err)
 			return len(story)
 		}
-		s.Equal([]int{count("ana"), count("ben")}, []int{2, 2}) // what happened before stays with ana
+		s.Equal([]int{count("ana"), count("ben")}, []int{2, 2}) // earlier events stay with ana
 		s.Equal(s.Customer("a1").ID, "ben")
 	})
 }
@@ -104,12 +104,12 @@ func TestAliasMergesAnyTwo(t *testing.T) {
 		for _, id := range []string{"u1", "u2", "u3"} {
 			s.Equal(s.Customer(id).ID, "u3")
 		}
-		s.Ingest(enginetest.Noon, alias("3", "u3", "u1"), alias("4", "u3", "u3")) // a cycle and itself: nothing happens
+		s.Ingest(enginetest.Noon, alias("3", "u3", "u1"), alias("4", "u3", "u3")) // a cycle, and a merge with itself, change nothing
 		c := s.Customer("u1")
 		s.Equal(c.ID, "u3")
 		s.Equal(c.Merged, []string{"u1", "u2"})
 		s.Equal(c.Traits, enginetest.Props{"one": 1.0, "two": 2.0, "three": 3.0})
-		// Segment's previousId may be an anonymous one, and may come before anything else of it.
+		// Segment's previousId may be an anonymous id, and this call may be the first that names it.
 		s.Ingest(
 			enginetest.Noon,
 			customer.SegmentCall{Type: "track", MessageID: "5", AnonymousID: "x", Event: "Seen"},
@@ -152,7 +152,7 @@ func TestMergedEnrollmentsReceiveEventsOfTheSurvivor(t *testing.T) {
 			enginetest.Noon.Add(time.Hour),
 			customer.SegmentCall{Type: "identify", MessageID: "merge", UserID: "ana", AnonymousID: "a1"},
 		)
-		s.Equal(s.Drain(), []string{"exit cart/ana/k1"}) // the journey that lets in always keeps both of its own
+		s.Equal(s.Drain(), []string{"exit cart/ana/k1"}) // the journey with re-entry "always" keeps both enrollments
 		for _, e := range []unit.Enrollment{older, younger, apart} {
 			s.Equal(s.Enrollment(e.ID).Customer, "ana")
 		}

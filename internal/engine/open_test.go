@@ -93,7 +93,7 @@ func TestDatabaseOutage(t *testing.T) {
 	enginetest.Each(t, func(s *enginetest.Suite) {
 		s.Publish([]*journey.Definition{enginetest.Cart()})
 		ctx, cancel := context.WithCancel(s.Ctx)
-		// The connection is cut in the middle: nothing is half-stored.
+		// The connection is cut within the transaction: nothing is stored.
 		err := s.Units.Change(ctx, enginetest.Noon, func(tx sqldb.Conn, b *unit.Unit) error {
 			if err := b.Lock(ctx, []string{"ana"}); err != nil {
 				return err
@@ -136,4 +136,18 @@ func TestClosedEngine(t *testing.T) {
 			t.Errorf("got error %v, want one that begins with database:", err)
 		}
 	}
+}
+
+func TestHoldoutOption(t *testing.T) {
+	t.Parallel()
+	s, err := engine.Open(t.Context(), engine.Options{URL: sqldb.InMemory, Holdout: func(journey, customerID string, percent float64) bool {
+		return journey == "cart" && customerID == "ana" && percent == 5
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := &enginetest.Suite{T: t, Engine: s, Ctx: t.Context()}
+	t.Cleanup(func() { u.Must(s.Close()) })
+	u.Publish([]*journey.Definition{enginetest.Cart(func(d *journey.Definition) { d.Entry.Holdout = 5 })}, enginetest.Reminder())
+	u.Equal([]bool{u.Enter("ana", nil).Holdout, u.Enter("ben", nil).Holdout}, []bool{true, false})
 }

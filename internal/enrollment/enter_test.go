@@ -19,9 +19,9 @@ func TestReentry(t *testing.T) {
 	cases := map[string]struct {
 		mode  string
 		after time.Duration
-		open  string // entered a second time while the first is open
-		ended string // … after it ended, an hour after its entry
-		later string // … a week after that entry
+		open  string // second entry while the first enrollment is open
+		ended string // second entry after the first enrollment has ended, an hour after its entry
+		later string // second entry a week after the first
 	}{
 		"never":      {journey.ReentryNever, 0, "", "", ""},
 		"always":     {journey.ReentryAlways, 0, "cart/ana/k1#2", "cart/ana/k1", "cart/ana/k1#3"},
@@ -49,7 +49,7 @@ func TestReentry(t *testing.T) {
 			s.End(first, "completed", enginetest.Noon.Add(time.Hour))
 			want("after its end", enter(enginetest.Noon.Add(time.Hour)), c.ended)
 			want("a week later", enter(enginetest.Noon.Add(7*day)), c.later)
-			// Another key is another matter, and so is another customer.
+			// Another key and another customer are independent.
 			r := s.Ingest(
 				enginetest.Noon,
 				s.Track(customerID, "Cart Updated", enginetest.Props{"cart_id": "k2"}),
@@ -160,7 +160,7 @@ func TestEventsGoToOpenInstancesBeforeEntries(t *testing.T) {
 		)
 		r := s.Ingest(enginetest.Noon, s.Track("ana", "Cart Updated", nil))
 		s.Equal(r[0].Entered, []string{"a/ana", "b/ana", "c/ana"})
-		s.Equal(r[0].DeliveredTo, []string(nil)) // nobody sees again the event it entered by
+		s.Equal(r[0].DeliveredTo, []string(nil)) // an enrollment does not receive its entry event again
 		s.Drain()
 		r = s.Ingest(enginetest.Noon, s.Track("ana", "Cart Updated", nil))
 		s.Equal(len(r[0].DeliveredTo), 1)
@@ -171,7 +171,7 @@ func TestDeferredEntry(t *testing.T) {
 	both := func(d *journey.Definition) { d.Goal.Events = []string{"Order Completed", "Cart Updated"} }
 	cases := []struct {
 		name  string
-		ended int // how many of the waiting events are taken before the enrollment ends; -1: it does not
+		ended int // how many of the waiting events are delivered before the enrollment ends; -1: it stays open
 		want  string
 	}{
 		{"ends by what came before", 1, "cart/ana"},
@@ -227,9 +227,9 @@ func TestDeferredEntryOfALostEnrollment(t *testing.T) {
 		s.CloseLost(e.ID, "cancelled", "terminated")
 		again := s.OpenAt("cart/ana")
 		if again.ID == e.ID {
-			s.T.Fatal("the lost instance is still open")
+			s.T.Fatal("the lost enrollment is still open")
 		}
-		// The second one waits for the first to pass, and finds it in the way.
+		// The second entry is decided after the first, which is open then and blocks it.
 		s.Equal(s.Drain(), []string{"start cart/ana"})
 		all, err := s.Enrollments.List(s.Ctx, enrollment.Filter{})
 		s.Must(err)
@@ -261,7 +261,7 @@ func TestHoldoutIsSticky(t *testing.T) {
 			s.Equal([]int{len(r[0].DeliveredTo), len(r[1].DeliveredTo), len(r[2].DeliveredTo)}, []int{0, 1, 1})
 		}
 		if held == 0 || held == 40 {
-			s.T.Fatalf("%d of 40 held out of half", held)
+			s.T.Fatalf("%d of 40 customers are held out, want about half", held)
 		}
 	})
 }
@@ -304,6 +304,9 @@ func TestRemovedJourneyStopsEntries(t *testing.T) {
 		e := s.Enter("ana", nil)
 		s.Publish(nil, enginetest.Reminder())
 		s.Equal(s.Ingest(enginetest.Noon, s.Track("ben", "Cart Updated", nil))[0].Entered, []string(nil))
-		s.Equal(s.Ingest(enginetest.Noon, s.Track("ana", "Order Completed", nil))[0].DeliveredTo, []string{e.ID}) // its enrollments go on
+		s.Equal(
+			s.Ingest(enginetest.Noon, s.Track("ana", "Order Completed", nil))[0].DeliveredTo,
+			[]string{e.ID},
+		) // open enrollments continue
 	})
 }

@@ -16,12 +16,12 @@ func TestConditionEntersWhenItTurnsTrue(t *testing.T) {
 		s.Publish([]*journey.Definition{enginetest.EnteredWhen(`customer.tier == "gold"`)}, enginetest.Reminder())
 		s.Equal(s.CountEntries(
 			s.Identify("ana", enginetest.Props{"tier": "silver"}),
-			s.Identify("ana", enginetest.Props{"tier": "gold"}), // turns true
-			s.Identify("ana", enginetest.Props{"tier": "gold"}), // stays
+			s.Identify("ana", enginetest.Props{"tier": "gold"}), // becomes true
+			s.Identify("ana", enginetest.Props{"tier": "gold"}), // stays true
 			s.Track("ana", "Page", nil),
 			s.Identify("ana", enginetest.Props{"tier": nil}),
 			s.Identify("ana", enginetest.Props{"tier": "gold", "x": 1}), // again
-			s.Identify("ben", enginetest.Props{"tier": "gold"}),         // new, and true at once
+			s.Identify("ben", enginetest.Props{"tier": "gold"}),         // a new customer, for whom it is true at once
 		), []int{0, 1, 0, 0, 0, 1, 1})
 		e := s.OpenAt("gold/ben")
 		s.Equal([]string{e.EntryName, e.EntryEvent}, []string{"Customer Updated", "m7"})
@@ -44,7 +44,7 @@ func TestConditionReadsHistory(t *testing.T) {
 			enginetest.Reminder(),
 		)
 		s.Equal(s.CountEntries(
-			s.Track("ana", "Order Completed", nil), s.Track("ana", "Order Completed", nil), // no email yet
+			s.Track("ana", "Order Completed", nil), s.Track("ana", "Order Completed", nil), // no e-mail address yet
 			s.Identify("ana", enginetest.Props{"email": "a@x"}),
 			s.Track("ana", "Order Completed", nil),
 		), []int{0, 0, 1, 0})
@@ -58,8 +58,8 @@ func TestConditionReadsHistory(t *testing.T) {
 	})
 }
 
-// Where nothing is known, what was true just before the event counts: whoever is in the state when the journey
-// is published has not turned.
+// If the value of a condition is unknown, its value just before the event counts. So customers for whom the condition is
+// true when the journey is published do not enter.
 func TestConditionTrueBeforePublishDoesNotEnter(t *testing.T) {
 	each(t, func(s *suite) {
 		s.Ingest(
@@ -78,7 +78,7 @@ func TestConditionTrueBeforePublishDoesNotEnter(t *testing.T) {
 			),
 			[]int{0, 0, 0, 1},
 		)
-		// Another condition starts afresh.
+		// The value of another condition is unknown again.
 		s.Publish([]*journey.Definition{enginetest.EnteredWhen(`customer.tier == "gold"`)}, enginetest.Reminder())
 		s.Equal(
 			s.CountEntries(
@@ -106,7 +106,10 @@ func TestConditionEntryRespectsReentry(t *testing.T) {
 			enginetest.Reminder(),
 		)
 		up, down := enginetest.Props{"tier": "gold", "shop": "a"}, enginetest.Props{"tier": "x"}
-		s.Equal(s.CountEntries(s.Identify("ana", up), s.Identify("ana", down), s.Identify("ana", up)), []int{1, 0, 0}) // one is open
+		s.Equal(
+			s.CountEntries(s.Identify("ana", up), s.Identify("ana", down), s.Identify("ana", up)),
+			[]int{1, 0, 0},
+		) // an enrollment is open
 		s.Equal(s.OpenAt("gold/ana/a").Holdout, true)
 		s.Equal(s.CountEntries(s.Identify("ben", enginetest.Props{"tier": "gold"})), []int{0}) // no key
 		_, err := s.Enrollments.PauseJourney(s.Ctx, enginetest.Noon, "gold", "me", true)
@@ -115,7 +118,7 @@ func TestConditionEntryRespectsReentry(t *testing.T) {
 	})
 }
 
-// What a step sets is a change as any other; its repeat enters nobody.
+// Traits that a step sets can make a condition true. A repeat of the step enters nobody.
 func TestConditionEntryByAssign(t *testing.T) {
 	each(t, func(s *suite) {
 		s.Publish([]*journey.Definition{enginetest.Cart(), enginetest.EnteredWhen(`customer.tier == "gold"`)}, enginetest.Reminder())
@@ -146,7 +149,7 @@ func TestConditionEntryByMerge(t *testing.T) {
 		s.Equal([]string{e.EntryName, e.EntryEvent}, []string{"Customer Updated", "tabi.merge/join"})
 		s.Equal(s.CountEntries(s.Track("ana", "Buy", nil)), []int{0})
 
-		// What held for one of the two is not new.
+		// A condition that was true for one of the two is not new.
 		s.Equal(
 			s.CountEntries(s.Identify("ben", enginetest.Props{"tier": "gold"}), s.Track("ben", "Buy", nil), s.Track("ben", "Buy", nil)),
 			[]int{0, 0, 1},
@@ -162,7 +165,7 @@ func TestConditionEntryByMerge(t *testing.T) {
 		left, err := sqldb.Exists(s.Ctx, s.Database.Reader, `select 1 from entry_conditions where customer = 'ben'`)
 		s.Must(err)
 		s.Equal(left, false)
-		// By identify, the event is there; the anonymous one was made by the same call.
+		// With identify there is an event. The same call created the anonymous visitor.
 		s.Equal(
 			s.CountEntries(
 				customer.SegmentCall{
@@ -177,7 +180,7 @@ func TestConditionEntryByMerge(t *testing.T) {
 			),
 			[]int{0, 0, 1},
 		)
-		// Nobody enters: no event is made up.
+		// Nobody enters, so no entry event is created.
 		s.Equal(s.CountEntries(customer.SegmentCall{Type: "alias", MessageID: "j4", UserID: "dan", PreviousID: "a10"}), []int{0})
 		made, err := sqldb.Exists(s.Ctx, s.Database.Reader, `select 1 from events where id in ('tabi.merge/j2', 'tabi.merge/j4')`)
 		s.Must(err)
@@ -185,7 +188,7 @@ func TestConditionEntryByMerge(t *testing.T) {
 	})
 }
 
-// Many writers turn customers at once: each turn enters once.
+// Many writers make the condition true at once. Each change enters once.
 func TestConditionEntryUnderManyWriters(t *testing.T) {
 	each(t, func(s *suite) {
 		s.Publish([]*journey.Definition{enginetest.EnteredWhen(`count("Buy") == 8.0`)}, enginetest.Reminder())
@@ -193,7 +196,7 @@ func TestConditionEntryUnderManyWriters(t *testing.T) {
 		for w := range 16 {
 			go func() {
 				var failed error
-				for n := range 8 { // every customer buys eight times in all, by different writers
+				for n := range 8 { // each customer buys eight times, by different writers
 					id := fmt.Sprintf("c%d", (w+n)%16)
 					if _, err := s.Intake.Ingest(s.Ctx, enginetest.Noon.Add(time.Duration(n)*time.Second),
 						[]customer.SegmentCall{{Type: "track", MessageID: fmt.Sprintf("w%d/%d", w, n), UserID: id,

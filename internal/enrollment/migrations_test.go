@@ -17,7 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// editedCart is cart with a step before, the wait renamed, another event that it waits for, and more that it reads.
+// editedCart is the cart journey with a step in front, a renamed wait for another event, and more properties that it reads.
 func editedCart(d *journey.Definition) {
 	wait := d.Steps[0]
 	wait.ID, wait.Next = "answer", 2
@@ -39,7 +39,7 @@ func editedCart(d *journey.Definition) {
 	}
 }
 
-// reportWaiting reports that an enrollment waits at a step.
+// reportWaiting reports that an enrollment is waiting at a step.
 func (s *suite) reportWaiting(e unit.Enrollment, step string, seq int) {
 	s.T.Helper()
 	s.Must(
@@ -94,7 +94,7 @@ func TestMigrate(t *testing.T) {
 		s.reportWaiting(ana, "response", 1)
 		s.reportWaiting(ben, "response", 1)
 		s.End(s.Enter("cem", nil), "goal", enginetest.Noon)
-		s.Equal(s.migrate(enrollment.Migration{}), []string(nil)) // all are on the current one
+		s.Equal(s.migrate(enrollment.Migration{}), []string(nil)) // all are on the current revision
 		next := enginetest.Cart(editedCart)
 		s.Publish([]*journey.Definition{next}, enginetest.Reminder())
 
@@ -107,9 +107,9 @@ func TestMigrate(t *testing.T) {
 		s.Equal(s.Drain(), []string(nil))
 		s.Equal(s.migrate(enrollment.Migration{}), []string{"ana refused response>: " + gone, "ben refused response>: " + gone})
 		s.Equal(s.migrate(rename), []string{"ana ordered response>answer", "ben ordered response>answer"})
-		s.Equal(s.migrate(rename), []string{"ana ordered response>answer", "ben ordered response>answer"}) // not twice
+		s.Equal(s.migrate(rename), []string{"ana ordered response>answer", "ben ordered response>answer"}) // not ordered twice
 
-		// Between the order and the answer, an enrollment hears what either revision listens to, with what
+		// Between the order and the answer, an enrollment receives the events that either revision listens for, with the properties that
 		// either reads.
 		s.Ingest(
 			enginetest.Noon,
@@ -177,7 +177,7 @@ func TestMigrate(t *testing.T) {
 			return describeMigrations(all)
 		}
 		s.Equal(moves(), []string{"ana moved response>answer", "ben refused response>answer: not now"})
-		s.Equal(s.migrate(rename), []string{"ben ordered response>answer"}) // one that refused may be asked again
+		s.Equal(s.migrate(rename), []string{"ben ordered response>answer"}) // an enrollment that refused can be asked again
 		_, err = s.Enrollments.RecordMigration(
 			s.Ctx,
 			enginetest.Noon,
@@ -187,7 +187,7 @@ func TestMigrate(t *testing.T) {
 		s.Equal(moves(), []string{"ana moved response>answer", "ben refused response>answer: mid-air"})
 		s.Equal(s.Enrollment(ben.ID).Revision, ben.Revision)
 
-		// What was ordered and not answered goes with the enrollment.
+		// An order without an answer is deleted when the enrollment ends.
 		s.Equal(s.migrate(rename), []string{"ben ordered response>answer"})
 		s.End(s.Enrollment(ben.ID), "goal", enginetest.Noon)
 		s.Equal(moves(), []string{"ana moved response>answer"})
@@ -207,9 +207,9 @@ func TestMigratePages(t *testing.T) {
 	each(t, func(s *suite) {
 		s.Publish([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder())
 		for i := range 5 {
-			s.Enter(fmt.Sprint("c", i), nil) // not claimed: no step yet
+			s.Enter(fmt.Sprint("c", i), nil) // not claimed, so at no step
 		}
-		s.Ingest(enginetest.Noon, s.Track("late", "Cart Updated", nil)) // not even started
+		s.Ingest(enginetest.Noon, s.Track("late", "Cart Updated", nil)) // not started
 		_, err := s.Enrollments.PauseJourney(s.Ctx, enginetest.Noon, "cart", "me", true)
 		s.Must(err)
 		s.Publish([]*journey.Definition{enginetest.Cart(editedCart)}, enginetest.Reminder())
@@ -231,7 +231,7 @@ func TestMigratePages(t *testing.T) {
 	})
 }
 
-// What an enrollment goes over to must not be dropped meanwhile.
+// A release may not drop the revision that an enrollment is ordered to migrate to.
 func TestReleaseKeepsRevisionsOfOpenMigrations(t *testing.T) {
 	each(t, func(s *suite) {
 		s.Publish(
@@ -261,7 +261,7 @@ func renameArms(d *journey.Definition) {
 	}
 }
 
-// Events that race a move are heard, whichever comes first.
+// Events that arrive during a migration are delivered, in either order.
 func TestEventRacesMigration(t *testing.T) {
 	each(t, func(s *suite) {
 		s.Publish([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder())

@@ -29,7 +29,7 @@ func TestReportClaimsAndDropsRepeats(t *testing.T) {
 		s.Must(s.Enrollments.Report(s.Ctx, enginetest.Noon, parked)) // a repeat changes nothing
 		early := parked
 		early.Seq, early.Parked = 0, &contract.Position{Step: "elsewhere"}
-		s.Must(s.Enrollments.Report(s.Ctx, enginetest.Noon, early)) // nor does one that was overtaken
+		s.Must(s.Enrollments.Report(s.Ctx, enginetest.Noon, early)) // an overtaken report changes nothing either
 		got := s.Enrollment(e.ID)
 		s.Equal(
 			[]any{got.Step, got.StepKind, got.Since, got.Until, got.Chain},
@@ -37,7 +37,9 @@ func TestReportClaimsAndDropsRepeats(t *testing.T) {
 		)
 		again := parked
 		again.Parked = &contract.Position{Step: "elsewhere"}
-		s.Must(s.Enrollments.Report(s.Ctx, enginetest.Noon, again)) // a task that was lost and done again, with what had come meanwhile
+		s.Must(
+			s.Enrollments.Report(s.Ctx, enginetest.Noon, again),
+		) // a workflow task that was lost and repeated, with events that had arrived meanwhile
 		s.Equal(s.Enrollment(e.ID).Step, "elsewhere")
 		stranger := again
 		stranger.Chain, stranger.Seq = "another", 7
@@ -65,8 +67,8 @@ func TestReportClaimsAndDropsRepeats(t *testing.T) {
 	})
 }
 
-// A worker may die between a report and the end of its workflow task. The task is done again, and with what has
-// arrived meanwhile it may end under a number that the store has seen.
+// A worker may die between a report and the end of its workflow task. The task is repeated, and with the events that have
+// arrived meanwhile the run may end with a Seq that is already stored.
 func TestEndIsRecordedThoughItsSeqWasSeen(t *testing.T) {
 	each(t, func(s *suite) {
 		s.Publish([]*journey.Definition{enginetest.Cart()})
@@ -126,7 +128,7 @@ func TestEndReleasesHeldResources(t *testing.T) {
 				contract.Report{Ref: enginetest.Ref(e), Seq: 99, Ended: &contract.Ended{Outcome: "goal"}},
 			),
 		) // a repeat changes nothing
-		for _, lost := range []contract.Report{ // what a run says whose last task was lost behind its end: it is told how it ended
+		for _, lost := range []contract.Report{ // reports of a run whose last task was lost: the error has the outcome
 			{Ref: enginetest.Ref(e), Seq: 99, Ended: &contract.Ended{Outcome: "other"}},
 			{Ref: enginetest.Ref(e), Seq: 100, Ended: &contract.Ended{Outcome: "other"}},
 			{Ref: enginetest.Ref(e), Seq: 99, Parked: &contract.Position{Step: "response", Kind: "wait_for"}},
@@ -135,12 +137,12 @@ func TestEndReleasesHeldResources(t *testing.T) {
 			s.WantError(err, unit.ErrSuperseded)
 			var ended *unit.EndedError
 			if !errors.As(err, &ended) || ended.Ended.Outcome != "goal" || !ended.Ended.At.Equal(enginetest.Noon.Add(time.Hour)) {
-				s.T.Errorf("%+v: %v does not tell how it ended", lost, err)
+				s.T.Errorf("%+v: got %v, want an EndedError with the outcome", lost, err)
 			}
 		}
 		got := s.Enrollment(e.ID)
 		s.Equal([]any{got.State, got.Outcome, got.ClosedAt}, []any{unit.StateClosed, "goal", enginetest.Noon.Add(time.Hour)})
-		s.Equal(len(s.Lease()), 0) // what it had not taken is dropped
+		s.Equal(len(s.Lease()), 0) // undelivered entries are dropped
 		h, err := s.Handoffs.Get(s.Ctx, "h")
 		s.Must(err)
 		s.Equal([]string{h.State, h.Reason}, []string{handoff.HandoffWithdrawn, "its journey ended: goal"})
@@ -207,7 +209,7 @@ func TestLastTaskIsRepeatable(t *testing.T) {
 		s.Must(s.Enrollments.Report(s.Ctx, enginetest.Noon, end))
 		s.Equal(s.Enrollment(e.ID).Outcome, "goal")
 
-		// What it has not done before, it may not do any more.
+		// Anything that the run has not done before is refused now.
 		_, err = s.TryReserve(enginetest.Wall, s.NewSend(e, "new"), enginetest.ByEmail)
 		s.WantError(err, unit.ErrSuperseded)
 		s.WantError(

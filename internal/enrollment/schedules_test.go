@@ -39,7 +39,7 @@ func TestEntryBySchedule(t *testing.T) {
 			},
 			enginetest.Reminder(),
 		)
-		one := utcTime("2026-03-02T12:00:00Z") // published at this very moment: starts at the next
+		one := utcTime("2026-03-02T12:00:00Z") // published at this moment, so it starts at the next one
 		s.Equal(s.nextSchedule(one), utcTime("2026-03-03T12:00:00Z"))
 		for _, id := range []string{"ana", "ben", "cem"} {
 			s.Must(s.Customers.SetTraits(s.Ctx, enginetest.Noon, id, enginetest.Props{"tier": "gold"}))
@@ -58,7 +58,7 @@ func TestEntryBySchedule(t *testing.T) {
 		s.Equal(ev.Properties, enginetest.Props{"scheduled_at": "2026-03-03T12:00:00Z"})
 		c, err := s.Analytics.Counts(s.Ctx)
 		s.Must(err)
-		s.Equal(c.Events, int64(3)) // of those who entered alone
+		s.Equal(c.Events, int64(3)) // only of customers who entered
 	})
 }
 
@@ -88,7 +88,7 @@ func TestSchedulesInCustomersTimezones(t *testing.T) {
 			s.Identify("new", enginetest.Props{"timezone": "Asia/Tokyo"}),
 		)
 		s.Equal(s.RunSchedules(now), []string(nil))
-		s.Ingest(now, s.Identify("south", enginetest.Props{"timezone": "Pacific/Auckland"})) // whose 09:00 was five hours ago
+		s.Ingest(now, s.Identify("south", enginetest.Props{"timezone": "Pacific/Auckland"})) // 09:00 there was five hours ago
 		s.Equal(s.RunSchedules(now), []string(nil))
 		s.Equal(
 			s.RunSchedules(utcTime("2026-03-05T00:00:00Z")),
@@ -102,9 +102,9 @@ func TestSchedulesAcrossSummerTime(t *testing.T) {
 		s.Publish([]*journey.Definition{enginetest.Scheduled(enginetest.EveryDay("02:30", "Europe/Berlin"))}, enginetest.Reminder())
 		s.Must(s.Customers.SetTraits(s.Ctx, enginetest.Noon, "ana", nil))
 		for _, day := range []struct{ before, at string }{
-			{"2026-03-28T03:00:00Z", "2026-03-29T01:00:00Z"}, // skipped: the next that exists
+			{"2026-03-28T03:00:00Z", "2026-03-29T01:00:00Z"}, // this time does not exist: the next one that does
 			{"2026-03-29T02:00:00Z", "2026-03-30T00:30:00Z"},
-			{"2026-10-24T03:00:00Z", "2026-10-25T00:30:00Z"}, // twice: the first
+			{"2026-10-24T03:00:00Z", "2026-10-25T00:30:00Z"}, // this time exists twice: the first one
 			{"2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"},
 		} {
 			s.RunSchedules(utcTime(day.before))
@@ -118,7 +118,10 @@ func TestMissedMoments(t *testing.T) {
 	each(t, func(s *suite) {
 		s.Publish([]*journey.Definition{enginetest.Scheduled(enginetest.EveryDay("13:00", "UTC"))}, enginetest.Reminder())
 		s.Must(s.Customers.SetTraits(s.Ctx, enginetest.Noon, "ana", nil))
-		s.Equal(s.RunSchedules(utcTime("2026-03-09T12:59:59Z")), []string{"ana"}) // a week away: of seven the latest alone
+		s.Equal(
+			s.RunSchedules(utcTime("2026-03-09T12:59:59Z")),
+			[]string{"ana"},
+		) // after a week without runs only the latest of seven moments counts
 		s.Equal(s.nextSchedule(utcTime("2026-03-09T12:59:59Z")), utcTime("2026-03-09T13:00:00Z"))
 		s.Equal(s.OpenAt("digest/ana").EntryEvent, "tabi.schedule/digest/2026-03-08T13:00:00Z/ana")
 
@@ -126,7 +129,7 @@ func TestMissedMoments(t *testing.T) {
 			[]*journey.Definition{enginetest.Scheduled(journey.Schedule{At: "13:00", Days: []string{"mon"}, Timezone: "UTC"})},
 			enginetest.Reminder(),
 		)
-		tuesday := utcTime("2026-03-17T13:00:00Z") // Monday's is a day old: too late
+		tuesday := utcTime("2026-03-17T13:00:00Z") // Monday's moment is a day old, which is too late
 		s.Equal(s.nextSchedule(tuesday), utcTime("2026-03-23T13:00:00Z"))
 		s.Equal(s.RunSchedules(tuesday), []string(nil))
 		s.Equal(s.RunSchedules(utcTime("2026-03-24T12:59:59Z")), []string{"ana"})
@@ -151,8 +154,8 @@ func TestScheduledEntryRespectsReentry(t *testing.T) {
 		s.Equal(s.RunSchedules(day(2)), []string(nil))
 		_, err = s.Enrollments.PauseJourney(s.Ctx, enginetest.Noon, "digest", "me", false)
 		s.Must(err)
-		s.Equal(s.RunSchedules(day(2)), []string(nil)) // the moment is over
-		// Publishing the same schedule again changes nothing of its progress; one that left starts afresh.
+		s.Equal(s.RunSchedules(day(2)), []string(nil)) // the moment has passed
+		// Publishing the same schedule again keeps its progress. A schedule that was removed starts again.
 		s.Publish(
 			[]*journey.Definition{
 				enginetest.Scheduled(enginetest.EveryDay("13:00", "UTC"), func(d *journey.Definition) { d.Description = "x" }),
@@ -167,7 +170,7 @@ func TestScheduledEntryRespectsReentry(t *testing.T) {
 	})
 }
 
-// Customers who were merged are entered once.
+// Merged customers enter once.
 func TestSchedulesOfMergedCustomers(t *testing.T) {
 	each(t, func(s *suite) {
 		s.Publish([]*journey.Definition{enginetest.Scheduled(enginetest.EveryDay("13:00", ""))}, enginetest.Reminder())
@@ -182,7 +185,7 @@ func TestSchedulesOfMergedCustomers(t *testing.T) {
 	})
 }
 
-// A crash in the middle of a moment, and several who run it at once: everybody enters once.
+// A process crashes in the middle of a moment, and several processes run it at once: each customer enters once.
 func TestConcurrentSchedulers(t *testing.T) {
 	each(t, func(s *suite) {
 		s.Publish(
@@ -202,7 +205,7 @@ func TestConcurrentSchedulers(t *testing.T) {
 		}
 		s.Ingest(enginetest.Noon, calls...)
 		now := enginetest.Noon.Add(24 * time.Hour)
-		// A process crashes after the first page: another takes over its lease.
+		// A process crashes after the first page, and another one takes over its lease.
 		p, _, err := s.Enrollments.TakeMoment(s.Ctx, now, enginetest.Wall.Add(-time.Hour))
 		s.Must(err)
 		_, err = s.Enrollments.SchedulePage(s.Ctx, now, p)
@@ -223,7 +226,7 @@ func TestConcurrentSchedulers(t *testing.T) {
 			s.Must(<-done)
 		}
 		if _, err := s.Enrollments.SchedulePage(s.Ctx, now, p); err != unit.ErrSuperseded {
-			s.T.Fatalf("the one who crashed goes on: %v", err)
+			s.T.Fatalf("got %v from the process without the lease, want ErrSuperseded", err)
 		}
 		c, err := s.Analytics.Counts(s.Ctx)
 		s.Must(err)
@@ -266,7 +269,7 @@ func TestSchedulesOfManyZones(t *testing.T) {
 		s.Must(err)
 		s.Equal([]int64{c.Open["digest"], c.Events}, []int64{n, 2 * n})
 		if moments < 26 {
-			s.T.Fatalf("only %d moments", moments)
+			s.T.Fatalf("got only %d moments", moments)
 		}
 	})
 }

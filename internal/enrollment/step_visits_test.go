@@ -10,7 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// stepVisits are an enrollment's, in order.
+// stepVisits returns the step visits of an enrollment, in order.
 func (s *suite) stepVisits(enrollmentID string) []string {
 	s.T.Helper()
 	var out []string
@@ -31,7 +31,7 @@ func (s *suite) stepVisits(enrollmentID string) []string {
 	return out
 }
 
-// A report whose commit the run did not learn of is repeated by the next one: each visit is stored once, in order.
+// If the answer to a report is lost, the next report repeats its visits. Each visit is stored once, in order.
 func TestStepVisitsAreWrittenOnce(t *testing.T) {
 	each(t, func(s *suite) {
 		s.Publish([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder())

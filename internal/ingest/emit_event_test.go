@@ -34,7 +34,7 @@ func TestEmit(t *testing.T) {
 		for range 2 {
 			s.Must(s.Intake.Emit(s.Ctx, enginetest.Noon, in, enginetest.Props{"cart_id": "7"}))
 		}
-		// The emitting enrollment hears it too, and another journey is entered by it: once.
+		// The emitting enrollment receives the event too, and the event enters another journey, once.
 		s.Equal(s.Drain(), []string{"event Cart Viewed cart/ana", "start follow/ana"})
 		ev, err := customer.EventByID(s.Ctx, s.Database.Reader, "tabi.emit/"+e.ID+"/tell/1")
 		s.Must(err)
@@ -44,7 +44,7 @@ func TestEmit(t *testing.T) {
 		)
 		s.Equal(s.OpenAt("follow/ana").EntryEvent, ev.ID)
 
-		// A stranger may not; one who has ended may only repeat.
+		// Another run may not emit; a closed enrollment may only repeat.
 		other := in
 		other.Chain, other.Key = "another", e.ID+"/tell/2"
 		s.WantError(s.Intake.Emit(s.Ctx, enginetest.Noon, other, nil), unit.ErrSuperseded)
@@ -59,7 +59,7 @@ func TestEmit(t *testing.T) {
 	})
 }
 
-// Two journeys that call each other end after ten links.
+// Two journeys that trigger each other stop after ten events.
 func TestEmitDepthIsLimited(t *testing.T) {
 	enginetest.Each(t, func(s *enginetest.Suite) {
 		ping := enginetest.Cart(enginetest.Named("ping"), func(d *journey.Definition) {
@@ -74,18 +74,18 @@ func TestEmitDepthIsLimited(t *testing.T) {
 				break
 			}
 			if links++; links > 20 {
-				s.T.Fatal("the chain has no end")
+				s.T.Fatal("the journeys trigger each other without end")
 			}
 			all, err := s.Enrollments.List(s.Ctx, enrollment.Filter{Journey: "ping", State: unit.StateOpen})
 			s.Must(err)
 			e := all[len(all)-1]
 			s.Must(s.Intake.Emit(s.Ctx, enginetest.Noon, emit(e, "ping", 1, "Ping"), nil))
 		}
-		s.Equal(links, 11) // the first, and ten that it caused
+		s.Equal(links, 11) // the first event, and ten that it caused
 	})
 }
 
-// What follows from an event at hand that was itself caused by others goes on counting.
+// An event that a step emits counts the depth of the event that the step handles.
 func TestEmitDepthCountsTheHandledEvent(t *testing.T) {
 	enginetest.Each(t, func(s *enginetest.Suite) {
 		s.Publish([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder())

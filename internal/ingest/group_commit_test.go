@@ -15,7 +15,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Those who come while a transaction is in progress share the next one, and one that is refused does not concern
+// Requests that arrive while a transaction runs share the next one. A refused request does not affect
 // the others.
 func TestGroupCommitSharesTransactions(t *testing.T) {
 	t.Parallel()
@@ -83,7 +83,7 @@ func TestGroupCommitSharesTransactions(t *testing.T) {
 	})
 	ask(t.Context(), "worse", func(_ []customer.Receipt, err error) {
 		if err == nil {
-			t.Error("a panic was taken for success")
+			t.Error("got no error after a panic")
 		}
 	})
 	waiting(8)
@@ -92,7 +92,7 @@ func TestGroupCommitSharesTransactions(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	if len(sizes) != 1+1+7 || sizes[0] != 2 || sizes[1] != 14 {
-		t.Errorf("transactions of %v calls", sizes)
+		t.Errorf("got transactions of %v calls", sizes)
 	}
 	in.Mu.Lock()
 	defer in.Mu.Unlock()
@@ -101,7 +101,7 @@ func TestGroupCommitSharesTransactions(t *testing.T) {
 	}
 }
 
-// Many connections with one call each, new customers and known ones, the same message twice: each is there once.
+// Many connections send one call each, for new and known customers, and each message twice. Each message is stored once.
 func TestIngestUnderLoad(t *testing.T) {
 	enginetest.Each(t, func(s *enginetest.Suite) {
 		s.Publish(nil)
@@ -109,7 +109,7 @@ func TestIngestUnderLoad(t *testing.T) {
 		for i := range 32 {
 			all.Go(func() {
 				for n := range 10 {
-					id := fmt.Sprintf("m%d", (i*10+n)/2) // two of each
+					id := fmt.Sprintf("m%d", (i*10+n)/2) // each id twice
 					call := customer.SegmentCall{
 						Type:       "track",
 						MessageID:  id,

@@ -6,29 +6,20 @@ import (
 	"testing"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
-	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/engine/enginetest"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// BenchmarkSingles is 64 connections that bring one event each, most of which nobody hears.
+// BenchmarkSingles ingests single events over 64 connections. No enrollment listens for most of them.
 func BenchmarkSingles(b *testing.B) { benchmarkIntake(b, 32, 1) }
 
-// BenchmarkBatches is 8 connections that bring 250 events each.
+// BenchmarkBatches ingests batches of 250 events over 8 connections.
 func BenchmarkBatches(b *testing.B) { benchmarkIntake(b, 4, 250) }
 
-// benchmarkIntake is so many connections times two cores; of 20 events one is heard.
+// benchmarkIntake ingests over connections times two cores. An enrollment listens for one of 20 events.
 func benchmarkIntake(b *testing.B, connections, size int) {
 	enginetest.BenchEach(b, func(b *testing.B, url string) {
-		s, err := engine.Open(b.Context(), engine.Options{URL: url})
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer s.Close()
-		if _, err := s.Catalog.Publish(b.Context(), enginetest.Noon,
-			enginetest.Content([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder())); err != nil {
-			b.Fatal(err)
-		}
+		s := enginetest.OpenBench(b, url, enginetest.Content([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder()))
 		var n atomic.Int64
 		b.SetParallelism(connections)
 		b.ResetTimer()
@@ -59,4 +50,10 @@ func benchmarkIntake(b *testing.B, connections, size int) {
 		})
 		b.ReportMetric(float64(n.Load())/b.Elapsed().Seconds(), "events/s")
 	})
+}
+
+// BenchmarkIngest ingests batches of fifty events on a SQLite file.
+func BenchmarkIngest(b *testing.B) {
+	c := enginetest.Content([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder())
+	enginetest.BenchIngest(b, enginetest.OpenBench(b, b.TempDir()+"/tabi.db", c))
 }

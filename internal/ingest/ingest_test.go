@@ -20,7 +20,7 @@ func TestIngestDropsDuplicates(t *testing.T) {
 		s.Equal([]bool{first[0].Duplicate, first[1].Duplicate}, []bool{false, true})
 		s.Equal(first[0].Entered, []string{"cart/ana"})
 		other := call
-		other.UserID = "ben" // the id counts, whoever it is said of
+		other.UserID = "ben" // only the id counts, not the customer
 		again := s.Ingest(enginetest.Noon.Add(time.Hour), other)
 		s.Equal(again[0].Duplicate, true)
 		c, err := s.Analytics.Counts(s.Ctx)
@@ -189,7 +189,7 @@ func TestIngestRejectsInvalidCalls(t *testing.T) {
 		}
 		c, err := s.Analytics.Counts(s.Ctx)
 		s.Must(err)
-		s.Equal([]int64{c.Events, c.Customers}, []int64{0, 0}) // nothing is half-stored
+		s.Equal([]int64{c.Events, c.Customers}, []int64{0, 0}) // nothing is stored
 	})
 }
 
@@ -240,7 +240,7 @@ func TestEventsReachListeningEnrollments(t *testing.T) {
 		s.Equal(r[1].DeliveredTo, []string(nil))
 		l := s.Lease()
 		s.Equal(len(l), 2)
-		s.Equal(string(l[0].Deliveries[0].Delivery.Event.Properties), `{"cart_id":"k1"}`) // only what the journey reads
+		s.Equal(string(l[0].Deliveries[0].Delivery.Event.Properties), `{"cart_id":"k1"}`) // only what it reads
 		s.Equal(l[0].Deliveries[0].Delivery.Event.Time, enginetest.Noon.Add(time.Minute))
 	})
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// contentWithExamples is a release whose intents have examples.
+// contentWithExamples returns content whose intents have examples.
 func contentWithExamples(examples map[string][]string, journeys ...*journey.Definition) *journey.Content {
 	c := enginetest.Content(journeys, enginetest.Reminder())
 	c.Intents = map[string]*journey.Intent{}
@@ -68,13 +68,13 @@ func TestMessagesAreClassified(t *testing.T) {
 			}
 			got, confidence, version := s.classification(id)
 			if got != want || version != 1 || (got != "") != (confidence > 0) {
-				s.T.Errorf("%q was taken for %q (%.2f, version %d), want %q", text, got, confidence, version, want)
+				s.T.Errorf("%q was classified as %q (%.2f, version %d), want %q", text, got, confidence, version, want)
 			}
 		}
 	})
 }
 
-// Two processes: what one publishes or saves counts in the other from its next message on.
+// A classifier that one process publishes or saves is used by another process from its next message on.
 func TestNewClassifierReachesEveryProcess(t *testing.T) {
 	each(t, func(s *suite) {
 		other := openAgain(s)
@@ -90,7 +90,7 @@ func TestNewClassifierReachesEveryProcess(t *testing.T) {
 		expect := func(st *engine.Engine, text, want string, version int) {
 			s.T.Helper()
 			if got, v := say(st, text); got != want || v != version {
-				s.T.Fatalf("%q was taken for %q by version %d, want %q by %d", text, got, v, want, version)
+				s.T.Fatalf("%q was classified as %q by version %d, want %q by %d", text, got, v, want, version)
 			}
 		}
 		_, err := s.Catalog.Publish(s.Ctx, enginetest.Noon, contentWithExamples(shopTalk))
@@ -109,10 +109,10 @@ func TestNewClassifierReachesEveryProcess(t *testing.T) {
 		s.Must(err)
 		s.Equal(version, 3)
 		expect(s.Engine, "the colour is wrong", "purchase", 3)
-		expect(s.Engine, "hello there", "", 3) // greeting is no intent of the release
+		expect(s.Engine, "hello there", "", 3) // "greeting" is not an intent of the release
 		_, err = s.Catalog.Publish(s.Ctx, enginetest.Noon, contentWithExamples(shopTalk))
 		s.Must(err)
-		expect(other, "the colour is wrong", "purchase", 3) // saved by hand, it stays
+		expect(other, "the colour is wrong", "purchase", 3) // a classifier that was saved stays
 		c, err := s.Intents.Classifier(s.Ctx)
 		s.Must(err)
 		if c.Source != intent.FromCSV || string(c.Metrics) != `{"accuracy":1}` || !c.At.Equal(enginetest.Noon) {
@@ -121,7 +121,7 @@ func TestNewClassifierReachesEveryProcess(t *testing.T) {
 	})
 }
 
-// openAgain is another store on the same database.
+// openAgain opens another engine on the same database.
 func openAgain(s *suite) *engine.Engine {
 	s.T.Helper()
 	other, err := engine.Open(s.Ctx, engine.Options{URL: s.URL})
@@ -144,12 +144,12 @@ func TestReleaseWithoutExamplesHasNoClassifier(t *testing.T) {
 		s.WantError(err, sqldb.ErrNotFound)
 		id := s.writes("ana", "my parcel never came")
 		if found, err := sqldb.Exists(s.Ctx, s.Database.Reader, `select 1 from classifications where event = $1`, id); err != nil || found {
-			s.T.Errorf("it was classified without a classifier (%v)", err)
+			s.T.Errorf("the message was classified without a classifier (%v)", err)
 		}
 	})
 }
 
-// What is configured is asked first; where it fails, or names what is no intent, the built-in classifier is.
+// The configured classifier is asked first. If it fails, or names something that is not an intent, the built-in one is asked.
 func TestConfiguredClassifierIsAskedFirst(t *testing.T) {
 	each(t, func(s *suite) {
 		s.Engine.Intents.Asks = func(_ context.Context, text string, intents []string) (string, float64, error) {
@@ -173,7 +173,7 @@ func TestConfiguredClassifierIsAskedFirst(t *testing.T) {
 		}{{"my parcel never came", "purchase", 0}, {"I would like to order", "purchase", 1}, {"down", "", 1}, {"二度と買いません", "", 0}} {
 			got, confidence, version := s.classification(s.writes("ana", c.text))
 			if got != c.want || version != c.version || confidence > 1 {
-				s.T.Errorf("%q was taken for %q (%v, version %d), want %q, %d", c.text, got, confidence, version, c.want, c.version)
+				s.T.Errorf("%q was classified as %q (%v, version %d), want %q, %d", c.text, got, confidence, version, c.want, c.version)
 			}
 		}
 	})
@@ -215,7 +215,7 @@ func TestReadMessageClaimsTheEnrollment(t *testing.T) {
 	})
 }
 
-// A classifier of a newer build, or one that is damaged, stops no message; it is said once, and the next one counts.
+// A classifier of a newer build, or a damaged one, stops no message. It is reported once, and the next release replaces it.
 func TestUnreadableClassifierStopsNothing(t *testing.T) {
 	each(t, func(s *suite) {
 		var said []string
@@ -239,7 +239,7 @@ func TestUnreadableClassifierStopsNothing(t *testing.T) {
 			id := s.writes("ana", "der Brief kam nie")
 			if found, err := sqldb.Exists(s.Ctx, s.Database.Reader, `select 1 from classifications where event = $1`, id); err != nil ||
 				found {
-				s.T.Errorf("it was classified (%v)", err)
+				s.T.Errorf("the message was classified (%v)", err)
 			}
 			if kept, err := sqldb.Exists(s.Ctx, s.Database.Reader, `select 1 from events where id = $1`, id); err != nil || !kept {
 				s.T.Errorf("the message was lost (%v)", err)
@@ -249,7 +249,7 @@ func TestUnreadableClassifierStopsNothing(t *testing.T) {
 		unheard()
 		s.Equal(len(said), 1)
 		if _, err := s.Intents.Classifier(s.Ctx); err == nil || errors.Is(err, sqldb.ErrNotFound) {
-			s.T.Errorf("whoever asks for it is told %v", err)
+			s.T.Errorf("reading the classifier returned %v", err)
 		}
 		spoil(`update settings set value = '77' where key = 'classifier'`)
 		unheard()
@@ -257,7 +257,7 @@ func TestUnreadableClassifierStopsNothing(t *testing.T) {
 		_, err = s.Catalog.Publish(s.Ctx, enginetest.Noon, contentWithExamples(shopTalk))
 		s.Must(err)
 		if intentName, _, _ := s.classification(s.writes("ana", "my parcel never came")); intentName != "complaint" {
-			s.T.Errorf("after the next release it was taken for %q", intentName)
+			s.T.Errorf("after the next release the message was classified as %q", intentName)
 		}
 	})
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// shopIntents are intents as the tests have them.
+// shopIntents returns two intents of a shop.
 func shopIntents(change ...func(map[string]*journey.Intent)) map[string]*journey.Intent {
 	all := map[string]*journey.Intent{
 		"buy-now": {Name: "buy-now", HalfLife: 3 * enginetest.Day, Evidence: []journey.Evidence{
@@ -39,7 +39,7 @@ func shopIntents(change ...func(map[string]*journey.Intent)) map[string]*journey
 	return all
 }
 
-// publishIntents publishes intents, and journeys.
+// publishIntents publishes intents and journeys.
 func (s *suite) publishIntents(intents map[string]*journey.Intent, journeys ...*journey.Definition) {
 	s.T.Helper()
 	c := enginetest.Content(journeys, enginetest.Reminder())
@@ -48,7 +48,7 @@ func (s *suite) publishIntents(intents map[string]*journey.Intent, journeys ...*
 	s.Must(err)
 }
 
-// strengths of a customer, rounded to nine digits.
+// strengths returns a customer's strengths by intent, rounded to nine digits.
 func (s *suite) strengths(now time.Time, customerID string) map[string]float64 {
 	s.T.Helper()
 	all, err := s.Intents.Scores(s.Ctx, now, customerID)
@@ -77,7 +77,7 @@ func TestScoresAndTheirEvidence(t *testing.T) {
 		late := s.Track("ana", "Product Viewed", nil)
 		late.Timestamp = enginetest.Noon.Add(-3 * enginetest.Day)
 		ended := s.Track("ana", "Call Ended", enginetest.Props{"wait_minutes": 20})
-		s.Ingest(enginetest.Noon, late, ended) // both lines are true of the call: two views, and a score that they have brought
+		s.Ingest(enginetest.Noon, late, ended) // both conditions hold at the call: two views, and the score that they have raised
 		s.Equal(s.strengths(enginetest.Noon, "ana"), map[string]float64{"buy-now": 0.6, "complaint": 2})
 		s.Ingest(
 			enginetest.Noon.Add(7*enginetest.Day),
@@ -119,7 +119,7 @@ func TestScoresAndTheirEvidence(t *testing.T) {
 	})
 }
 
-// What is kept is the sum over the events, however they come, and what a full look at the events gives.
+// The stored score is the sum over the events, in any order of arrival, and equals a recomputation from all events.
 func TestScoreIsTheSumOfEvidence(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishIntents(shopIntents())
@@ -209,7 +209,7 @@ func TestIntentsOfMergedCustomers(t *testing.T) {
 		s.Ingest(enginetest.Noon.Add(3*enginetest.Day), viewed)
 		want := map[string]float64{"buy-now": 0.6, "complaint": round9(1.5 * math.Exp2(-3./7))}
 		s.Equal(s.strengths(enginetest.Noon.Add(3*enginetest.Day), "ana"), want)
-		s.Equal(s.strengths(enginetest.Noon.Add(3*enginetest.Day), "old"), want) // it is another name of hers
+		s.Equal(s.strengths(enginetest.Noon.Add(3*enginetest.Day), "old"), want) // "old" is another id of hers
 		all, err := s.Intents.Scores(s.Ctx, enginetest.Noon.Add(3*enginetest.Day), "ana")
 		s.Must(err)
 		s.Equal([]int{len(all[0].Evidence), len(all[1].Evidence)}, []int{2, 1})
@@ -221,7 +221,7 @@ func TestIntentsOfMergedCustomers(t *testing.T) {
 		s.Must(err)
 		s.Equal(left, false)
 
-		// An anonymous one that the same transaction made.
+		// An anonymous visitor whom the same transaction created.
 		anon := s.Track("", "Product Viewed", nil)
 		anon.AnonymousID = "a1"
 		s.Ingest(
@@ -255,7 +255,7 @@ func (c *statementCounter) QueryRowContext(ctx context.Context, query string, ar
 	return c.Conn.QueryRowContext(ctx, query, args...)
 }
 
-// countStatements is what taking calls costs.
+// countStatements returns the number of statements that ingesting calls takes.
 func (s *suite) countStatements(calls ...customer.SegmentCall) int {
 	s.T.Helper()
 	n := 0
@@ -286,7 +286,7 @@ func TestReleaseWithoutIntentsCostsNoStatements(t *testing.T) {
 		}
 		plain := []*journey.Definition{enginetest.Cart()}
 		s.publishIntents(nil, plain...)
-		s.countStatements(calls("Page")...) // makes the customers
+		s.countStatements(calls("Page")...) // creates the customers
 		s.countStatements(calls("Cart Updated")...)
 		without := s.countStatements(calls("Product Viewed")...)
 		heard := s.countStatements(calls("Order Completed")...)
@@ -298,7 +298,7 @@ func TestReleaseWithoutIntentsCostsNoStatements(t *testing.T) {
 		s.Equal(
 			s.countStatements(calls("Product Viewed")...),
 			without+3,
-		) // one read, and one write each of strengths and evidence, for all of them together
+		) // for all calls together one read, and one write each of strengths and evidence
 		s.Equal(s.countStatements(calls("Order Completed")...), heard+3)
 	})
 }

@@ -1,18 +1,15 @@
 package intent_test
 
 import (
-	"fmt"
 	"testing"
 
-	"github.com/tabi-journeys/tabi/internal/customer"
-	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/engine/enginetest"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
-// BenchmarkIngestIntents is BenchmarkIngest's load without intents, with intents that no event of it is
-// evidence of, and with events that are all evidence: of one intent, and of three with conditions.
+// BenchmarkIngestIntents ingests the load of BenchmarkIngest without intents, with intents for which no event is
+// evidence, and with events that are all evidence: of one intent, and of three with conditions.
 func BenchmarkIngestIntents(b *testing.B) {
 	viewed := func(when string) journey.Evidence {
 		return journey.Evidence{Events: []string{"Page Viewed", "Cart Updated"}, When: expr.Expr(when), Weight: 0.4}
@@ -32,41 +29,9 @@ func BenchmarkIngestIntents(b *testing.B) {
 			"z": interest("z", viewed(`customer.tier != "gold"`), viewed(`event_name == "Page Viewed"`))}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			s, err := engine.Open(b.Context(), engine.Options{URL: b.TempDir() + "/tabi.db"})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer s.Close()
 			all := enginetest.Content([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder())
 			all.Intents = c.intents
-			if _, err := s.Catalog.Publish(b.Context(), enginetest.Noon, all); err != nil {
-				b.Fatal(err)
-			}
-			n := 0
-			for b.Loop() {
-				var calls []customer.SegmentCall
-				for range 50 {
-					n++
-					name := "Page Viewed"
-					if n%10 == 0 {
-						name = "Cart Updated"
-					}
-					calls = append(
-						calls,
-						customer.SegmentCall{
-							Type:       "track",
-							MessageID:  fmt.Sprint(n),
-							UserID:     fmt.Sprintf("c%d", n*7919%5000),
-							Event:      name,
-							Properties: enginetest.Props{"cart_id": "1"},
-						},
-					)
-				}
-				if _, err := s.Intake.Ingest(b.Context(), enginetest.Noon, calls); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "events/s")
+			enginetest.BenchIngest(b, enginetest.OpenBench(b, b.TempDir()+"/tabi.db", all))
 		})
 	}
 }

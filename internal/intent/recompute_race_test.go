@@ -15,8 +15,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Many writers, releases that define an intent otherwise, customers who turn out to be one, and the background
-// all at once: in the end the scores are the sums.
+// Writers, releases that redefine an intent, merges and the background job run
+// at the same time. In the end the scores are the sums of the evidence.
 func TestIntentsUnderManyWriters(t *testing.T) {
 	each(t, func(s *suite) {
 		weighed := func(n int) map[string]*journey.Intent {
@@ -96,7 +96,7 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 					anew = sum.ValueAt(enginetest.Noon.Add(enginetest.Day))
 				}
 				if math.Abs(kept-anew) > 1e-9 {
-					s.T.Errorf("%s: kept %v, anew %v", id, kept, anew)
+					s.T.Errorf("%s: stored %v, recomputed %v", id, kept, anew)
 				}
 				views, total = views+len(traces), total+anew
 			}
@@ -105,13 +105,13 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 		}))
 		s.Equal(views, writers*each-writers/2)
 		if total <= 0 {
-			s.T.Error("nothing was counted")
+			s.T.Error("no evidence was counted")
 		}
 	})
 }
 
-// Evidence with conditions, which see the scores before the event and count events, comes out alike when it is
-// summed up again.
+// Evidence with conditions, which see the scores before the event and count events, has the same result when it is
+// recomputed.
 func TestRecomputedIntentsAreTheSame(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishIntents(shopIntents())
@@ -147,7 +147,7 @@ func TestRecomputedIntentsAreTheSame(t *testing.T) {
 						again = sum.ValueAt(now)
 					}
 					if math.Abs(kept-again) > 1e-9 {
-						t.Fatalf("%s: kept %v, anew %v by %v", name, kept, again, traces)
+						t.Fatalf("%s: stored %v, recomputed %v from %v", name, kept, again, traces)
 					}
 				}
 				return nil

@@ -18,7 +18,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// waitsForLevels is a journey that waits for levels alone.
+// waitsForLevels returns a journey that waits for nothing but levels.
 func waitsForLevels(levels ...journey.Level) *journey.Definition {
 	return enginetest.Cart(enginetest.Named("levelled"), func(d *journey.Definition) {
 		d.Goal = nil
@@ -40,12 +40,12 @@ func TestEnrollmentsAreNotifiedOfLevels(t *testing.T) {
 		s.Ingest(enginetest.Noon, s.Track("ana", "Call Ended", enginetest.Props{"wait_minutes": 20}), s.Track("ana", "Cart Updated", nil))
 		s.Drain()
 		s.Equal([]int{
-			hears(enginetest.Noon, s.Track("ana", "Page", nil)), // none holds
+			hears(enginetest.Noon, s.Track("ana", "Page", nil)), // no level holds
 			hears(enginetest.Noon, s.Track("ana", "Product Viewed", nil)),
 			hears(enginetest.Noon, s.Track("ana", "Product Viewed", nil)), // above
-			hears(enginetest.Noon, s.Track("ana", "Page", nil)),           // still
+			hears(enginetest.Noon, s.Track("ana", "Page", nil)),           // still above
 			hears(enginetest.Noon, s.Track("ana", "Order Completed", nil)),
-			hears(enginetest.Noon.Add(40*enginetest.Day), s.Track("ana", "Page", nil)), // below by fading
+			hears(enginetest.Noon.Add(40*enginetest.Day), s.Track("ana", "Page", nil)), // below, by decay
 		}, []int{0, 0, 1, 1, 0, 1})
 
 		// Held-out enrollments, and those that await their goal, are on no step.
@@ -109,7 +109,7 @@ func TestRedefinedIntentsAreRecomputed(t *testing.T) {
 		want := func(buy, complaint, fresh float64) map[string]float64 {
 			return map[string]float64{"buy-now": buy, "complaint": complaint, "new": fresh}
 		}
-		// A look sums up without writing; an event writes.
+		// Reading scores recomputes them without writing; an event writes them.
 		s.Equal(
 			s.strengths(enginetest.Noon.Add(enginetest.Day), "ana"),
 			want(round9(2*math.Exp2(-1./3)), round9(2.5*math.Exp2(-1./7)), 0.5),
@@ -127,7 +127,7 @@ func TestRedefinedIntentsAreRecomputed(t *testing.T) {
 			more, err = s.Intents.Recompute(s.Ctx, enginetest.Noon, 2)
 			s.Must(err)
 		}
-		s.Equal(pages, 2) // nothing is known of eve
+		s.Equal(pages, 2) // eve has no evidence
 		s.Equal(
 			s.Drain(),
 			[]string{
@@ -145,14 +145,14 @@ func TestRedefinedIntentsAreRecomputed(t *testing.T) {
 		s.Must(err)
 		s.Equal(more, false)
 
-		// What the classifier is trained by is no part of the definition.
+		// Examples are not part of an intent's definition.
 		changed["new"].Examples = []string{"hello"}
 		s.publishIntents(changed, waitsForLevels(above("buy-now", 0.8)))
 		open, err := sqldb.Exists(s.Ctx, s.Database.Reader, `select 1 from settings where key = 'intents'`)
 		s.Must(err)
 		s.Equal(open, false)
 
-		// An intent that was away has missed nothing.
+		// An intent that is released again counts the events of the time in between.
 		delete(changed, "new")
 		s.publishIntents(changed, waitsForLevels(above("buy-now", 0.8)))
 		s.Ingest(enginetest.Noon, s.Track("cem", "Call Ended", nil))
@@ -168,7 +168,7 @@ func TestRedefinedIntentsAreRecomputed(t *testing.T) {
 	})
 }
 
-// countRows counts a customer's rows of the current definitions, and of others.
+// countRows counts a customer's strengths of the current definitions, and of earlier ones.
 func (s *suite) countRows(id string) (fresh, stale int) {
 	s.T.Helper()
 	s.Must(s.Database.Read(s.Ctx, func(tx sqldb.Conn) error {
@@ -183,8 +183,8 @@ func (s *suite) countRows(id string) (fresh, stale int) {
 	return fresh, stale
 }
 
-// A decision and a send find what is stale under the customer's lock: they store it, once, and the enrollments
-// that wait for it hear of it.
+// A decision and a send recompute stale scores under the customer's lock. They store them once, and the enrollments
+// that wait for them are notified.
 func TestDecisionsStoreRecomputedIntents(t *testing.T) {
 	each(t, func(s *suite) {
 		s.Units.Channels, s.Offers.Certain = enginetest.EmailAndApp, true
@@ -210,7 +210,7 @@ func TestDecisionsStoreRecomputedIntents(t *testing.T) {
 		_, err := s.Offers.DecideInbound(s.Ctx, enginetest.Noon, ask)
 		s.Must(err)
 		if _, stale := s.countRows("ana"); stale != 1 {
-			s.T.Fatal("a preview stored something")
+			s.T.Fatal("a preview stored scores")
 		}
 		ask.Preview = false
 		_, err = s.Offers.DecideInbound(s.Ctx, enginetest.Noon, ask)
@@ -225,7 +225,7 @@ func TestDecisionsStoreRecomputedIntents(t *testing.T) {
 	})
 }
 
-// Redefined while two are still to become one: both histories count, by the new definition.
+// If an intent is redefined before two customers merge, both histories count by the new definition.
 func TestMergeOfRedefinedIntents(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishIntents(shopIntents())
@@ -239,7 +239,7 @@ func TestMergeOfRedefinedIntents(t *testing.T) {
 	})
 }
 
-// Merged under a release without intents, they are one when it has some again: also what was set, which no event tells.
+// Customers who merge under a release without intents have joint scores when intents return, including scores that were set.
 func TestMergeWithoutIntents(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishIntents(shopIntents())
@@ -274,7 +274,7 @@ func TestSetIntents(t *testing.T) {
 		s.Equal([]any{len(all[0].Evidence), all[0].Evidence[0].Name}, []any{2, "set"})
 		s.Drain()
 
-		// It is kept when the definition changes; what was before it is not.
+		// A score that was set is kept when the definition changes; evidence from before it is not.
 		s.publishIntents(
 			shopIntents(func(all map[string]*journey.Intent) { all["buy-now"].Evidence[0].Weight = 1 }),
 			waitsForLevels(above("buy-now", 0.5)),
@@ -303,7 +303,7 @@ func TestExpressionsSeeIntents(t *testing.T) {
 		s.publishIntents(shopIntents(), enginetest.Cart(func(d *journey.Definition) {
 			d.Entry.When, d.Entry.Reentry = "intent.buy_now > 0.5 && intent.complaint == 0.0", journey.ReentryAlways
 		}), enginetest.EnteredWhen("intent.buy_now > 0.6"))
-		// The event at hand has counted.
+		// The current event has been counted.
 		s.Equal(
 			s.CountEntries(
 				s.Track("ana", "Product Viewed", nil),
@@ -386,7 +386,7 @@ func TestFunnelSeesIntentsAsTheyWere(t *testing.T) {
 			s.Ingest(
 				enginetest.Noon.Add(time.Duration(1+i*6)*enginetest.Day),
 				s.Track(id, "Chat Ended", enginetest.Props{"wait_minutes": 16}),
-			) // ben's is after his order
+			) // ben's visit is after his order
 			s.Ingest(enginetest.Noon.Add(time.Duration(1+i)*enginetest.Day), s.Track(id, "Order Completed", nil))
 		}
 		n, err := s.Analytics.Numbers(s.Ctx, enginetest.Noon.Add(30*enginetest.Day), "cart")

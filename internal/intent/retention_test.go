@@ -7,7 +7,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// Evidence goes when it is old and weighs nothing any more; what no event tells stays, and the scores are as they were.
+// Old evidence without weight is deleted. Scores that were set are kept, and scores do not change.
 func TestSpentEvidenceIsPruned(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishIntents(shopIntents(func(all map[string]*journey.Intent) { all["buy-now"].HalfLife = 100 * enginetest.Day }))
@@ -27,7 +27,7 @@ func TestSpentEvidenceIsPruned(t *testing.T) {
 				break
 			}
 		}
-		s.Equal([]any{pruned, pages}, []any{int64(2), 2}) // the complaints of ana and ben; what was viewed still weighs
+		s.Equal([]any{pruned, pages}, []any{int64(2), 2}) // the complaints of ana and ben; viewed products still have weight
 		s.Equal(s.strengths(later, "ana"), before)
 		var kept int
 		s.Must(s.Database.Reader.QueryRowContext(s.Ctx, `select count(*) from intent_evidence`).Scan(&kept))

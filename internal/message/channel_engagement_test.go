@@ -17,7 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// sendByBestChannel sends by the best channel and says which it was.
+// sendByBestChannel sends by the best channel and returns it.
 func (s *suite) sendByBestChannel(e unit.Enrollment, key string, at time.Time) string {
 	s.T.Helper()
 	r, got := s.reserveSend(e, key, at, func(m *journey.Send) { m.Via = nil })
@@ -28,7 +28,7 @@ func (s *suite) sendByBestChannel(e unit.Enrollment, key string, at time.Time) s
 	return r.Verdict.Channel
 }
 
-// engagementOf is what is known of a channel, in sends and answers of noon.
+// engagementOf returns a customer's sends and responses on a channel, as of Noon.
 func (s *suite) engagementOf(customerID, channel string) [2]float64 {
 	s.T.Helper()
 	var sends, answers float64
@@ -46,8 +46,8 @@ func TestBestChannelHasTheHighestResponseRate(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishPolicy(journey.Policy{})
 		a, _ := s.enterBoth("ana")
-		s.Equal(s.sendByBestChannel(a, "k1", enginetest.Noon), "email") // nothing is known: the registry's order
-		s.Equal(s.sendByBestChannel(a, "k2", enginetest.Noon), "email") // nor does silence alone speak for another
+		s.Equal(s.sendByBestChannel(a, "k1", enginetest.Noon), "email") // without engagement the registry's order decides
+		s.Equal(s.sendByBestChannel(a, "k2", enginetest.Noon), "email") // silence alone does not favor another channel
 		r, _ := s.reserveSend(a, "k3", enginetest.Noon, via("push"))
 		s.settle(r, enginetest.Noon, contract.StatusSent)
 		click := s.Track(
@@ -59,7 +59,7 @@ func TestBestChannelHasTheHighestResponseRate(t *testing.T) {
 		s.Equal(s.engagementOf("ana", "push"), [2]float64{1, 1})
 		s.Equal(s.sendByBestChannel(a, "k4", enginetest.Noon), "push")
 		s.SetTraits("ana", enginetest.Props{"push_token": nil})
-		s.Equal(s.sendByBestChannel(a, "k5", enginetest.Noon), "email") // of those that are permitted
+		s.Equal(s.sendByBestChannel(a, "k5", enginetest.Noon), "email") // only permitted channels are compared
 		s.Equal(s.engagementOf("ana", "email"), [2]float64{3, 0})
 	})
 }
@@ -73,7 +73,7 @@ func TestResponseCountsOncePerSend(t *testing.T) {
 		s.Ingest(enginetest.Noon, s.Track("ana", "Email Opened", of), s.Track("ana", "Email Opened", of))
 		s.Equal(s.engagementOf("ana", "email"), [2]float64{1, decisioning.AnswerOpen})
 		s.Ingest(enginetest.Noon, s.Track("ana", "Email Link Clicked", of), s.Track("ana", "Email Opened", of))
-		s.Equal(s.engagementOf("ana", "email"), [2]float64{1, 1}) // the best answer
+		s.Equal(s.engagementOf("ana", "email"), [2]float64{1, 1}) // the best response
 		s.Ingest(enginetest.Noon, s.Track("ana", "Email Bounced", enginetest.Props{"type": "soft"}))
 		s.Equal(s.engagementOf("ana", "email"), [2]float64{2, 1})
 		s.Ingest(
@@ -82,12 +82,12 @@ func TestResponseCountsOncePerSend(t *testing.T) {
 			s.Track("ana", journey.MessageReceived, enginetest.Props{"text": "hi"}),
 			s.Track("ana", journey.MessageReceived, enginetest.Props{"text": "hi", "channel": "pigeon"}),
 		)
-		s.Equal(s.engagementOf("ana", "sms"), [2]float64{1, 1}) // a message that answers nothing: they are reached there
+		s.Equal(s.engagementOf("ana", "sms"), [2]float64{1, 1}) // a message that responds to no send shows that the channel works
 		s.Equal(s.engagementOf("ana", "pigeon"), [2]float64{})
 	})
 }
 
-// What a page shows a customer who is there says nothing of how they are reached.
+// Offers that a page shows to a customer who is present do not count as engagement on a channel.
 func TestShownOffersDoNotCountAsEngagement(t *testing.T) {
 	each(t, func(s *suite) {
 		s.PublishOffers()
@@ -133,7 +133,7 @@ func TestEngagementIsMerged(t *testing.T) {
 	})
 }
 
-// A customer of whom nothing is known is reached as others are.
+// For a customer without engagement the engagement of other customers decides.
 func TestBestChannelLearnsFromOtherCustomers(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishPolicy(journey.Policy{})
@@ -147,7 +147,7 @@ func TestBestChannelLearnsFromOtherCustomers(t *testing.T) {
 			s.Ingest(enginetest.Noon, s.Track(id, "Push Clicked", nil))
 		}
 		a, _ := s.enterBoth("ana")
-		s.Equal(s.sendByBestChannel(a, "early", enginetest.Noon), "email") // they may still be answered
+		s.Equal(s.sendByBestChannel(a, "early", enginetest.Noon), "email") // these sends may still be answered
 		later := enginetest.Noon.Add(2 * enginetest.Day)
 		in := s.NewSend(a, "late")
 		in.Spec.Via = nil

@@ -30,15 +30,15 @@ func TestConversation(t *testing.T) {
 		got, err := s.Messages.Conversation(s.Ctx, "ana", 2)
 		s.Must(err)
 		if len(got) != 2 || got[0].Text != "no, thanks" || !got[0].Customer || got[0].Channel != "app" || got[1].Text != "really" {
-			t.Errorf("the latest two: %+v", got)
+			t.Errorf("got latest two turns %+v", got)
 		}
 		if got, err = s.Messages.Conversation(s.Ctx, "ana", 0); err != nil || len(got) != 3 || got[0].Customer ||
 			got[0].Text != "For you\nTake it" ||
 			got[0].Journey != "cart" {
-			t.Errorf("all: %+v, %v", got, err)
+			t.Errorf("got all turns %+v, %v", got, err)
 		}
 		if got, err = s.Messages.Conversation(s.Ctx, "nobody", 0); err != nil || len(got) != 0 {
-			t.Errorf("of nobody: %+v, %v", got, err)
+			t.Errorf("got turns %+v, %v of an unknown customer", got, err)
 		}
 	})
 }

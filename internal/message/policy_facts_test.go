@@ -15,7 +15,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// publishPolicy publishes two journeys, cart and other, under a contact policy.
+// publishPolicy publishes the journeys "cart" and "other" with a contact policy.
 func (s *suite) publishPolicy(p journey.Policy) {
 	s.T.Helper()
 	c := enginetest.Content(
@@ -30,7 +30,7 @@ func (s *suite) publishPolicy(p journey.Policy) {
 	s.Must(err)
 }
 
-// enterBoth enters cart and other.
+// enterBoth enters a customer into "cart" and "other".
 func (s *suite) enterBoth(customerID string) (cart, other unit.Enrollment) {
 	s.T.Helper()
 	s.SetTraits(customerID, enginetest.Props{"email": "a@example.com", "push_token": "t1"})
@@ -39,7 +39,7 @@ func (s *suite) enterBoth(customerID string) (cart, other unit.Enrollment) {
 	return s.OpenAt(r[0].Entered[0]), s.OpenAt(r[0].Entered[1])
 }
 
-// reserveSend reserves a send at a time, and returns its status and reason.
+// reserveSend reserves a send at a time. It returns "permitted", or the status and reason of the send.
 func (s *suite) reserveSend(e unit.Enrollment, key string, at time.Time, change ...func(*journey.Send)) (message.Reservation, string) {
 	s.T.Helper()
 	in := s.NewSend(e, key)
@@ -79,10 +79,10 @@ func TestCapCountsAcrossJourneys(t *testing.T) {
 		a, b := s.enterBoth("ana")
 		first, got := s.reserveSend(a, "a1", enginetest.Noon)
 		s.Equal(got, permitted)
-		_, got = s.reserveSend(b, "b1", enginetest.Noon) // the first is not sent yet, and counts
+		_, got = s.reserveSend(b, "b1", enginetest.Noon) // the first send is not sent yet, and counts
 		s.Equal(got, capped)
 		s.settle(first, enginetest.Noon, contract.StatusFailed)
-		second, got := s.reserveSend(b, "b2", enginetest.Noon) // given back
+		second, got := s.reserveSend(b, "b2", enginetest.Noon) // the failed send no longer counts
 		s.Equal(got, permitted)
 		s.settle(second, enginetest.Noon, contract.StatusRetry)
 		_, got = s.reserveSend(a, "a2", enginetest.Noon)
@@ -92,7 +92,7 @@ func TestCapCountsAcrossJourneys(t *testing.T) {
 		s.settle(second, enginetest.Noon.Add(time.Minute), contract.StatusSent)
 		_, got = s.reserveSend(a, "a3", enginetest.Noon.Add(enginetest.Day+time.Minute-time.Millisecond))
 		s.Equal(got, capped)
-		_, got = s.reserveSend(a, "a4", enginetest.Noon.Add(enginetest.Day+time.Minute)) // a window later it is out of it
+		_, got = s.reserveSend(a, "a4", enginetest.Noon.Add(enginetest.Day+time.Minute)) // the window has passed
 		s.Equal(got, permitted)
 	})
 }
@@ -117,12 +117,12 @@ func TestCapsCountByChannelTopicAndCategory(t *testing.T) {
 				s.settle(r, enginetest.Noon, contract.StatusSent)
 			}
 		}
-		says(permitted, via("email"), transactional) // counts, though it asks no limit
+		says(permitted, via("email"), transactional) // counts for caps, though no cap limits it
 		says(capped, via("email"))
 		says(permitted, via("email"), transactional)
 		says(permitted, via("push"), topic("sale"))
 		says(capped, via("push"), topic("sale"))
-		says(capped, via("push")) // three in a week, of all channels
+		says(capped, via("push")) // three in a week, over all channels
 		says(permitted, via("push"), transactional)
 	})
 }
@@ -174,7 +174,7 @@ func TestConcurrentSendsShareACap(t *testing.T) {
 	})
 }
 
-// night is ten hours before a moment, in UTC; the policy is quiet from 21:00 to 08:00.
+// The policy is quiet from 21:00 to 08:00; night is 22:00 of the day before morning, in UTC.
 var (
 	night   = time.Date(2026, 3, 2, 22, 0, 0, 0, time.UTC)
 	morning = time.Date(2026, 3, 3, 8, 0, 0, 0, time.UTC)
@@ -196,11 +196,11 @@ func TestQuietHoursHoldASend(t *testing.T) {
 			[]any{contract.StatusHeld, decisioning.QuietHours, "", morning,
 				[]decisioning.ChannelVerdict{{Channel: "email", Reason: decisioning.QuietHours, HeldUntil: morning}}},
 		)
-		_, got = s.reserveSend(a, "a1", morning.Add(-time.Millisecond)) // asked again too soon
+		_, got = s.reserveSend(a, "a1", morning.Add(-time.Millisecond)) // the repeat comes too early
 		s.Equal(got, held)
-		other, got := s.reserveSend(b, "b1", morning) // what is held reserves nothing
+		other, got := s.reserveSend(b, "b1", morning) // a held send reserves nothing
 		s.Equal(got, permitted)
-		_, got = s.reserveSend(a, "a1", morning) // where it ends, everything is decided afresh
+		_, got = s.reserveSend(a, "a1", morning) // after quiet hours everything is decided again
 		s.Equal(got, capped)
 		s.settle(other, morning, contract.StatusSent)
 		s.Equal(s.SendOf("a1").Until, time.Time{})
@@ -257,7 +257,7 @@ func TestHeldSendEndsWithItsEnrollment(t *testing.T) {
 	})
 }
 
-// An attempt that may have gone out, and whose repeat comes into quiet hours, is remembered as such.
+// If the repeat of an attempt that may have gone out falls into quiet hours, its outcome stays unknown.
 func TestHeldRepeatKeepsItsUnknownOutcome(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishPolicy(journey.Policy{QuietHours: &quiet})
@@ -303,7 +303,7 @@ func TestAbandonedSendIsNotHeld(t *testing.T) {
 	})
 }
 
-// Rules see the customer's events, also in the transaction that decides.
+// Rules see the customer's events, including those of the deciding transaction.
 func TestPolicyRulesSeeHistory(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishPolicy(journey.Policy{
@@ -324,7 +324,7 @@ func TestPolicyRulesSeeHistory(t *testing.T) {
 	})
 }
 
-// A send that was being repeated when its enrollment went elsewhere gives its place in the limits back, unless it
+// A send that waited for a repeat when its enrollment was rerouted no longer counts for caps, unless it
 // may have gone out.
 func TestAbandonedRepeatReturnsItsCap(t *testing.T) {
 	each(t, func(s *suite) {
@@ -359,8 +359,8 @@ func TestAbandonedRepeatReturnsItsCap(t *testing.T) {
 	})
 }
 
-// Back at the same step, it is another visit: what the earlier one left is given up, and what its attempt did
-// may still come to light.
+// At another visit to the same step the send of the earlier visit is abandoned. The outcome of its attempt
+// may still become known.
 func TestEarlierVisitIsAbandoned(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishPolicy(journey.Policy{QuietHours: &quiet})

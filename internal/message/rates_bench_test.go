@@ -9,7 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/message"
 )
 
-// What a send with a rate costs more: one statement.
+// A send with a rate limit costs one more statement.
 func BenchmarkTakeTokens(b *testing.B) {
 	enginetest.BenchEach(b, func(b *testing.B, url string) {
 		s, err := engine.Open(b.Context(), engine.Options{URL: url})

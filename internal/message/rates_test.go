@@ -24,7 +24,7 @@ func TestTokensAreTakenAtTheRate(t *testing.T) {
 				s.T.Fatalf("token %d of the burst: in %s, taken %t", i, wait, taken)
 			}
 		}
-		// What is more than the burst has moments of its own, one behind the other.
+		// Tokens beyond the burst have times of their own, one after the other.
 		for i := range 3 {
 			if wait, taken := take(enginetest.Wall, 1, time.Hour); wait != time.Duration(i+1)*r.Interval || !taken {
 				s.T.Fatalf("token %d after the burst: in %s, taken %t", i, wait, taken)
@@ -33,13 +33,13 @@ func TestTokensAreTakenAtTheRate(t *testing.T) {
 		if wait, taken := take(enginetest.Wall, 2, time.Hour); wait != 500*time.Millisecond || !taken {
 			s.T.Fatalf("two at once: in %s, taken %t", wait, taken)
 		}
-		// Beyond the horizon nothing is taken, however often it is asked for.
+		// Beyond the horizon no token is taken.
 		for range 2 {
 			if wait, taken := take(enginetest.Wall, 1, 300*time.Millisecond); wait != 600*time.Millisecond || taken {
 				s.T.Fatalf("beyond the horizon: in %s, taken %t", wait, taken)
 			}
 		}
-		// A rest fills the bucket up to the burst, no further.
+		// A pause fills the bucket up to the burst.
 		later := enginetest.Wall.Add(time.Hour)
 		if wait, _ := take(later, 10, time.Hour); wait != 0 {
 			s.T.Fatalf("a burst after a rest: in %s", wait)
@@ -93,7 +93,7 @@ func TestTwoProcessesShareABucket(t *testing.T) {
 		}
 		all.Wait()
 		if moments[enginetest.Wall] != 5 || len(moments) != 16 {
-			s.T.Fatalf("20 tokens at 1 a second, 5 at once, came at %v", moments)
+			s.T.Fatalf("20 tokens at 1 a second with a burst of 5 were given for %v", moments)
 		}
 	})
 }
@@ -109,7 +109,7 @@ func TestPauses(t *testing.T) {
 		got, err = s.Messages.Pauses(s.Ctx, enginetest.Wall.Add(time.Second))
 		s.Must(err)
 		s.Equal(got, map[string]time.Time{"push": enginetest.Wall.Add(time.Minute)})
-		// The row of a pause that is long over goes.
+		// The row of a pause that ended long ago is deleted.
 		later := enginetest.Wall.Add(48 * time.Hour)
 		s.Must(s.Messages.Pause(s.Ctx, later, "sms", later.Add(time.Second)))
 		rows, err := s.Messages.Pauses(s.Ctx, time.UnixMilli(1))

@@ -35,7 +35,9 @@ func TestReserveAndSettle(t *testing.T) {
 				message.Settlement{Status: contract.StatusSent, ProviderID: "p1", Said: map[string]string{"title": "Hi"}},
 			),
 		)
-		s.Must(s.Messages.Settle(s.Ctx, enginetest.Noon.Add(time.Second), r, message.Settlement{Status: contract.StatusSent})) // said twice
+		s.Must(
+			s.Messages.Settle(s.Ctx, enginetest.Noon.Add(time.Second), r, message.Settlement{Status: contract.StatusSent}),
+		) // reported twice
 		s.Equal(
 			s.SendOf("k"),
 			message.Send{
@@ -70,7 +72,7 @@ func TestReserveLease(t *testing.T) {
 		_, err := s.TryReserve(enginetest.Wall.Add(time.Second), s.NewSend(e, "k"), enginetest.ByEmail)
 		s.WantError(err, message.ErrBusy)
 		second := s.Reserve(e, "k", enginetest.Wall.Add(2*time.Minute), enginetest.ByPush)
-		s.Equal([]any{second.Unsettled, second.Verdict.Channel}, []any{true, "email"}) // it may have gone out there
+		s.Equal([]any{second.Unsettled, second.Verdict.Channel}, []any{true, "email"}) // it may have been sent by e-mail
 		s.WantError(s.Messages.Settle(s.Ctx, enginetest.Noon, first, message.Settlement{Status: contract.StatusSent}), unit.ErrSuperseded)
 		s.Must(s.Messages.Settle(s.Ctx, enginetest.Noon, second, message.Settlement{Status: contract.StatusRetry, Reason: "421"}))
 		s.Equal(s.SendOf("k").Unknown, true)
@@ -217,8 +219,8 @@ func (s *suite) reserveInApp(e unit.Enrollment, key string) message.Reservation 
 	return r
 }
 
-// A send of unknown fate that is repeated keeps its channel, though another would be chosen by now; where the
-// policy forbids that channel, no other one says it.
+// A repeated send whose outcome is unknown keeps its channel, even if another one would be chosen now. If the
+// policy forbids that channel, no other one is used.
 func TestUnknownOutcomeKeepsItsChannel(t *testing.T) {
 	each(t, func(s *suite) {
 		s.publishPolicy(journey.Policy{})
@@ -238,7 +240,7 @@ func TestUnknownOutcomeKeepsItsChannel(t *testing.T) {
 		r, err = s.Messages.Reserve(s.Ctx, enginetest.Noon, enginetest.Wall, in, time.Minute)
 		s.Must(err)
 		if r.Done == nil || r.Done.Status != contract.StatusSuppressed || r.Done.Reason != "NO_CONSENT" {
-			t.Errorf("said by another channel: %+v", r)
+			t.Errorf("sent by another channel: %+v", r)
 		}
 	})
 }

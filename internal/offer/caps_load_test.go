@@ -27,11 +27,11 @@ import (
 const (
 	loadCustomers = 1000
 	loadDeciders  = 64
-	loadDecisions = 3000 // where TABI_LOAD names no duration
+	loadDecisions = 3000 // if TABI_LOAD is not set
 )
 
-// Many deciders at once, by sends, decisions of journeys and decisions for customers who are present, never
-// contact a customer more often than the limit allows. TABI_LOAD=1m decides for as long; -v shows how fast.
+// Concurrent sends, decisions of journeys and decisions for customers who are present never
+// contact a customer more often than the cap allows. TABI_LOAD=1m sets the duration; -v shows the rate.
 func TestCapsUnderLoad(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes seconds")
@@ -54,7 +54,7 @@ func TestCapsUnderLoad(t *testing.T) {
 		}
 		defer cancel()
 
-		// A day passes while every customer is decided for some four times.
+		// A day passes while there are about four decisions for each customer.
 		var n, sent atomic.Int64
 		now := func() time.Time {
 			return enginetest.Noon.Add(time.Duration(n.Add(1)) * enginetest.Day / (4 * loadCustomers))
@@ -110,7 +110,7 @@ func TestCapsUnderLoad(t *testing.T) {
 	})
 }
 
-// decideOrSend asks for a contact in one of three ways: by a send, by a decision of a journey, or by one for a
+// decideOrSend tries to contact a customer in one of three ways: by a send, by a decision of a journey, or by a decision for a
 // customer who is present, which counts at once.
 func (s *suite) decideOrSend(way int, e unit.Enrollment, key string, at time.Time) (r *message.Reservation, shown int64, err error) {
 	switch way % 3 {
@@ -130,7 +130,7 @@ func (s *suite) decideOrSend(way int, e unit.Enrollment, key string, at time.Tim
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// enterAll enters every customer into two journeys.
+// enterAll enters each customer into two journeys.
 func (s *suite) enterAll() []unit.Enrollment {
 	s.T.Helper()
 	var calls []customer.SegmentCall
@@ -154,7 +154,7 @@ func (s *suite) enterAll() []unit.Enrollment {
 	return out
 }
 
-// checkCaps fails the test if two contacts of a customer are less than a day from each other, or if one was lost.
+// checkCaps fails the test if two sends to a customer are less than a day apart, or if a send was lost.
 func (s *suite) checkCaps(sent int64) {
 	s.T.Helper()
 	last := map[string]int64{}
@@ -172,6 +172,6 @@ func (s *suite) checkCaps(sent int64) {
 	}, `select customer, at from sends where status = 'sent' order by customer, at`))
 	s.Equal(found, sent)
 	if found < loadCustomers/4 {
-		s.T.Errorf("only %d contacts: the limit is not what was tested", found)
+		s.T.Errorf("only %d sends: the cap was not tested", found)
 	}
 }

@@ -80,7 +80,7 @@ func benchmarkDeciders(b *testing.B, s *engine.Engine, deciders int) {
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 }
 
-// openForDeciding is a store with all that the benchmark decides by.
+// openForDeciding opens an engine with everything that the benchmark's decisions read.
 func openForDeciding(b *testing.B, url string) *engine.Engine {
 	b.Helper()
 	must := func(err error) {
@@ -156,7 +156,7 @@ func openForDeciding(b *testing.B, url string) *engine.Engine {
 	return s
 }
 
-// trainModels writes a model of 100 predictors per action: each of those a customer has, and some more.
+// trainModels writes a model of 100 predictors for each action: all predictors that customers have, and some more.
 func trainModels(b *testing.B, s *engine.Engine, tx sqldb.Conn, r *rand.Rand) error {
 	var states []string
 	for range 8 {

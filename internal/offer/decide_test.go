@@ -15,7 +15,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// outcomes are the offers as they are, oldest first: "k discount by email: accepted, learned".
+// outcomes describes all offers, the oldest first: "k discount by email: accepted, learned".
 func (s *suite) outcomes() []string {
 	s.T.Helper()
 	var out []string
@@ -69,7 +69,7 @@ func TestDecide(t *testing.T) {
 		again := s.Decide(
 			s.NewDecide(e, "k"),
 			enginetest.Noon.Add(time.Minute),
-		) // asked again, it is the same, and its send goes on as any other
+		) // a repeat returns the same decision, whose send continues like any other
 		s.Equal(
 			[]any{again.Decision.Slots, again.Decision.At, again.Reservation == nil, again.Send.Action},
 			[]any{d.Decision.Slots, enginetest.Noon, true, "discount"},
@@ -127,13 +127,13 @@ func TestDecideReserves(t *testing.T) {
 		s.Equal(s.Decide(s.NewDecide(e, "k3"), enginetest.Noon).Decision.Reason, decisioning.CapReached)
 		s.Must(
 			s.Messages.Settle(s.Ctx, enginetest.Noon, *first.Reservation, message.Settlement{Status: contract.StatusFailed}),
-		) // given back
+		) // the failed send no longer counts
 		s.Equal(s.Decide(s.NewDecide(e, "k4"), enginetest.Noon).Decision.Slots[0].Channel, "email")
 		s.Equal(s.outcomes(), []string{"k2 discount by app: unsaid", "k4 discount by email: unsaid"})
 	})
 }
 
-// Deciders at once never exceed a limit.
+// Concurrent decisions never exceed a cap.
 func TestDecideAtOnce(t *testing.T) {
 	each(t, func(s *suite) {
 		s.PublishOffers(func(c *journey.Content) {

@@ -33,10 +33,10 @@ func TestAcceptance(t *testing.T) {
 			s.T.Helper()
 			s.Ingest(at, s.Track("ana", "Offer Accepted", enginetest.Props{"action": action}))
 		}
-		accept(enginetest.Noon.Add(2*time.Hour), "points") // there was no offer of it
+		accept(enginetest.Noon.Add(2*time.Hour), "points") // points were not offered
 		s.Equal(s.outcomes(), []string{"k1 discount by email: ", "k2 discount by email: "})
 		accept(enginetest.Noon.Add(3*time.Hour), "discount")
-		accept(enginetest.Noon.Add(4*time.Hour), "discount") // once
+		accept(enginetest.Noon.Add(4*time.Hour), "discount") // counts once
 		s.Equal(s.outcomes(), []string{"k1 discount by email: ", "k2 discount by email: accepted"})
 		s.Equal([]int{s.learn(enginetest.Noon.Add(24 * time.Hour)), s.learn(enginetest.Noon.Add(24 * time.Hour))}, []int{1, 0})
 		s.Equal(s.outcomes(), []string{"k1 discount by email: ", "k2 discount by email: accepted, learned"})
@@ -47,7 +47,7 @@ func TestAcceptance(t *testing.T) {
 	})
 }
 
-// An acceptance may be faster than the provider's word: the offer that is on its way is the last.
+// An acceptance may arrive before the provider's answer: the offer that is being sent counts as the last one.
 func TestAcceptanceBeforeTheSendIsSettled(t *testing.T) {
 	each(t, func(s *suite) {
 		s.PublishOffers()
@@ -62,7 +62,7 @@ func TestAcceptanceBeforeTheSendIsSettled(t *testing.T) {
 		s.Must(s.Messages.Settle(s.Ctx, enginetest.Noon.Add(2*time.Hour), *d.Reservation, message.Settlement{Status: contract.StatusSent}))
 		s.Equal(s.outcomes(), []string{"k1 discount by email: ", "k2 discount by email: accepted"})
 
-		// One that surely did not go out is none; one of which nobody knows is.
+		// An offer whose send failed does not count; one whose outcome is unknown does.
 		d = s.Decide(s.NewDecide(e, "k3"), enginetest.Noon.Add(3*time.Hour))
 		s.Must(s.Messages.Settle(s.Ctx, enginetest.Noon.Add(3*time.Hour), *d.Reservation, message.Settlement{Status: contract.StatusRetry}))
 		accept(enginetest.Noon.Add(4 * time.Hour))
@@ -77,14 +77,14 @@ func TestAcceptanceBeforeTheSendIsSettled(t *testing.T) {
 	})
 }
 
-// An offer whose send waits for its journey or its provider is kept until that is over.
+// An offer whose send waits for its journey or its provider is kept until the send is settled.
 func TestUnsentOffersAreKept(t *testing.T) {
 	each(t, func(s *suite) {
 		s.PublishOffers()
 		e := s.Enter("ana", nil)
 		d := s.Decide(s.NewDecide(e, "k"), enginetest.Noon)
 		s.Must(s.Messages.Settle(s.Ctx, enginetest.Noon, *d.Reservation, message.Settlement{Status: contract.StatusRetry}))
-		s.DecideAndSend(s.Enter("ben", nil), "b", enginetest.Noon) // there is something to learn
+		s.DecideAndSend(s.Enter("ben", nil), "b", enginetest.Noon) // so that there is an outcome to learn
 		_, err := s.Database.Writer.ExecContext(
 			s.Ctx,
 			`insert into offers (key, customer, action, channel, control, decided_at, within_ms, propensity, worth, cost, features)
@@ -120,7 +120,7 @@ func TestAcceptanceWindow(t *testing.T) {
 	}
 }
 
-// Learners at once learn each outcome once, and two stores come to the same models.
+// Concurrent learners learn each outcome once, and two engines have the same models.
 func TestLearnOnce(t *testing.T) {
 	each(t, func(s *suite) {
 		s.PublishOffers()
@@ -166,7 +166,7 @@ func TestLearnOnce(t *testing.T) {
 		)
 		s.Equal([]float64{evidence, positives}, []float64{n, n / 3})
 
-		// What was learned counts at the next decision, in this store and in another one that has seen nothing of it.
+		// The next decision uses what was learned, in this engine and in another one on the same database.
 		first := s.Decide(s.NewDecide(e, "after"), over)
 		s.Offers.Models.Models = nil
 		second := s.Decide(s.NewDecide(e, "after2"), over)
@@ -224,20 +224,20 @@ func TestInbound(t *testing.T) {
 			return []int{len(contacts), len(decisions), len(s.outcomes())}
 		}
 		s.Equal(show(in), []string{"discount by app", "points by app", ""})
-		s.Equal(rows(), []int{0, 0, 0}) // a preview keeps nothing
+		s.Equal(rows(), []int{0, 0, 0}) // a preview stores nothing
 		in.Preview, in.RequestID = false, "r1"
 		s.Equal(show(in), []string{"discount by app", "points by app", ""})
 		s.Equal(show(in), []string{"discount by app", "points by app", ""}) // the same request
 		s.Equal(rows(), []int{2, 1, 2})
 		in.RequestID = "r2"
-		s.Equal(show(in), []string{"discount by app", ""}) // one more contact is left
+		s.Equal(show(in), []string{"discount by app", ""}) // the cap allows one more
 		in.RequestID = "r3"
 		s.Equal(show(in), []string{"CAP_REACHED"})
 		in.RequestID, in.Context, in.Channel = "r4", enginetest.Props{"page": "home"}, "phone"
 		s.Equal(show(in), []string{"discount by phone", ""})
 		s.Ingest(enginetest.Noon.Add(time.Minute), s.Track("ana", "Offer Accepted", enginetest.Props{"action": "points"}))
 		s.Equal(s.learn(enginetest.Noon.Add(time.Minute)), 1)
-		messages, err := s.Messages.AppMessages(s.Ctx, "ana", 10) // what the page showed itself is no message of the app
+		messages, err := s.Messages.AppMessages(s.Ctx, "ana", 10) // offers that the page showed are not messages of the app
 		s.Must(err)
 		s.Equal(len(messages), 0)
 		for _, bad := range []offer.Inbound{{Group: "offers", RequestID: "r"}, {UserID: "ana", Group: "offers"},
@@ -267,7 +267,7 @@ func TestExplain(t *testing.T) {
 	})
 }
 
-// A release may not drop what an open enrollment decides among.
+// A release may not drop actions among which an open enrollment decides.
 func TestDroppedActions(t *testing.T) {
 	each(t, func(s *suite) {
 		deciding := enginetest.Cart(func(d *journey.Definition) {
@@ -302,7 +302,7 @@ func TestDroppedActions(t *testing.T) {
 	})
 }
 
-// The key of an inbound decision tells customer, request and slot apart, whatever signs the ids hold.
+// The key of an inbound decision is distinct for each customer, request and slot, even if ids contain separators.
 func TestInboundKeys(t *testing.T) {
 	each(t, func(s *suite) {
 		s.PublishOffers()
@@ -342,7 +342,7 @@ func TestUnreadableModelIsLearnedAgain(t *testing.T) {
 	})
 }
 
-// A repeat under the id that asked answers as before, also when that id was joined to another meanwhile.
+// A repeated request gets the same answer, even if its id was merged into another one meanwhile.
 func TestRepeatedDecisionAfterMerge(t *testing.T) {
 	each(t, func(s *suite) {
 		s.PublishOffers()
@@ -362,7 +362,7 @@ func TestRepeatedDecisionAfterMerge(t *testing.T) {
 		if own.Key == first.Key || own.Customer != "ana" {
 			s.T.Errorf("ana's own request was answered by %+v", own)
 		}
-		// The anonymous id is somebody else's now, whose request it was not.
+		// The anonymous id belongs to another customer now, who did not make the request.
 		join = s.Identify("ben", nil)
 		join.AnonymousID = "a1"
 		s.Ingest(enginetest.Noon, join)

@@ -10,7 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Old decisions go, a page at a time, but those of enrollments that are open; young ones stay.
+// Old decisions are deleted page by page, except those of open enrollments. Newer ones stay.
 func TestOldDecisionsArePruned(t *testing.T) {
 	each(t, func(s *suite) {
 		s.PublishOffers()

@@ -51,7 +51,7 @@ func TestTrace(t *testing.T) {
 				}
 			}
 			if _, err := unpackTrace(trace[:len(trace)-8]); err == nil {
-				t.Errorf("%d: half a trace was read", n)
+				t.Errorf("%d: a cut trace was unpacked", n)
 			}
 		}
 	}

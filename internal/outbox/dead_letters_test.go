@@ -48,7 +48,7 @@ func TestDeadEventDoesNotBlockLaterEvents(t *testing.T) {
 		s.Must(err)
 		s.Equal([]int64{c.DeadLetters, c.Pending}, []int64{1, 0})
 		if on, err := s.Outbox.Undelivered(s.Ctx, enginetest.Ref(e), enginetest.Noon.Add(time.Hour)); err != nil || len(on) != 0 {
-			s.T.Fatal("what is set aside is waited for:", on, err)
+			s.T.Fatal("the outbox waits for a dead letter:", on, err)
 		}
 		page, err := s.Outbox.DeadLetters(s.Ctx, outbox.DeadLetterFilter{After: e.ID, AfterSeq: poison.Seq})
 		s.Must(err)
@@ -79,7 +79,7 @@ func TestDeadStartBlocksOnlyItsOwnQueue(t *testing.T) {
 				s.T.Fatalf("%+v", got)
 			}
 			if leases := s.Lease(); len(leases) != 0 {
-				s.T.Fatalf("what stands behind the start is leased: %+v", leases)
+				s.T.Fatalf("deliveries after the dead start are leased: %+v", leases)
 			}
 			return got
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// serve leases up to n enrollments, delivers all that their leases hold, and says whose it was.
+// serve leases up to n enrollments, delivers everything in their leases, and returns their customers.
 func (s *suite) serve(n int) []string {
 	s.T.Helper()
 	leases, err := s.Outbox.Lease(s.Ctx, enginetest.Wall, n, time.Minute)
@@ -27,7 +27,7 @@ func (s *suite) serve(n int) []string {
 	return out
 }
 
-// One enrollment with a long queue gets a part of it, and then it is the others' turn, though they came later.
+// After a part of a long queue is delivered, other enrollments have their turn, though their events are newer.
 func TestLongQueueYieldsAfterItsTurn(t *testing.T) {
 	each(t, func(s *suite) {
 		s.Publish(enginetest.Carts(), enginetest.Reminder())
@@ -51,7 +51,7 @@ func TestLongQueueYieldsAfterItsTurn(t *testing.T) {
 	})
 }
 
-// Very many enrollments of one customer are served after everybody else's, and do not starve.
+// Many enrollments of one customer are served after those of other customers, and do not starve.
 func TestManyEnrollmentsOfOneCustomerYieldToOthers(t *testing.T) {
 	each(t, func(s *suite) {
 		s.Publish(enginetest.Carts(enginetest.Keyed, enginetest.Reentry("always", 0)), enginetest.Reminder())
@@ -70,7 +70,7 @@ func TestManyEnrollmentsOfOneCustomerYieldToOthers(t *testing.T) {
 				served[who]++
 			}
 		}
-		// Three leases of four are the others', the fourth is the crowd's.
+		// Three of four leases are for other customers, the fourth for the customer with many enrollments.
 		if len(served) != 13 || served["ana"] != 4 {
 			s.T.Fatalf("served %v", served)
 		}
@@ -81,7 +81,7 @@ func TestManyEnrollmentsOfOneCustomerYieldToOthers(t *testing.T) {
 	})
 }
 
-// What failed is tried again at its time, however much that is new comes meanwhile.
+// A failed delivery is retried at its time, even if many new ones arrive meanwhile.
 func TestFailedQueueDoesNotStarve(t *testing.T) {
 	each(t, func(s *suite) {
 		s.Publish(enginetest.Carts(), enginetest.Reminder())
@@ -95,11 +95,11 @@ func TestFailedQueueDoesNotStarve(t *testing.T) {
 		for n := range 2 * outbox.TurnOfTheOthers {
 			if got := s.serve(1); got[0] == "ana" {
 				if n+1 != outbox.TurnOfTheOthers {
-					s.T.Fatalf("at lease %d", n+1)
+					s.T.Fatalf("retried at lease %d, want a later one", n+1)
 				}
 				return
 			}
 		}
-		s.T.Fatal("it was not tried again")
+		s.T.Fatal("the failed delivery was not retried")
 	})
 }

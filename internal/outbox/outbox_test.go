@@ -106,11 +106,11 @@ func TestLostLeaseIsRefused(t *testing.T) {
 		s.Equal(len(s.Lease()), 0)
 		later, err := s.Outbox.Lease(s.Ctx, enginetest.Wall.Add(2*time.Minute), 10, time.Minute)
 		s.Must(err)
-		s.Equal(len(later), 1) // the relay that held it died
+		s.Equal(len(later), 1) // the relay with the first lease died
 		s.WantError(s.Outbox.Delivered(s.Ctx, first, 1), unit.ErrSuperseded)
 		s.WantError(s.Outbox.ReleaseLease(s.Ctx, first, "", time.Time{}), unit.ErrSuperseded)
 		s.Must(s.Outbox.Delivered(s.Ctx, later[0], 1))
-		s.Must(s.Outbox.Delivered(s.Ctx, later[0], 1)) // said twice
+		s.Must(s.Outbox.Delivered(s.Ctx, later[0], 1)) // reported twice
 		s.Must(s.Outbox.ReleaseLease(s.Ctx, later[0], "", time.Time{}))
 		s.Equal(len(s.Lease()), 0)
 	})
@@ -131,7 +131,7 @@ func TestFailingEntryBlocksOnlyItsQueue(t *testing.T) {
 		s.Ingest(enginetest.Noon.Add(time.Hour), s.Track("good", "Cart Updated", nil))
 		l, err := s.Outbox.Lease(s.Ctx, enginetest.Wall, 1, time.Minute)
 		s.Must(err)
-		s.Equal(l[0].Enrollment.Customer, "good") // though the others are older and due
+		s.Equal(l[0].Enrollment.Customer, "good") // though the other entries are older
 		c, err := s.Analytics.Counts(s.Ctx)
 		s.Must(err)
 		s.Equal([]int64{c.Failing, c.Pending}, []int64{5, 6})
@@ -139,7 +139,7 @@ func TestFailingEntryBlocksOnlyItsQueue(t *testing.T) {
 		for _, l := range s.Lease() {
 			s.Must(s.Outbox.ReleaseLease(s.Ctx, l, "again", enginetest.Wall.Add(time.Minute)))
 		}
-		s.Equal(len(s.Lease()), 0) // not before its time
+		s.Equal(len(s.Lease()), 0) // not due yet
 		l, err = s.Outbox.Lease(s.Ctx, enginetest.Wall.Add(time.Minute), 10, time.Minute)
 		s.Must(err)
 		s.Equal(len(l), 6)
@@ -161,7 +161,7 @@ func TestLongQueueIsLeasedInPieces(t *testing.T) {
 	})
 }
 
-// deliverAndDrain delivers a lease and then the rest.
+// deliverAndDrain delivers a lease and then all other deliveries.
 func (s *suite) deliverAndDrain(l outbox.Lease) []string {
 	s.T.Helper()
 	var out []string
@@ -179,14 +179,14 @@ func TestCommittedWakesTheRelay(t *testing.T) {
 		s.Ingest(enginetest.Noon, s.Track("ana", "Unheard", nil))
 		select {
 		case <-s.Units.Committed():
-			s.T.Fatal("woken for nothing")
+			s.T.Fatal("the relay was woken without a commit")
 		default:
 		}
 		s.Ingest(enginetest.Noon, s.Track("ana", "Cart Updated", nil), s.Track("ben", "Cart Updated", nil))
 		select {
 		case <-s.Units.Committed():
 		default:
-			s.T.Fatal("not woken")
+			s.T.Fatal("the relay was not woken after a commit")
 		}
 	})
 }

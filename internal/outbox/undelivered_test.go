@@ -15,7 +15,7 @@ func TestUndelivered(t *testing.T) {
 		e := s.Enter("ana", enginetest.Props{"cart_id": "k1"})
 		ids, err := s.Outbox.Undelivered(s.Ctx, enginetest.Ref(e), enginetest.Noon.Add(time.Hour))
 		s.Must(err)
-		s.Equal(len(ids), 0) // its own start is not on its way to it
+		s.Equal(len(ids), 0) // its own start does not count
 		for i, id := range []string{"o1", "o2"} {
 			call := s.Track("ana", "Order Completed", enginetest.Props{"cart_id": "k1"})
 			call.MessageID = id

@@ -9,7 +9,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/decisioning/text"
-	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -75,7 +74,7 @@ func Explain(ctx context.Context, w io.Writer, cfg *app.Config, from Material, a
 		m = t.model
 	}
 	if len(args) > 0 && m == nil || customer != "" {
-		err := withStore(ctx, cfg, func(st *engine.Engine) error {
+		err := withStore(ctx, cfg, func(st rooms) error {
 			if customer != "" {
 				if err := e.of(ctx, st, customer); err != nil {
 					return err
@@ -101,12 +100,12 @@ func Explain(ctx context.Context, w io.Writer, cfg *app.Config, from Material, a
 }
 
 // of reads a customer's intents.
-func (e *Explained) of(ctx context.Context, st *engine.Engine, customer string) error {
-	clk, err := st.Database.Clock(ctx)
+func (e *Explained) of(ctx context.Context, st rooms, customer string) error {
+	clk, err := st.clock.Clock(ctx)
 	if err != nil {
 		return err
 	}
-	scores, err := st.Intents.Scores(ctx, clock.Now(clk), customer)
+	scores, err := st.intents.Scores(ctx, clock.Now(clk), customer)
 	if errors.Is(err, sqldb.ErrNotFound) {
 		return &app.ExitError{Code: app.ExitBad, Err: errors.New("there is no customer " + customer)}
 	}

@@ -10,13 +10,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/decisioning/text"
-	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -109,15 +109,15 @@ func (t *Trained) measure() error {
 // Save stores a classifier and puts it in use. It writes a warning to w if the release has examples of intents that the
 // classifier does not know.
 func Save(ctx context.Context, w io.Writer, cfg *app.Config, t *Trained) (version int, err error) {
-	err = withStore(ctx, cfg, func(st *engine.Engine) error {
-		clk, err := st.Database.Clock(ctx)
+	err = withStore(ctx, cfg, func(st rooms) error {
+		clk, err := st.clock.Clock(ctx)
 		if err != nil {
 			return err
 		}
-		if version, err = st.Intents.SaveClassifier(ctx, clock.Now(clk), t.Source, t.digest, t.model, t.Report); err != nil {
+		if version, err = st.intents.SaveClassifier(ctx, clock.Now(clk), t.Source, t.digest, t.model, t.Report); err != nil {
 			return err
 		}
-		_, release, err := st.Catalog.Content(ctx)
+		_, release, err := st.catalog.Content(ctx)
 		if err != nil {
 			return err
 		}
@@ -145,18 +145,33 @@ func unknownIntents(intents map[string]*journey.Intent, known []string) []string
 	return out
 }
 
-func withStore(ctx context.Context, cfg *app.Config, f func(*engine.Engine) error) (err error) {
+// rooms are the parts of the database that training reads and writes.
+type rooms struct {
+	catalog interface {
+		Content(ctx context.Context) (release int, c *journey.Content, err error)
+	}
+	clock interface {
+		Clock(ctx context.Context) (clock.Clock, error)
+	}
+	intents interface {
+		Classifier(ctx context.Context) (intent.Classifier, error)
+		SaveClassifier(ctx context.Context, now time.Time, source, digest string, m *text.Model, metrics any) (int, error)
+		Scores(ctx context.Context, now time.Time, customer string) ([]intent.CustomerIntent, error)
+	}
+}
+
+func withStore(ctx context.Context, cfg *app.Config, f func(rooms) error) (err error) {
 	st, err := cfg.OpenStore(ctx, zap.NewNop())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	return f(st)
+	return f(rooms{catalog: st.Catalog, clock: st.Database, intents: st.Intents})
 }
 
 // currentClassifier reads the classifier in use from the database.
-func currentClassifier(ctx context.Context, st *engine.Engine) (*Trained, error) {
-	kept, err := st.Intents.Classifier(ctx)
+func currentClassifier(ctx context.Context, st rooms) (*Trained, error) {
+	kept, err := st.intents.Classifier(ctx)
 	if errors.Is(err, sqldb.ErrNotFound) {
 		return nil, app.Unreachable(
 			"there is no classifier in the database: publish intents with examples, or save one with tabi intents train --save",
@@ -188,7 +203,7 @@ func Evaluate(ctx context.Context, w io.Writer, cfg *app.Config, from Material, 
 			t, err = learn(examples, from)
 		}
 	default:
-		err = withStore(ctx, cfg, func(st *engine.Engine) (err error) {
+		err = withStore(ctx, cfg, func(st rooms) (err error) {
 			t, err = currentClassifier(ctx, st)
 			return err
 		})

@@ -40,7 +40,7 @@ func TestHTTPResponsesAreKept(t *testing.T) {
 		)
 		s.Equal(scene.Steps["ask"], enginetest.Props{"status": 200.0})
 
-		// Nobody reads another enrollment's.
+		// An enrollment does not see the responses of another one.
 		other := s.Enter("ben", nil)
 		vars, err = s.Variables.View(s.Ctx, enginetest.Noon, enginetest.Ref(other), scene)
 		s.Must(err)

@@ -158,8 +158,8 @@ func (p *Postgres) launch(log *os.File) (err error) {
 }
 
 // lockTime bounds the time until a server writes its lock file, which it does first. A server that failed at once has
-// removed it again.
-const lockTime = 2 * time.Second
+// removed it again. On a busy machine it takes seconds until the server's process has begun.
+const lockTime = 20 * time.Second
 
 // answers waits until the server answers, or has ended.
 func (p *Postgres) answers() error {

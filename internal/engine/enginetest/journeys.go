@@ -8,7 +8,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 )
 
-// Cart is a journey that is entered by Cart Updated, waits for Order Completed and ends.
+// Cart returns a journey that is entered by Cart Updated, waits for Cart Viewed, and sends a reminder. Its goal is Order Completed.
 func Cart(change ...func(*journey.Definition)) *journey.Definition {
 	d := &journey.Definition{
 		Journey: "cart",
@@ -27,7 +27,7 @@ func Cart(change ...func(*journey.Definition)) *journey.Definition {
 	return d
 }
 
-// Carts is cart alone, as what is published.
+// Carts returns Cart as the only journey of a release.
 func Carts(change ...func(*journey.Definition)) []*journey.Definition {
 	return []*journey.Definition{Cart(change...)}
 }
@@ -61,14 +61,14 @@ func Content(journeys []*journey.Definition, messages ...*journey.Message) *jour
 	return c
 }
 
-// EnteredWhen is a journey that is entered by a change of state.
+// EnteredWhen returns the journey "gold", which is entered when a condition becomes true.
 func EnteredWhen(when string, change ...func(*journey.Definition)) *journey.Definition {
 	return Cart(append([]func(*journey.Definition){func(d *journey.Definition) {
 		d.Journey, d.Goal, d.Entry = "gold", nil, journey.Entry{When: expr.Expr(when), Reentry: journey.ReentryAlways}
 	}}, change...)...)
 }
 
-// Scheduled is a journey that is entered by schedule.
+// Scheduled returns the journey "digest", which is entered by schedule.
 func Scheduled(schedule journey.Schedule, change ...func(*journey.Definition)) *journey.Definition {
 	return Cart(append([]func(*journey.Definition){func(d *journey.Definition) {
 		d.Journey, d.Goal, d.Entry = "digest", nil, journey.Entry{Schedule: &schedule, Reentry: journey.ReentryAlways}

@@ -14,7 +14,7 @@ import (
 
 var EmailAndApp = []channel.Spec{{Name: "email", Address: "email"}, {Name: "app", KeepsContent: true}}
 
-// OfferContent is content with the group "offers": discount and points, by e-mail and in the app, accepted by
+// OfferContent returns content with the group "offers": discount and points, by e-mail and in the app, accepted by
 // "Offer Accepted" within a day.
 func OfferContent(change ...func(*journey.Content)) *journey.Content {
 	c := Content([]*journey.Definition{Cart()}, Reminder())
@@ -38,7 +38,7 @@ func OfferContent(change ...func(*journey.Content)) *journey.Content {
 	return c
 }
 
-// PublishOffers is a store that decides without chance, with content published and ana in it.
+// PublishOffers publishes OfferContent and identifies ana. Decisions are made without chance.
 func (s *Suite) PublishOffers(change ...func(*journey.Content)) {
 	s.T.Helper()
 	s.Units.Channels, s.Offers.Certain = EmailAndApp, true
@@ -65,7 +65,7 @@ func (s *Suite) Decide(in contract.Decide, at time.Time) offer.Decided {
 	return d
 }
 
-// DecideAndSend decides and sends.
+// DecideAndSend decides, settles the send as sent, and returns the offer.
 func (s *Suite) DecideAndSend(e unit.Enrollment, key string, at time.Time) offer.Slot {
 	s.T.Helper()
 	d := s.Decide(s.NewDecide(e, key), at)

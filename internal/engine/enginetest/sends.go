@@ -9,7 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// Traits by which a customer may be written to, by e-mail or by push, or may not.
+// Traits of a customer who can be reached by e-mail only, by push only, or not at all for lack of consent.
 var (
 	ByEmail   = Props{"email": "a@example.com", "push_token": nil, "consent": Props{"marketing": true}}
 	ByPush    = Props{"email": nil, "push_token": "t1", "consent": Props{"marketing": true}}
@@ -21,13 +21,13 @@ func (s *Suite) NewSend(e unit.Enrollment, key string) contract.Send {
 		Spec: journey.Send{Message: "reminder", Via: []string{"email", "push"}, Category: journey.Marketing, Topic: "news"}}
 }
 
-// SetTraits sets traits of the customer, without an event.
+// SetTraits sets traits of the customer without an event.
 func (s *Suite) SetTraits(customerID string, traits Props) {
 	s.T.Helper()
 	s.Must(s.Customers.SetTraits(s.Ctx, Noon, customerID, traits))
 }
 
-// TryReserve reserves a send to a customer with these traits.
+// TryReserve sets traits of the customer, and reserves a send at a wall time.
 func (s *Suite) TryReserve(at time.Time, in contract.Send, traits Props) (message.Reservation, error) {
 	s.T.Helper()
 	s.SetTraits(in.Customer, traits)
@@ -50,6 +50,6 @@ func (s *Suite) SendOf(key string) message.Send {
 			return c
 		}
 	}
-	s.T.Fatalf("no contact %s", key)
+	s.T.Fatalf("there is no send %s", key)
 	return message.Send{}
 }

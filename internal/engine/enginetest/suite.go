@@ -109,17 +109,17 @@ func (s *Suite) CloseLost(id, outcome, reason string) {
 	s.Must(err)
 }
 
-// Equal compares what is with what should be.
+// Equal fails the test unless got equals want.
 func (s *Suite) Equal(got, want any) {
 	s.T.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
-		s.T.Fatalf("not as it should be (- want, + got):\n%s", diff)
+		s.T.Fatalf("not as wanted (- want, + got):\n%s", diff)
 	}
 }
 
 type Props = map[string]any
 
-// Track is a call; id "" gets one.
+// Track returns a track call with a new message id.
 func (s *Suite) Track(customerID, event string, p Props) customer.SegmentCall {
 	s.N++
 	return customer.SegmentCall{Type: "track", MessageID: fmt.Sprintf("m%d", s.N), UserID: customerID, Event: event, Properties: p,
@@ -131,7 +131,7 @@ func (s *Suite) Identify(customerID string, traits Props) customer.SegmentCall {
 	return customer.SegmentCall{Type: "identify", MessageID: fmt.Sprintf("m%d", s.N), UserID: customerID, Traits: traits}
 }
 
-// Ingest takes calls at a moment.
+// Ingest ingests calls at a moment.
 func (s *Suite) Ingest(now time.Time, calls ...customer.SegmentCall) []customer.Receipt {
 	s.T.Helper()
 	r, err := s.Intake.Ingest(s.Ctx, now, calls)
@@ -147,19 +147,19 @@ func (s *Suite) Publish(journeys []*journey.Definition, messages ...*journey.Mes
 	return n
 }
 
-// Enter opens an enrollment of cart and takes its start from the outbox.
+// Enter opens an enrollment of Cart, and drains the outbox.
 func (s *Suite) Enter(customerID string, p Props) unit.Enrollment {
 	s.T.Helper()
 	r := s.Ingest(Noon, s.Track(customerID, "Cart Updated", p))
 	if len(r[0].Entered) != 1 {
-		s.T.Fatalf("entered %v, want one instance", r[0].Entered)
+		s.T.Fatalf("entered %v, want one enrollment", r[0].Entered)
 	}
 	e := s.OpenAt(r[0].Entered[0])
 	s.Drain()
 	return e
 }
 
-// OpenAt is the enrollment that is not closed at an address.
+// OpenAt returns the enrollment with a workflow id that is not closed.
 func (s *Suite) OpenAt(workflowID string) unit.Enrollment {
 	s.T.Helper()
 	all, err := s.Enrollments.List(s.Ctx, enrollment.Filter{WorkflowID: workflowID})
@@ -169,7 +169,7 @@ func (s *Suite) OpenAt(workflowID string) unit.Enrollment {
 			return e
 		}
 	}
-	s.T.Fatalf("nothing is open at %s", workflowID)
+	s.T.Fatalf("no enrollment is open at %s", workflowID)
 	return unit.Enrollment{}
 }
 
@@ -180,7 +180,7 @@ func (s *Suite) Enrollment(id string) unit.Enrollment {
 	return e.Enrollment
 }
 
-// Lease takes everything that is due.
+// Lease leases everything that is due.
 func (s *Suite) Lease() []outbox.Lease {
 	s.T.Helper()
 	l, err := s.Outbox.Lease(s.Ctx, Wall, 100, time.Minute)
@@ -188,7 +188,7 @@ func (s *Suite) Lease() []outbox.Lease {
 	return l
 }
 
-// Drain delivers everything and says what it was, oldest queue first: "start cart/ana", "event Order Completed
+// Drain delivers everything and describes it, the oldest queue first: "start cart/ana", "event Order Completed
 // cart/ana".
 func (s *Suite) Drain() []string {
 	s.T.Helper()
@@ -208,7 +208,7 @@ func (s *Suite) Drain() []string {
 			return out
 		}
 	}
-	s.T.Fatal("the outbox does not get empty")
+	s.T.Fatal("the outbox does not become empty")
 	return nil
 }
 
@@ -246,7 +246,7 @@ func (s *Suite) Customer(id string) customer.Customer {
 
 const Day = 24 * time.Hour
 
-// enters says how many enrollments each call starts.
+// CountEntries ingests calls one by one, and returns how many enrollments each of them opened.
 func (s *Suite) CountEntries(calls ...customer.SegmentCall) []int {
 	s.T.Helper()
 	var out []int
@@ -258,7 +258,7 @@ func (s *Suite) CountEntries(calls ...customer.SegmentCall) []int {
 	return out
 }
 
-// RunSchedules runs schedules at a moment until there is no more to do, and says who entered, in order.
+// RunSchedules runs schedules at a moment until nothing is left to do, and returns the customers who entered "digest", in order.
 func (s *Suite) RunSchedules(now time.Time) []string {
 	s.T.Helper()
 	for n := 0; ; n++ {
@@ -279,7 +279,7 @@ func (s *Suite) RunSchedules(now time.Time) []string {
 	return out
 }
 
-// EnterCart enters cart where other journeys are entered too.
+// EnterCart opens an enrollment of Cart in a release in which the event enters other journeys too.
 func (s *Suite) EnterCart(customerID string) unit.Enrollment {
 	s.T.Helper()
 	s.Ingest(Noon, s.Track(customerID, "Cart Updated", nil))

@@ -16,7 +16,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// hotPath is a store whose statements are counted.
+// hotPath is an engine whose statements are counted.
 type hotPath struct {
 	*testing.B
 	*engine.Engine
@@ -24,7 +24,7 @@ type hotPath struct {
 	n          int
 }
 
-// benchHotPath benchmarks f on both engines: of each operation it reports the statements too, begin and commit left out.
+// benchHotPath benchmarks f on both databases. It also reports the statements of an operation, without begin and commit.
 func benchHotPath(b *testing.B, f func(h *hotPath)) {
 	enginetest.BenchEach(b, func(b *testing.B, url string) {
 		h := &hotPath{B: b}
@@ -50,7 +50,7 @@ func (h *hotPath) must(err error) {
 	}
 }
 
-// measure runs an operation, and before each, unmeasured, what it needs.
+// measure runs an operation b.N times. It runs prepare before each, without measuring it.
 func (h *hotPath) measure(prepare, operate func()) {
 	var used int64
 	h.ResetTimer()
@@ -82,7 +82,7 @@ func (h *hotPath) calls(event string, n int) []customer.SegmentCall {
 	return out
 }
 
-// enrollment is one that has been started.
+// enrollment returns an enrollment that has been started.
 func (h *hotPath) enrollment() (unit.Enrollment, outbox.Lease) {
 	h.Helper()
 	calls := h.calls("Cart Updated", 1)
@@ -104,7 +104,7 @@ func (h *hotPath) enrollment() (unit.Enrollment, outbox.Lease) {
 	return leases[0].Enrollment, leases[0]
 }
 
-// BenchmarkIntake takes events that nobody hears, by themselves and in batches, of customers that are new.
+// BenchmarkIntake ingests events that no enrollment listens for, of new customers, one by one and in batches.
 func BenchmarkIntake(b *testing.B) {
 	for _, size := range []int{1, 250} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
