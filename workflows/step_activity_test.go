@@ -138,9 +138,8 @@ func TestActivity(t *testing.T) {
 				p.at(2*time.Second, func() { p.env.SetCurrentHistoryLength(fullHistoryEvents) })
 				p.event(2*time.Second, "e1", "Seen", nil)
 			},
-			outcome: "no-seat", attempts: 2, passed: []string{"seat@2s: failed: it was canceled because the history of this workflow " +
-				"is full: " +
-				"too many events came while it ran", "why@2s", "sorry@2s: no-seat"},
+			outcome: "no-seat", attempts: 2, passed: []string{"seat@2s: failed: it was canceled because the history of " +
+				"this workflow is full: too many events came while it ran", "why@2s", "sorry@2s: no-seat"},
 		},
 		"it does not continue as new while it runs": {
 			reserve: busy(3), play: func(p *play) {

@@ -128,7 +128,8 @@ func (w *writer) step(depth, nested int) {
 	if w.upTo("when", 0, 4) == 0 {
 		w.line(depth, "%s", w.when("when"))
 	}
-	kinds := []string{"wait", "wait", "wait_for", "branch", "split", "send", "send", "handoff", "set", "emit", "call", "go_to", "exit"}
+	kinds := []string{"wait", "wait", "wait_for", "branch", "split", "send", "send", "handoff", "set", "emit", "call",
+		"activity", "go_to", "exit"}
 	switch kind := w.pick("kind", kinds...); kind {
 	case "wait":
 		w.line(
@@ -196,6 +197,10 @@ func (w *writer) step(depth, nested int) {
 		w.line(depth, "properties: {k: %s, total: %s}", quoted(w.pick("value", values...)), quoted(w.pick("value", values...)))
 	case "call":
 		w.line(depth, `call: {url: "https://shop.example/{{ entry.k }}", body: {k: "{{ vars.n }}"}}`)
+		w.arm(depth, "on_failure", nested)
+	case "activity":
+		w.line(depth, `activity: {name: A, task_queue: q, input: {k: entry.k, n: %s}, timeout: %s}`, quoted(w.pick("value", values...)),
+			w.pick("attempt", "1s", "2h"))
 		w.arm(depth, "on_failure", nested)
 	case "go_to":
 		w.line(depth, "go_to: %s", w.pick("target", append(slices.Clone(w.paths), w.ids...)...))
