@@ -176,7 +176,7 @@ func TestCallDefault(t *testing.T) {
 	}
 }
 
-func TestCallNotMine(t *testing.T) {
+func TestSupersededCall(t *testing.T) {
 	b := setup(t, nil)
 	if _, err := b.activities.Send(t.Context(), b.order(journey.Marketing)); err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 
 // A time-out that is noticed late waits for what came before it was due, and for nothing that came since: that
 // is for the step after it.
-func TestALateTimeoutWaitsForWhatCameBeforeIt(t *testing.T) {
+func TestLateTimeoutWaitsForEarlierEvents(t *testing.T) {
 	b := setup(t, nil)
 	due := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	for id, at := range map[string]time.Duration{"b1": -time.Minute, "b2": time.Minute} {

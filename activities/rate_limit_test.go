@@ -82,7 +82,7 @@ func TestSendWaitsForItsRate(t *testing.T) {
 }
 
 // What a provider asks of one send holds for all that go to it, in every process.
-func TestABusyProviderIsLeftAloneByAll(t *testing.T) {
+func TestRetryAfterPausesAllSends(t *testing.T) {
 	b := setup(t, nil)
 	wall := b.limited("")
 	b.email.Answer(
@@ -118,7 +118,7 @@ func (s *busyServer) Call(context.Context, CallRequest) (contract.CallResult, er
 		temporal.ApplicationErrorOptions{NextRetryDelay: time.Minute, Details: []any{contract.CallResult{Status: 503, Failed: true}}})
 }
 
-func TestCallsLeaveABusyHostAlone(t *testing.T) {
+func TestRetryAfterPausesCalls(t *testing.T) {
 	b := setup(t, nil)
 	b.limited("")
 	server := &busyServer{}

@@ -91,7 +91,7 @@ func TestTones(t *testing.T) {
 	}
 }
 
-func TestWhatIsKeptOfASend(t *testing.T) {
+func TestStoredContentOfASend(t *testing.T) {
 	for _, keep := range []bool{true, false} {
 		t.Run(strconv.FormatBool(keep), func(t *testing.T) {
 			b := setup(t, nil)

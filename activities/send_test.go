@@ -190,7 +190,7 @@ func TestASendOutlivesTheStore(t *testing.T) {
 	}
 }
 
-func TestSendTwiceIsSaidOnce(t *testing.T) {
+func TestRepeatedSendIsSentOnce(t *testing.T) {
 	b := setup(t, map[string]any{"points": 12})
 	for range 3 {
 		got, err := b.activities.Send(t.Context(), b.order(journey.Marketing))
@@ -252,7 +252,7 @@ func TestDeliverShowsWhyItWaits(t *testing.T) {
 }
 
 // A send rests twice as long each time its provider was asked, and no longer for attempts that asked nobody.
-func TestRestOfASend(t *testing.T) {
+func TestRetryDelay(t *testing.T) {
 	b := setup(t, nil)
 	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 	b.email.Answer(channel.Receipt{Outcome: channel.NotSent, Reason: "451 later"})
@@ -298,7 +298,7 @@ func TestRestOfASend(t *testing.T) {
 
 // A provider that asks to be left alone is: the first attempt to repeat only waits, in sight of Temporal, with
 // what it said.
-func TestDeliverLeavesTheProviderAlone(t *testing.T) {
+func TestDeliverHonorsRetryAfter(t *testing.T) {
 	b := setup(t, nil)
 	b.email.Answer(
 		channel.Receipt{Outcome: channel.NotSent, Reason: "429 slow down", RetryAfter: 30 * time.Second},
@@ -384,7 +384,7 @@ func TestSeveralTokens(t *testing.T) {
 	}
 }
 
-func TestNotMine(t *testing.T) {
+func TestSupersededSend(t *testing.T) {
 	b := setup(t, nil)
 	if _, err := b.activities.Send(t.Context(), b.order(journey.Marketing)); err != nil {
 		t.Fatal(err)

@@ -58,7 +58,7 @@ func repeatable(t *testing.T, err error) (*temporal.ApplicationError, contract.C
 	return app, last
 }
 
-func TestAnswers(t *testing.T) {
+func TestResponses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, kind, text string
@@ -112,7 +112,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-func TestWhatGoesOut(t *testing.T) {
+func TestRequest(t *testing.T) {
 	t.Parallel()
 	var got *http.Request
 	var body []byte
@@ -236,7 +236,7 @@ func TestHugeBodies(t *testing.T) {
 
 // A server that never begins to answer, one that never ends, and one that hangs up are tried again; a cancelled
 // activity is not an attempt that failed.
-func TestSlowAndLost(t *testing.T) {
+func TestSlowAndLostResponses(t *testing.T) {
 	t.Parallel()
 	over := make(chan struct{})
 	at := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -272,7 +272,7 @@ func TestSlowAndLost(t *testing.T) {
 	}
 }
 
-func TestNoServer(t *testing.T) {
+func TestUnreachableServer(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewServer(http.NotFoundHandler())
 	s.Close()

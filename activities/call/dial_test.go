@@ -110,7 +110,7 @@ func resolver(t *testing.T, addresses ...[4]byte) *net.Resolver {
 }
 
 // A name that points to an allowed address first and to another one the next time comes through once.
-func TestRebinding(t *testing.T) {
+func TestDNSRebindingIsRefused(t *testing.T) {
 	t.Parallel()
 	calls := 0
 	at := serve(t, func(w http.ResponseWriter, _ *http.Request) {

@@ -35,7 +35,7 @@ func TestSpecs(t *testing.T) {
 	}
 }
 
-func TestUnconfiguredChannelsRefuseInWords(t *testing.T) {
+func TestUnconfiguredChannelsExplainThemselves(t *testing.T) {
 	t.Parallel()
 	all, err := channels.Shipped().Open(channels.Config{Log: &strings.Builder{}})
 	if err != nil {

@@ -115,7 +115,7 @@ func TestSMSConforms(t *testing.T) {
 	channeltest.Exercise(t, r.provider(open, m))
 }
 
-func TestSMSIsWhatWasSaid(t *testing.T) {
+func TestSMSContent(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, secret)
 	c := open(t, "sms", channels.Config{SMSURL: r.URL, SMSSecret: secret})
@@ -179,7 +179,7 @@ func TestWebhookSignsWithEverySecret(t *testing.T) {
 	}
 }
 
-func TestWebhookReadsAnswers(t *testing.T) {
+func TestWebhookOutcomeByStatus(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, secret)
 	c := open(t, "webhook", channels.Config{WebhookSecret: secret, WebhookAllowPrivate: true})

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestCleanTakesAddressesOut(t *testing.T) {
+func TestCleanRemovesAddresses(t *testing.T) {
 	t.Parallel()
 	for words, want := range map[string]string{
 		"550 5.1.1 <ana@example.com>: no such mailbox":               "550 5.1.1 …: no such mailbox",

@@ -55,7 +55,7 @@ func TestPushConforms(t *testing.T) {
 	})
 }
 
-func TestPushIsWhatWasSaid(t *testing.T) {
+func TestPushContent(t *testing.T) {
 	t.Parallel()
 	s := start(t, devsinks.Options{})
 	c := openPush(t, s)
@@ -149,7 +149,7 @@ func TestPushAsksForANewTokenOnce(t *testing.T) {
 	}
 }
 
-func TestPushHangsNowhere(t *testing.T) {
+func TestPushTimesOutAtEveryStage(t *testing.T) {
 	t.Parallel()
 	s := start(t, devsinks.Options{})
 	c := openPush(t, s)

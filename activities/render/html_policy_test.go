@@ -45,7 +45,7 @@ func TestMailMarkupIsKept(t *testing.T) {
 }
 
 // What could run, load or redirect goes, however it is written.
-func TestWhatCouldRunIsRemoved(t *testing.T) {
+func TestScriptsAreRemoved(t *testing.T) {
 	t.Parallel()
 	for source, want := range map[string]string{
 		`<p onclick="x()" ONLOAD=x OnMouseOver='x'>a</p>`:                                         `<p>a</p>`,

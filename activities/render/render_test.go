@@ -158,7 +158,7 @@ func TestHTMLIsEscapedAndCleaned(t *testing.T) {
 	}
 }
 
-func TestSafeIsNoWayAroundEscaping(t *testing.T) {
+func TestSafeFilterIsRefused(t *testing.T) {
 	t.Parallel()
 	_, err := render.Render(
 		t.Context(),
@@ -269,7 +269,7 @@ a
 	}
 }
 
-func TestErrorsTellFieldLineAndCause(t *testing.T) {
+func TestErrorsNameFieldLineAndCause(t *testing.T) {
 	t.Parallel()
 	for source, want := range map[string]string{
 		"a\nb\n{{ customer.secret | nosuch }}":                    "nosuch",

@@ -109,7 +109,7 @@ func TestParseWriteKeys(t *testing.T) {
 	}
 }
 
-func TestSecretIsMadeOnceAndKept(t *testing.T) {
+func TestSecretIsGeneratedOnce(t *testing.T) {
 	t.Parallel()
 	c := &Config{DataDir: filepath.Join(t.TempDir(), "data")}
 	first, err := c.SecretBytes()
@@ -222,7 +222,7 @@ func TestReadFolder(t *testing.T) {
 	}
 }
 
-func TestPublishedTellsWhatChanged(t *testing.T) {
+func TestPublishedListsChanges(t *testing.T) {
 	t.Parallel()
 	old := &journey.Content{
 		Journeys: map[string]*journey.Definition{"a": {Journey: "a"}, "b": {Journey: "b"}}, Messages: map[string]*journey.Message{},
@@ -265,7 +265,7 @@ func TestRunAllStopsAllWhenOneFails(t *testing.T) {
 }
 
 // A signal to all processes may reach Temporal first: that it ends is no failure then. One that ends alone is.
-func TestAServerThatEndsWithUsIsNoFailure(t *testing.T) {
+func TestServerThatEndsDuringShutdownIsNoError(t *testing.T) {
 	t.Parallel()
 	done := make(chan struct{})
 	close(done)

@@ -97,7 +97,7 @@ func TestKillReachesGrandchildren(t *testing.T) {
 	}
 }
 
-func TestAwaitTellsHowItEnded(t *testing.T) {
+func TestAwaitReportsTheExit(t *testing.T) {
 	t.Parallel()
 	p, err := Start(exec.Command("sh", "-c", "exit 3"))
 	if err != nil {

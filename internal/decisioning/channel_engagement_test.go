@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestReach(t *testing.T) {
+func TestChannelEngagement(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	// learned sums sends and answers, so many days ago.
@@ -38,7 +38,7 @@ func TestReach(t *testing.T) {
 	}
 }
 
-func TestReachWeight(t *testing.T) {
+func TestChannelEngagementWeight(t *testing.T) {
 	t.Parallel()
 	if got := EngagementWeight(engagementEpoch.Add(EngagementHalfLife)) / EngagementWeight(engagementEpoch); got != 2 {
 		t.Errorf("a half-life later a send weighs %v times as much", got)

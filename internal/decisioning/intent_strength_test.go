@@ -56,7 +56,7 @@ func TestStrength(t *testing.T) {
 	}
 }
 
-func TestScoreAndBack(t *testing.T) {
+func TestScoreAndStrengthAreInverse(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ strength, score float64 }{
 		{-3, 0}, {0, 0}, {0.4, 0.3296799539643607}, {math.Ln2, 0.5}, {1e-18, 1e-18}, {1, 0.6321205588285577}, {maxStrength, 1}, {1e9, 1},
@@ -73,7 +73,7 @@ func TestScoreAndBack(t *testing.T) {
 	}
 }
 
-func TestFadesBelow(t *testing.T) {
+func TestDecayBelowThreshold(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name     string

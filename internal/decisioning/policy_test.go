@@ -227,7 +227,7 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-func TestLimitsCountWhatTheyBound(t *testing.T) {
+func TestCapsCountTheirChannelAndTopic(t *testing.T) {
 	t.Parallel()
 	day, week := journey.Limit{Channel: "email", Max: 1, Per: 24 * time.Hour}, journey.Limit{Max: 5, Per: 7 * 24 * time.Hour}
 	var asked []journey.Limit
@@ -287,7 +287,7 @@ func TestTrace(t *testing.T) {
 }
 
 // Asking for many actions looks at the customer once.
-func TestPermitsRemembers(t *testing.T) {
+func TestPolicyEvaluatorReadsFactsOnce(t *testing.T) {
 	t.Parallel()
 	counts := map[string]int{}
 	st := standing(

@@ -2,7 +2,7 @@ package devsinks
 
 import "testing"
 
-func TestTheOldestIsDropped(t *testing.T) {
+func TestOldestMessageIsDropped(t *testing.T) {
 	t.Parallel()
 	many := newBox(func(int) int { return 1 })
 	for range MaxKept + 5 {

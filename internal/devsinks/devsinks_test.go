@@ -200,7 +200,7 @@ func TestMailPages(t *testing.T) {
 	}
 }
 
-func TestTheTokenServerChecksAssertions(t *testing.T) {
+func TestTokenServerChecksAssertions(t *testing.T) {
 	t.Parallel()
 	s, other := start(t, devsinks.Options{}), start(t, devsinks.Options{})
 	account, err := other.ServiceAccount()

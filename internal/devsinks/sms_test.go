@@ -14,7 +14,7 @@ import (
 )
 
 // The channel sms delivers here, once for each key; who does not have the secret does not.
-func TestTexts(t *testing.T) {
+func TestTextMessages(t *testing.T) {
 	t.Parallel()
 	s := start(t, devsinks.Options{})
 	opened, err := channels.Shipped().Open(channels.Config{SMSURL: s.SMSURL(), SMSSecret: s.SMSSecret()})

@@ -24,8 +24,8 @@ var anyoneMay = map[string]int{
 	"GET /v1/openapi.yaml":  http.StatusOK,
 }
 
-// TestEveryRouteRefusesStrangers walks every route: who gives no permission, or a wrong one, reads nothing and changes nobody.
-func TestEveryRouteRefusesStrangers(t *testing.T) {
+// TestEveryRouteRequiresCredentials walks every route: who gives no permission, or a wrong one, reads nothing and changes nobody.
+func TestEveryRouteRequiresCredentials(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, func(c *Config) {
 		c.DevHandlers = map[string]http.Handler{"GET /dev/mail": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -82,8 +82,8 @@ func TestEveryRouteRefusesStrangers(t *testing.T) {
 	}
 }
 
-// TestRoles: an agent's token opens no admin API, a write key no page, a cookie no admin API.
-func TestRoles(t *testing.T) {
+// TestRoutesByRole: an agent's token opens no admin API, a write key no page, a cookie no admin API.
+func TestRoutesByRole(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	for _, c := range []struct {
@@ -198,7 +198,7 @@ func TestDevPagesAreLinked(t *testing.T) {
 	}
 }
 
-func TestDevAnswersThisMachineAlone(t *testing.T) {
+func TestDevRefusesOtherHosts(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, func(c *Config) {
 		c.Dev, c.Keys, c.AgentTokens, c.AdminTokens = true, nil, nil, nil

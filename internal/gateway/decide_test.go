@@ -159,7 +159,7 @@ func TestDecideRefuses(t *testing.T) {
 }
 
 // A refusal names what stands there, what belongs there, and what there is to choose from.
-func TestDecideRefusesInWords(t *testing.T) {
+func TestDecideErrorMessages(t *testing.T) {
 	t.Parallel()
 	h := deciding(t)
 	for body, want := range map[string]string{

@@ -64,7 +64,7 @@ func TestDocsNameEveryRoute(t *testing.T) {
 	}
 }
 
-func TestServeFinishesWhatIsUnderWay(t *testing.T) {
+func TestServeFinishesRunningRequests(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

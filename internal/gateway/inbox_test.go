@@ -181,7 +181,7 @@ func TestAgentResolvesAHandoff(t *testing.T) {
 	}
 }
 
-func TestWithdrawnSaysWhy(t *testing.T) {
+func TestWithdrawnHandoffShowsItsReason(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	id, ref := h.handoff()

@@ -91,9 +91,9 @@ func TestOpenAPIHasEveryRoute(t *testing.T) {
 	}
 }
 
-// TestAnswersMatchTheContract sends requests through the server, and checks them and their answers against docs/openapi.yaml. Bad
+// TestResponsesMatchOpenAPI sends requests through the server, and checks them and their answers against docs/openapi.yaml. Bad
 // requests must be refused by both.
-func TestAnswersMatchTheContract(t *testing.T) {
+func TestResponsesMatchOpenAPI(t *testing.T) {
 	t.Parallel()
 	doc, router := openAPI(t)
 	h := newHouse(t, nil)
@@ -150,7 +150,7 @@ func TestAnswersMatchTheContract(t *testing.T) {
 	}
 }
 
-// contractCalls are the requests of TestAnswersMatchTheContract, in order, with the status that each gets.
+// contractCalls are the requests of TestResponsesMatchOpenAPI, in order, with the status that each gets.
 var contractCalls = []struct {
 	call, body string
 	status     int

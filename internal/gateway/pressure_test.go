@@ -112,7 +112,7 @@ func TestDepthIsReadOnceASecond(t *testing.T) {
 	}
 }
 
-func TestSetAside(t *testing.T) {
+func TestDeadLetters(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	h.enters(3)

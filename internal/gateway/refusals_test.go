@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestRefusals(t *testing.T) {
+func TestRejectedCalls(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	long := pad(256)
@@ -98,7 +98,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestRefusedKindsOfBody(t *testing.T) {
+func TestRejectedBodies(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	key := "Authorization: Bearer " + serverKey
@@ -183,7 +183,7 @@ func TestWriteKeys(t *testing.T) {
 	}
 }
 
-func TestConfigurationsThatDoNotStart(t *testing.T) {
+func TestInvalidConfigurations(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	good := h.g.cfg

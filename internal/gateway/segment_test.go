@@ -18,7 +18,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/api"
 )
 
-func TestWhatAnalyticsNodeSends(t *testing.T) {
+func TestAnalyticsNodeBodies(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	body, err := os.ReadFile("testdata/analytics-node.json")
@@ -120,7 +120,7 @@ func TestNumbersAsIDs(t *testing.T) {
 	}
 }
 
-func TestMissingMessageIDIsMade(t *testing.T) {
+func TestMissingMessageIDIsGenerated(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	var ids []string
@@ -136,7 +136,7 @@ func TestMissingMessageIDIsMade(t *testing.T) {
 	}
 }
 
-func TestBodiesAsBrowsersSendThem(t *testing.T) {
+func TestBrowserBodies(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	for name, header := range map[string][]string{
@@ -247,7 +247,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestTenMegabytes(t *testing.T) {
+func TestOversizedBodyIsRefused(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	body := &endless{}
@@ -275,7 +275,7 @@ func TestBatchSkewReachesTheEvents(t *testing.T) {
 	}
 }
 
-func TestDatabaseGone(t *testing.T) {
+func TestUnreachableDatabase(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	if err := h.store.Close(); err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
-// TestKindsHaveWords checks the registry: an unknown kind of step would be drawn as a blank card.
-func TestKindsHaveWords(t *testing.T) {
+// TestEveryKindIsDescribed checks the registry: an unknown kind of step would be drawn as a blank card.
+func TestEveryKindIsDescribed(t *testing.T) {
 	t.Parallel()
 	for _, kind := range journey.Kinds {
 		t.Run(kind.Name, func(t *testing.T) {

@@ -55,7 +55,7 @@ func chat(content string) string {
 	return `{"choices":[{"message":{"role":"assistant","content":` + string(raw) + `}}]}`
 }
 
-func TestAnswers(t *testing.T) {
+func TestClassify(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, path, body string
@@ -99,7 +99,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-func TestQuestions(t *testing.T) {
+func TestRequestBodies(t *testing.T) {
 	t.Parallel()
 	url, asked := answers(t, 200, chat(`{"intent":"complaint","confidence":1}`))
 	o := new(hands).options(url + "/chat/completions")

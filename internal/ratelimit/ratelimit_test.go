@@ -130,7 +130,7 @@ func (a *at) asks(l Lane, token time.Time) Answer {
 	return got
 }
 
-func TestNothingConfiguredCostsOneLookASecond(t *testing.T) {
+func TestUnlimitedProviderIsReadOncePerSecond(t *testing.T) {
 	a := open(t, "")
 	for range 1000 {
 		if got := a.asks(Lane{Provider: "email", Part: "shop@example.com"}, time.Time{}); got.Wait != 0 {
@@ -147,7 +147,7 @@ func TestNothingConfiguredCostsOneLookASecond(t *testing.T) {
 	}
 }
 
-func TestATokenIsGoodAtItsMomentAndSoonAfter(t *testing.T) {
+func TestTokenIsValidAtItsMomentAndSoonAfter(t *testing.T) {
 	a := open(t, "email=1/s")
 	l := Lane{Provider: "email"}
 	if got := a.asks(l, time.Time{}); got.Wait != 0 {
@@ -172,7 +172,7 @@ func TestATokenIsGoodAtItsMomentAndSoonAfter(t *testing.T) {
 	}
 }
 
-func TestAPartHasItsOwnRateBesideTheProviders(t *testing.T) {
+func TestPartHasItsOwnRate(t *testing.T) {
 	a := open(t, "email=10/s,email:shop@example.com=1/s")
 	shop, news := Lane{Provider: "email", Part: "Shop@example.com"}, Lane{Provider: "email", Part: "news@example.com"}
 	a.asks(shop, time.Time{})
@@ -194,7 +194,7 @@ func TestAPartHasItsOwnRateBesideTheProviders(t *testing.T) {
 	}
 }
 
-func TestAFastRateAsksSeldom(t *testing.T) {
+func TestFastRateTakesTokensInBatches(t *testing.T) {
 	a := open(t, "push=1000/s")
 	for range 1000 {
 		if got := a.asks(Lane{Provider: "push"}, time.Time{}); got.Wait != 0 {
@@ -209,7 +209,7 @@ func TestAFastRateAsksSeldom(t *testing.T) {
 	}
 }
 
-func TestPauseKeepsEverybodyAway(t *testing.T) {
+func TestPauseHoldsAllSends(t *testing.T) {
 	a := open(t, "")
 	other := New(a.store, func() time.Time { return a.now }, nil, nil)
 	one, two := Lane{Provider: "webhook", Part: "one.example", Apart: true}, Lane{Provider: "webhook", Part: "two.example", Apart: true}
@@ -240,7 +240,7 @@ func TestPauseKeepsEverybodyAway(t *testing.T) {
 	}
 }
 
-func TestABrokenStoreIsAnError(t *testing.T) {
+func TestStoreErrorIsReturned(t *testing.T) {
 	a := open(t, "email=1/s")
 	a.store.broken = errors.New("away")
 	if _, err := a.Ask(t.Context(), Lane{Provider: "email"}, 1, time.Time{}); err == nil {

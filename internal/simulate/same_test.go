@@ -10,7 +10,7 @@ import (
 
 // The same scenario takes the same course every time: on one processor, on eight, and while others work as hard
 // as they can. It is not parallel, for it changes how many processors there are.
-func TestSameCourseEveryTime(t *testing.T) {
+func TestScenariosAreDeterministic(t *testing.T) {
 	jobs := everything(load(t, "testdata/rules"))
 	before := runtime.GOMAXPROCS(0)
 	defer runtime.GOMAXPROCS(before)

@@ -9,7 +9,7 @@ import (
 )
 
 // Normal returns what will be read back, for every kind of value.
-func TestNormalIsWhatIsReadBack(t *testing.T) {
+func TestNormalValueIsReadBackUnchanged(t *testing.T) {
 	t.Parallel()
 	var value func(depth int) *rapid.Generator[any]
 	value = func(depth int) *rapid.Generator[any] {

@@ -6,7 +6,7 @@ import (
 )
 
 // A statement whose rows are being read may be run again meanwhile, and more texts than are kept do no harm.
-func TestKeptStatements(t *testing.T) {
+func TestPreparedStatementsAreReused(t *testing.T) {
 	t.Parallel()
 	db := openLite("file:"+t.TempDir()+"/kept.db?_pragma=journal_mode(WAL)", nil)
 	t.Cleanup(func() { _ = db.Close() })

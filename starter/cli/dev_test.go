@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -10,13 +9,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/childproc"
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
 )
 
@@ -39,28 +38,10 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// output collects what a process says.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
-
 // devProcess is a `tabi dev` of a test.
 type devProcess struct {
 	cmd  *exec.Cmd
-	out  *output
+	out  *childproc.Output
 	data string
 	done chan struct{}
 	app.Running
@@ -85,7 +66,7 @@ func startDev(t *testing.T, journeys, data string, more ...string) *devProcess {
 	if _, err := os.Stat(filepath.Join(bin, "temporal")); err != nil {
 		t.Fatalf("there is no bin/temporal: run make build (%v)", err)
 	}
-	d := &devProcess{out: &output{}, data: data, done: make(chan struct{})}
+	d := &devProcess{out: &childproc.Output{}, data: data, done: make(chan struct{})}
 	args := append(
 		[]string{"dev", journeys, "--headless", "--data-dir", data, "--listen", "127.0.0.1:0", "--temporal-port", freePort(t)},
 		more...)
@@ -182,7 +163,7 @@ func TestDev(t *testing.T) {
 	if said := command(0, "track", "Signed Up", "--customer", "ana", "--id", "e1"); !strings.Contains(said, "accepted before") {
 		t.Errorf("the same event again said %q", said)
 	}
-	eventually(t, "the instance waits", func() bool { return enrollment().Step == "pause" })
+	eventually(t, "the enrollment waits", func() bool { return enrollment().Step == "pause" })
 	said := ""
 	eventually(t, "the run answers", func() bool { // not while its worker does a task again, as on a slow machine
 		said = command(0, "status", "hello/ana")
@@ -211,11 +192,11 @@ func TestDev(t *testing.T) {
 		t.Errorf("start said %q", said)
 	}
 	command(0, "pause", "hello/ana")
-	eventually(t, "the instance is paused", func() bool { return enrollment().Paused })
+	eventually(t, "the enrollment is paused", func() bool { return enrollment().Paused })
 	command(0, "resume", "hello/ana")
-	eventually(t, "the instance goes on", func() bool { return !enrollment().Paused })
+	eventually(t, "the enrollment continues", func() bool { return !enrollment().Paused })
 	command(0, "cancel", "hello/ana", "--reason", "asked to")
-	eventually(t, "the instance has ended", func() bool { return enrollment().Outcome == "cancelled" })
+	eventually(t, "the enrollment has ended", func() bool { return enrollment().Outcome == "cancelled" })
 	if said := command(0, "track", "Door Opened", "--customer", "ana"); !strings.Contains(said, "no journey was entered") {
 		t.Errorf("an event that nobody listens to said %q", said)
 	}

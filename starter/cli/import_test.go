@@ -92,7 +92,7 @@ func tabi(ctx context.Context, args ...string) (status int, out, errs string) {
 	return status, o.String(), e.String()
 }
 
-func TestIngestSendsAllInOrder(t *testing.T) {
+func TestImportSendsAllInOrder(t *testing.T) {
 	t.Parallel()
 	for _, zip := range []bool{false, true} {
 		g := &taker{}
@@ -111,7 +111,7 @@ func TestIngestSendsAllInOrder(t *testing.T) {
 	}
 }
 
-func TestIngestRepeatsWhatPasses(t *testing.T) {
+func TestImportRetriesTemporaryErrors(t *testing.T) {
 	t.Parallel()
 	g := &taker{fail: func(try int) (int, string) {
 		return []int{0, 503, 429, -1, 0, 0}[min(try, 5)], ""
@@ -130,7 +130,7 @@ func TestIngestRepeatsWhatPasses(t *testing.T) {
 
 // Interrupted between two batches, the same command goes on behind what was acknowledged; a call without id
 // keeps the id it was given.
-func TestIngestResumes(t *testing.T) {
+func TestImportResumes(t *testing.T) {
 	t.Parallel()
 	for _, bare := range []bool{false, true} {
 		broken := true
@@ -163,7 +163,7 @@ func TestIngestResumes(t *testing.T) {
 	}
 }
 
-func TestIngestNamesTheBadLine(t *testing.T) {
+func TestImportNamesTheBadLine(t *testing.T) {
 	t.Parallel()
 	g := &taker{}
 	srv := httptest.NewServer(g)
@@ -207,7 +207,7 @@ func TestIngestNamesTheBadLine(t *testing.T) {
 }
 
 // With a pace the log's spacing is kept: three minutes of log at 600 take 0.3 s.
-func TestIngestPace(t *testing.T) {
+func TestImportPace(t *testing.T) {
 	t.Parallel()
 	g := &taker{}
 	srv := httptest.NewServer(g)

@@ -243,7 +243,7 @@ func TestMigrateUsage(t *testing.T) {
 }
 
 // Without an old side, what is live stands for it: the revisions, and the rules of the current release.
-func TestDiffLiveTellsOfRules(t *testing.T) {
+func TestDiffLiveComparesRules(t *testing.T) {
 	t.Parallel()
 	_, url := newMoveGateway(t, "ana")
 	dir := t.TempDir()

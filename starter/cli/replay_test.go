@@ -54,7 +54,7 @@ func tabiSays(t *testing.T, args ...string) (code int, out, errs string) {
 }
 
 // A build that goes another way than a history is told where, and nothing of what the history holds.
-func TestReplaySaysWhereItDiffers(t *testing.T) {
+func TestReplayReportsTheDifference(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	secret := base64.StdEncoding.EncodeToString([]byte(`"ana@example.com"`))

@@ -12,7 +12,7 @@ import (
 )
 
 // Ctrl-C ends the command: it says what was not run, and what it had done so far.
-func TestTestIsInterrupted(t *testing.T) {
+func TestInterruptedTestRun(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for name, text := range map[string]string{

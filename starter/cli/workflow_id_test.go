@@ -12,7 +12,7 @@ import (
 // counts if that fails too.
 func TestByWorkflowID(t *testing.T) {
 	t.Parallel()
-	nothing := &apiclient.Refusal{Status: http.StatusNotFound, Message: "no instance"}
+	nothing := &apiclient.Refusal{Status: http.StatusNotFound, Message: "no enrollment"}
 	there := map[string]error{
 		"offer/ana":                 nil,
 		"offer/Ana%20Maria/k%231#2": nil,
@@ -21,7 +21,7 @@ func TestByWorkflowID(t *testing.T) {
 	}
 	for given, want := range map[string]string{
 		"offer/ana": "", "offer/Ana Maria/k#1#2": "", "offer/Ana%20Maria/k%231#2": "", "offer/a%b": "",
-		"offer/nobody at all": "no instance", "offer/away now": "broken",
+		"offer/nobody at all": "no enrollment", "offer/away now": "broken",
 	} {
 		err := byWorkflowID(given, func(id string) error {
 			if answer, ok := there[id]; ok {

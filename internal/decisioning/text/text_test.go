@@ -71,7 +71,7 @@ func TestOutOfScopeExamples(t *testing.T) {
 	}
 }
 
-func TestTheSameModelEveryTime(t *testing.T) {
+func TestTrainingIsDeterministic(t *testing.T) {
 	t.Parallel()
 	for name, examples := range map[string][]Example{"few": shop, "many": synthetic(12, 60)} {
 		turned := make([]Example, len(examples))
@@ -128,7 +128,7 @@ func TestManyExamples(t *testing.T) {
 	}
 }
 
-func TestSavedAndRead(t *testing.T) {
+func TestMarshalRoundTrip(t *testing.T) {
 	t.Parallel()
 	for name, examples := range map[string][]Example{"few": shop, "many": synthetic(14, 60)} {
 		m := trained(t, examples)
@@ -185,7 +185,7 @@ func TestAnyText(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeTrained(t *testing.T) {
+func TestUntrainableExamples(t *testing.T) {
 	t.Parallel()
 	for name, examples := range map[string][]Example{
 		"nothing": nil, "only out of scope": {{"hello", ""}}, "an intent without words": {{"hello", "a"}, {"?!", "b"}},

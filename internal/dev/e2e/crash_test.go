@@ -124,7 +124,7 @@ func TestDevPowerCut(t *testing.T) {
 		return err
 	})
 	if after := in.parked("nudge/"+fresh[0]+"/1", "final"); after.Enrollment.Revision != before.Enrollment.Revision {
-		t.Errorf("an instance that waits was moved from revision %s to %s", before.Enrollment.Revision, after.Enrollment.Revision)
+		t.Errorf("a waiting enrollment was moved from revision %s to %s", before.Enrollment.Revision, after.Enrollment.Revision)
 	}
 }
 

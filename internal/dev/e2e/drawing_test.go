@@ -35,7 +35,7 @@ func TestJourneyInABrowser(t *testing.T) {
 	)
 	drawn, table := read(t, ctx, chromedp.TextContent(chromedp.CSS(card))), read(t, ctx, chromedp.Text(chromedp.CSS(row)))
 	if !strings.Contains(drawn, "1 here now") || !strings.Contains(drawn, "queue support") || !strings.Contains(table, "1") {
-		t.Errorf("the card says %q, the table %q; an instance waits there", drawn, table)
+		t.Errorf("the card says %q, the table %q; an enrollment waits there", drawn, table)
 	}
 	// The drawing's colors come from the style sheet, since the page's policy permits no others.
 	for _, want := range []string{`getComputedStyle(document.querySelector("` + card + ` .strip")).fill != "none"`,

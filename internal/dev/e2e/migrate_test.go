@@ -212,7 +212,7 @@ func TestMigrateCrowd(t *testing.T) {
 	m.deploy(database)
 	began := clock.Wall()
 	m.enter()
-	t.Logf("%d instances entered, had their mail and wait: %.1f s", n, clock.Wall().Sub(began).Seconds())
+	t.Logf("%d enrollments began, had their mail and wait: %.1f s", n, clock.Wall().Sub(began).Seconds())
 
 	m.write("wait.yaml", after)
 	m.write("messages/extra.yaml", lines(`message: extra`, `email: {subject: Extra, html: "<p>Extra</p>"}`))
@@ -253,7 +253,7 @@ func TestMigrateCrowd(t *testing.T) {
 		t.Fatalf("tabi migrate: exit %d, %v\n%s", migrating.code(), err, &migrating.out)
 	}
 	t.Logf(
-		"%d moved in %.1f s, with a worker killed in the middle: %.0f instances/s; %d had answered before",
+		"%d moved in %.1f s, with a worker killed in the middle: %.0f enrollments/s; %d had answered before",
 		report.Moved,
 		report.Seconds,
 		float64(report.Moved)/report.Seconds,

@@ -141,9 +141,9 @@ func TestPauseJourney(t *testing.T) {
 	h.stop("relay") // dea's run does not learn of it: the deciding transaction must
 	n, err := h.Store.Enrollments.PauseJourney(ctx, clock.Now(h.clock), "nudge", "sam", true)
 	if err != nil || n != 1 {
-		t.Fatalf("pause: %d instances, %v", n, err)
+		t.Fatalf("pause: %d enrollments, %v", n, err)
 	}
-	await(t, "the instance finds out when it would send", func() error {
+	await(t, "the enrollment notices the pause when it would send", func() error {
 		if v := h.state("nudge/dea/1"); !v.Paused || v.Step != "hello" {
 			return fmt.Errorf("it is at %q, paused: %v", v.Step, v.Paused)
 		}

@@ -150,7 +150,7 @@ func TestCanMoveUnnamedSteps(t *testing.T) {
 	}
 	other := programOf(t, "  - wait: 5h\n  - wait: 1h\n  - {id: mail, set: {vars.a: 1}}\n  - wait: 2h\n")
 	if got, refused := old.CanMigrate("main.1", other, nil); refused == "" {
-		t.Errorf("a step that is a different one takes the instance: %q", got)
+		t.Errorf("a step that is a different one takes the enrollment: %q", got)
 	}
 	if got, refused := old.CanMigrate("main.1", other, map[string]string{"main.1": "main.1"}); got != "main.1" || refused != "" {
 		t.Errorf("a person's word does not count: %q %q", got, refused)
@@ -205,7 +205,7 @@ func TestDiffAccountsForEveryStep(t *testing.T) {
 			rt.Fatalf("%d steps became %d, but %d were added and %d removed", len(old.Steps), len(new.Steps), added, removed)
 		}
 		if len(d.Moves) != len(old.Steps) {
-			rt.Fatalf("%d of %d steps say where an instance goes", len(d.Moves), len(old.Steps))
+			rt.Fatalf("%d of %d steps say where an enrollment goes", len(d.Moves), len(old.Steps))
 		}
 	})
 }
