@@ -101,10 +101,10 @@ func (c callRequest) Fields() []syntax.Field {
 	return []syntax.Field{
 		{Key: "method", Doc: "Default GET, POST with a body.", Value: syntax.Enum{To: &c.Method, Words: CallMethods}},
 		{Key: "url", Doc: "Liquid: the address; http or https.", Need: "a call needs a url", Value: callURL{&c.URL}},
-		{Key: "headers", Doc: "Liquid.", Value: callHeaders{c.Call}},
+		{Key: "headers", Doc: "Liquid.", Value: callHeaders(c)},
 		{
 			Key: "body", Doc: "Liquid: a text that is sent as it is, or a mapping or list that is sent as JSON.",
-			Value: callBody{c.Call},
+			Value: callBody(c),
 		},
 		{
 			Key: "timeout", Doc: "How long one attempt may take; default 10s, at most 60s.",

@@ -51,13 +51,6 @@ func (m *yamlMap) steps(key string, steps []yamlMap) {
 	*m = append(*m, yamlField{key: key, items: steps})
 }
 
-// arm adds the steps of an arm, if there are any.
-func (m *yamlMap) arm(key string, steps []yamlMap) {
-	if len(steps) > 0 {
-		m.steps(key, steps)
-	}
-}
-
 func (m yamlMap) bytes() []byte {
 	var out bytes.Buffer
 	m.write(&out, "", "")

@@ -137,7 +137,7 @@ func (j *journeyCheck) cycles(edges [][]int) {
 			top.edge++
 			switch {
 			case to < 0:
-			case state[to] == open && j.all[top.step].kind == "go_to":
+			case state[to] == open && j.all[top.step].jump != nil:
 				j.Report(
 					j.all[top.step].keyAt,
 					"endless-loop",
