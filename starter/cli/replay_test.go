@@ -96,9 +96,9 @@ func TestReplayReportsTheDifference(t *testing.T) {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 	for _, want := range []string{
-		"activity.json: event 6 (ActivityTaskScheduled): this build does not order that activity",
+		"activity.json: event 6 (ActivityTaskScheduled): this build does not issue that activity",
 		"local.json: this build runs the local activity report where the history has other",
-		"result.json: event 13 (WorkflowExecutionCompleted): this build ends with another result (outcome, reason)",
+		"result.json: event 13 (WorkflowExecutionCompleted): this build ends with a different result (outcome, reason)",
 		"type.json: unable to find workflow type: Other",
 		"nothing.json: cannot be read: it is not a history",
 		"ok   " + waitHistory + " (13 events)",

@@ -55,7 +55,7 @@ func TestOperatorUpdates(t *testing.T) {
 		if err := h.update("nudge/pia/1", contract.PauseUpdate, contract.Command{By: "sam"}); err != nil {
 			t.Fatal(err)
 		}
-		refused(t, h.update("nudge/pia/1", contract.PauseUpdate, contract.Command{}), "paused already")
+		refused(t, h.update("nudge/pia/1", contract.PauseUpdate, contract.Command{}), "already paused")
 		await(t, "its time is over", func() error {
 			if now := clock.Now(h.clock); now.Before(e.Until.Add(e.Until.Sub(e.Since))) {
 				return fmt.Errorf("it is %s", now)
