@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"net"
 	"net/http"
 	"os"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/gateway/web"
 )
 
 // TestExamplesOfTheDocs runs every example of docs/http.md, in order.

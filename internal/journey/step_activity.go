@@ -3,12 +3,13 @@ package journey
 import (
 	"errors"
 	"fmt"
-	"gopkg.in/yaml.v3"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
+
+	"gopkg.in/yaml.v3"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/human"

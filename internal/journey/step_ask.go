@@ -3,10 +3,11 @@ package journey
 import (
 	"errors"
 	"fmt"
-	"gopkg.in/yaml.v3"
 	"regexp"
 	"slices"
 	"time"
+
+	"gopkg.in/yaml.v3"
 
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/source"

@@ -3,13 +3,14 @@ package journey
 import (
 	"errors"
 	"fmt"
-	"gopkg.in/yaml.v3"
 	"maps"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"gopkg.in/yaml.v3"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/human"

@@ -2,8 +2,9 @@ package journey
 
 import (
 	"errors"
-	"gopkg.in/yaml.v3"
 	"strings"
+
+	"gopkg.in/yaml.v3"
 
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/source"

@@ -1,14 +1,16 @@
 package journey
 
 import (
+	"regexp"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 	"github.com/tabi-journeys/tabi/internal/journey/syntax"
 	"github.com/tabi-journeys/tabi/internal/schema/shape"
-	"gopkg.in/yaml.v3"
-	"regexp"
-	"strings"
 )
 
 var setKind = Kind{

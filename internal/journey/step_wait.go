@@ -2,10 +2,11 @@ package journey
 
 import (
 	"errors"
-	"gopkg.in/yaml.v3"
 	"regexp"
 	"strings"
 	"time"
+
+	"gopkg.in/yaml.v3"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/human"
