@@ -3,8 +3,9 @@ package workflows
 import (
 	"time"
 
-	"github.com/tabi-journeys/tabi/workflows/contract"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // catchUpTries is how often catchUp asks the store before it lets a deadline fire.

@@ -1,9 +1,10 @@
 package workflows
 
 import (
+	"go.temporal.io/sdk/workflow"
+
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
-	"go.temporal.io/sdk/workflow"
 )
 
 // evalContext returns what expressions and templates may see besides the customer. It has no properties of

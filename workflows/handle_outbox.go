@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/tabi-journeys/tabi/workflows/contract"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // handleOutbox handles what has arrived, in order. A command is executed. An event is tried against the goal, the exits

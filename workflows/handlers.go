@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/tabi-journeys/tabi/workflows/contract"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // registerHandlers registers the handlers of signals, updates and the query. They validate, append and return; the walk

@@ -5,8 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/workflows/contract"
 	"go.temporal.io/sdk/temporal"
+
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func TestGoalAndExit(t *testing.T) {

@@ -5,12 +5,13 @@ import (
 	"os"
 	"testing"
 
-	"github.com/tabi-journeys/tabi/workflows/contract"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
 	tlog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // BenchmarkReplay replays whole runs: a wait that an event ends, and a shipped journey. A worker does that when

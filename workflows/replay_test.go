@@ -9,10 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/workflows/contract"
 	tlog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 var (

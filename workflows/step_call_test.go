@@ -5,9 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
+
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
-	"go.temporal.io/sdk/temporal"
 )
 
 const oneCall = `  - id: c

@@ -3,9 +3,10 @@ package workflows
 import (
 	"time"
 
-	"github.com/tabi-journeys/tabi/workflows/contract"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Track is the workflow type for a channel that has only a Temporal SDK: it takes one event for the store and ends.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"cel.dev/cel-go/cel"
+
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 

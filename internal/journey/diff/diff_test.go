@@ -12,10 +12,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+	"pgregory.net/rapid"
+
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/journeytest"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
-	"pgregory.net/rapid"
 )
 
 var update = flag.Bool("update", false, "write the goldens again")

@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"strconv"
 
+	"pgregory.net/rapid"
+
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/localtime"
-	"pgregory.net/rapid"
 )
 
 // generator draws random valid journeys: every kind in every form, nested arms, jumps between paths.

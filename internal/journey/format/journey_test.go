@@ -8,10 +8,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+	"pgregory.net/rapid"
+
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/journeytest"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
-	"pgregory.net/rapid"
 )
 
 // printAgain formats a definition and compiles the result, which must be the same definition.

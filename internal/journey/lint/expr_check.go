@@ -6,11 +6,12 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 	"github.com/tabi-journeys/tabi/internal/journey/template"
-	"gopkg.in/yaml.v3"
 )
 
 // exprUse is a compiled expression, kept until the journey's steps and variables are known.

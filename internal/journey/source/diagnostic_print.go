@@ -7,8 +7,9 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/tabi-journeys/tabi/internal/human"
 	"golang.org/x/text/width"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // Text writes the diagnostics for people: file:line:col: code: message, the source line, a caret and, if there is one,

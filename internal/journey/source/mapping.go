@@ -8,9 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/human"
-	"gopkg.in/yaml.v3"
 )
 
 // Mapping reads a mapping key by key and reports the keys that remain.

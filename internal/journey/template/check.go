@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/osteele/liquid"
+
 	"github.com/tabi-journeys/tabi/internal/human"
 )
 
