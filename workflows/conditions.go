@@ -7,8 +7,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// evalContext returns what expressions and templates may see besides the customer. It has no properties of
-// events, which are in the store. e is the event at hand; nil: the last one that a step took.
+// evalContext returns what expressions and templates may see besides the customer. It names events by id; their
+// properties are in the store. e is the current event; nil: the last one that a step took, or else the entry event.
 func (r *run) evalContext(e *contract.Delivery) contract.EvalContext {
 	s := contract.EvalContext{
 		EntryEvent: r.in.EntryEvent,
@@ -51,8 +51,8 @@ func (r *run) vars(ctx workflow.Context, e *contract.Delivery) expr.Vars {
 	return v
 }
 
-// conditions answers each expression. Those that read the customer are answered by one local activity, where the data
-// is, the others here. An empty expression is true, one without an answer is false.
+// conditions evaluates conditions. Those that read the customer are evaluated by one local activity, where the data is,
+// the others here. An empty condition is true; one without a value is false.
 func (r *run) conditions(ctx workflow.Context, e *contract.Delivery, exprs []expr.Expr) ([]bool, error) {
 	answers := make([]bool, len(exprs))
 	var remote []expr.Expr
@@ -97,7 +97,7 @@ func (r *run) value(ctx workflow.Context, e *contract.Delivery, source expr.Expr
 	return result.Values[0], true, nil
 }
 
-// number evaluates a number. It returns 0 for a missing value, and for one that is no number.
+// number evaluates an expression whose value is a number. It returns 0 if there is no value, or another type of value.
 func (r *run) number(ctx workflow.Context, e *contract.Delivery, source expr.Expr) (float64, error) {
 	value, _, err := r.value(ctx, e, source)
 	n, _ := value.(float64)

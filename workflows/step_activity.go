@@ -17,8 +17,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// A run whose history has reached one of these limits cancels its activity. The server suggests to continue as new at
-// 4,096 events or 4 MiB, accepts 10,000 signals per run, and ends a run at 51,200 events or 50 MiB.
+// A run whose history has reached one of these limits cancels its activity. The server suggests continuing as
+// new at 4,096 events or 4 MiB, accepts 10,000 signals per run, and ends a run at 51,200 events or 50 MiB.
 const (
 	fullHistoryEvents = 10_000
 	fullHistoryBytes  = 10 << 20
@@ -29,32 +29,33 @@ const maxActivityError = 1000
 
 // activity runs an activity of a worker that is not tabi's, and waits for its result.
 //
-// The activity is scheduled by its name on the task queue that the journey names. The wait loop runs beside it, so goal,
-// exits, reroutes, commands and the journey's timeout are attended to for as long as it takes, and cancel it.
+// The activity is scheduled by its name on the task queue that the journey names. The wait loop runs meanwhile: goal,
+// exits, reroutes, commands and the journey's timeout count as in any wait, and whatever ends or reroutes the enrollment
+// cancels the activity.
 //
 // The invariants:
 //
 //   - The store knows the enrollment as this run's before the activity is scheduled. A start may be repeated, so that two
-//     runs of one enrollment exist for a moment; the report refuses the second one before it calls anybody.
+//     runs of one enrollment exist for a moment; the report refuses the second one before it schedules anything.
 //   - A run never continues as new while the activity runs: the next run could not receive the result, and scheduling the
-//     activity again would repeat it. If the server suggests to continue as new, the run does so before it schedules, and
-//     the next run finds its step parked but not begun. It therefore begins with a short history.
-//   - A history that is full ends the activity, not the run. At 10,000 events the run cancels the activity and takes
-//     on_failure, with the reason in words. Every signal is one event, so the server's limit of 10,000 signals is never
-//     reached first, at which customers' events would wait outside for as long as the activity runs.
-//   - Nothing that the journey, the worker or Temporal does to the activity fails the enrollment: it is on_failure.
+//     activity again would repeat it. If the server suggests continuing as new, the run does so before it schedules, and
+//     the next run schedules the activity. The activity therefore begins with a short history.
+//   - A full history ends the activity, not the run. At 10,000 events the run cancels the activity and takes on_failure,
+//     with the reason as error. Every signal is at least one event, so the server's limit of 10,000 signals is never
+//     reached first. Beyond that limit customers' events would wait in the outbox for as long as the activity runs.
+//   - The enrollment never fails because the activity does, whatever the cause: it takes on_failure.
 //
 // Example: ReserveSeat may take 4 hours. The customer cancels the order after 10 minutes, and the journey has an exit
-// for that. The wait loop ends with Ended set; the deferred cancel asks the server to cancel the activity, its worker
-// learns that with its next heartbeat, and what it returns afterwards is dropped.
+// for that. The wait loop ends with Ended set, and the deferred cancel asks the server to cancel the activity. Its worker
+// learns of it with its next heartbeat, and what it returns afterwards is dropped.
 //
-// A pause does not cancel it. Its id would have to be scheduled a second time on resume, while the first may still run.
+// A pause does not cancel the activity. Resuming would have to schedule the same id again while the first may still run.
 //
-// See docs/language/activity.md and docs/decisions/0002.
+// See docs/language/activity.md and docs/decisions/0016.
 func (r *run) activity(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Activity)
 	key := r.key(step)
-	if r.resumesWait() { // it continued as new before it began, or was paused meanwhile
+	if r.resumesWait() { // a former run parked here, before it scheduled the activity
 		if err := r.hold(ctx, step, key, time.Time{}); err != nil || r.exiting() {
 			return step.Next, err
 		}
@@ -80,8 +81,8 @@ func (r *run) activity(ctx workflow.Context, step *journey.Step) (int, error) {
 	return step.Next, nil
 }
 
-// runActivity returns the result of the activity, or the failure in words. answered is false if the enrollment ended or
-// moved on before.
+// runActivity runs the activity and returns its result, or in words why it failed. answered is false if the enrollment
+// ended or moved elsewhere first.
 func (r *run) runActivity(ctx workflow.Context, spec *journey.Activity, p waitSpec) (
 	result any, failure string, answered bool, err error) {
 	if spec.TaskQueue == workflow.GetInfo(ctx).TaskQueueName {
@@ -124,14 +125,14 @@ func (r *run) runActivity(ctx workflow.Context, spec *journey.Activity, p waitSp
 	return result, failure, true, nil
 }
 
-// historyFull reports whether the run has too little history left to wait any longer for an activity.
+// historyFull reports whether the run's history is too long to wait any longer for an activity.
 func historyFull(ctx workflow.Context) bool {
 	info := workflow.GetInfo(ctx)
 	return info.GetCurrentHistoryLength() >= fullHistoryEvents || info.GetCurrentHistorySize() >= fullHistoryBytes
 }
 
-// activityInput returns the input as one JSON object. Expressions that read the customer are evaluated where the data
-// is, all in one local activity. A key whose expression has no value is left out.
+// activityInput returns the input as one JSON object, or in words why it cannot be sent. Expressions that read the
+// customer are evaluated where the data is, all in one local activity. A key whose expression has no value is left out.
 func (r *run) activityInput(ctx workflow.Context, spec *journey.Activity) (input json.RawMessage, failure string, err error) {
 	values := map[string]any{}
 	var keys []string
@@ -166,7 +167,8 @@ func (r *run) activityInput(ctx workflow.Context, spec *journey.Activity) (input
 	return input, "", nil
 }
 
-// activityResult reads what an activity returned: any JSON value, nil for nothing.
+// activityResult decodes what an activity returned: any JSON value, or nil for nothing. failure says in words why the
+// result cannot be used.
 func activityResult(raw converter.RawValue) (result any, failure string) {
 	p := raw.Payload()
 	switch encoding := string(p.GetMetadata()[converter.MetadataEncoding]); {
@@ -183,7 +185,7 @@ func activityResult(raw converter.RawValue) (result any, failure string) {
 	return result, ""
 }
 
-// activityFailure returns in words why an activity failed: the worker's last error if there is one.
+// activityFailure returns in words why an activity failed: the worker's last error, if there is one.
 func activityFailure(err error, spec *journey.Activity) string {
 	var app *temporal.ApplicationError
 	var late *temporal.TimeoutError

@@ -14,14 +14,14 @@ import (
 // waitSpec says how an enrollment waits.
 type waitSpec struct {
 	kind      string
-	step      string // empty after the end of a path
-	label     string // what people call the step
-	until     time.Time
+	step      string          // empty after the end of a path
+	label     string          // what people call the step
+	until     time.Time       // when the step's own time is over; zero: never
 	afterPath bool            // after its path: until alone ends the wait, not the enrollment's deadline
 	asked     bool            // it waits for a reply: its question has been sent
-	levels    []journey.Level // levels of intents that it waits for, besides what find takes
+	levels    []journey.Level // levels of intents that it waits for; find reads them in wait.levelHolds
 	words     []string        // what it waits for, for people
-	key       string          // of the visit, if other systems know the visit by it
+	key       string          // the visit's key, if other systems know the visit by it
 	activity  bool            // an activity runs meanwhile: the wait does not continue as new
 	yields    bool            // a pause ends the wait
 	// find takes what the step waits for, from the buffer or elsewhere; nil: nothing but the clock ends the wait.
@@ -76,14 +76,14 @@ func (w *wait) noteChanges(d contract.Delivery) {
 // woken reports whether find must be asked now, though nothing has arrived.
 func (w *wait) woken(paused bool) bool { return w.wake != nil && !paused && w.wake() }
 
-// awake is what a run remembers from one sleep to the next, over the end of a wait and the steps after it. sleep clears
+// awake is what a run remembers from one sleep to the next, across the end of a wait and the steps after it. sleep clears
 // it.
 type awake struct {
-	// by is the deadline that woke the run; zero: something else did. waitLoop and handleLevelCrossing set it,
-	// wokenAt reads it: a worker that comes late is no reason to time out.
+	// by is the deadline that woke the run; zero: something else did. waitLoop and handleLevelCrossing set it, and
+	// wokenAt reads it, so that a late worker does not time out the enrollment.
 	by time.Time
-	// caughtUp is the moment up to which catchUp asked the store for what has arrived, and asked how often it
-	// did. catchUp sets and reads both.
+	// caughtUp is the moment up to which catchUp has asked the store for what arrived, and asked is how often it
+	// asked. catchUp sets and reads both.
 	caughtUp time.Time
 	asked    int
 }
@@ -129,7 +129,7 @@ func (r *run) setTimer(ctx workflow.Context, deadline time.Time, summary string)
 	r.timer = &timer{at: deadline, future: future, cancel: cancel}
 }
 
-// timerSummary is the text that the Temporal UI shows beside the timer.
+// timerSummary returns the text that the Temporal UI shows beside the timer, at most 200 bytes.
 func timerSummary(p waitSpec, deadline time.Time, fades bool) string {
 	if fades {
 		return clip(fmt.Sprintf("%s, until an intent may have faded at %s", p.label, stamp(deadline)), 200)

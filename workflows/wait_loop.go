@@ -17,26 +17,27 @@ const pausedKind = "paused"
 //
 // # Invariants
 //
-// The inbox goes before the clock. On waking, everything that has arrived is handled before a deadline counts. Example:
+// The inbox comes before the clock. On waking, everything that has arrived is handled before a deadline counts. Example:
 // a worker is down from 9:30 to 10:30, and a wait_for is due at 10:00. The worker wakes to an answer of 9:59 and to the
 // fired timer in one workflow task. The answer wins. Without this rule an outage would turn customers who answered into
 // customers who did not, and send them the reminder. The relay may be late as well, so catchUp asks the store what it
 // accepted before a deadline, and waits for that too.
 //
-// What was due first happens first: a score that falls below a level, then the step's own time, then the journey's
-// timeout, which wins over a step that is due at the same moment. In the example an answer of 10:05 arrived after the
-// wait_for was over. It stays in the buffer for the step after it (waitEnd.clock), though both were handled at 10:30.
-// Without this the event would be delivered to the step whose time was over, and be lost with it.
+// What was due first happens first. At the same moment the journey's timeout comes before the rest, and a score that falls
+// below a level before the step's own time. If the answer in the example is of 10:05, it arrived after the wait_for was
+// over. It stays in the buffer for the next step (waitEnd.clock), though answer and timer are both handled at 10:30.
+// Without this the wait_for would use up the event, or drop it, after its time was over.
 //
-// There is one physical timer, for the earliest deadline. It is replaced only if that moment changes. Without this the
-// history would grow by two events with each event that passes by, and a run of months would be all timers.
+// There is one physical timer, for the earliest deadline. It is replaced only if that moment changes. Without this each
+// customer event that ends nothing would add two timer events, and the history of a long run would be mostly timers.
 //
-// All that counts is in one snapshot. A run continues as new only here, where nothing is in progress, and the next run
-// records the same wait: since, until and key stay. The inbox is drained before (Temporal drops signals of a run that
-// are unread when it closes), and a run does not continue as new during an activity, whose result would be lost.
+// All state that must survive is in one snapshot. A run continues as new where nothing is in progress: here, before it
+// schedules an activity (step_activity.go), and to migrate. The next run records the same wait: since, until and key
+// stay. The inbox is drained before, because Temporal drops the signals that a closing run has not read. A run does not
+// continue as new during an activity, whose result would be lost.
 //
 // A find that waits for something other than the inbox and the clock, such as an activity, needs wake. Without wake the
-// run sleeps on although it could go on.
+// run would sleep on although find has something to take.
 //
 // See docs/decisions/0002 and 0010.
 func (r *run) waitLoop(ctx workflow.Context, p waitSpec) (waitEnd, error) {
@@ -108,7 +109,7 @@ func (r *run) waitLoop(ctx workflow.Context, p waitSpec) (waitEnd, error) {
 	}
 }
 
-// recomputeUntil computes the moment that w waits for again if an event has changed a trait that it names.
+// recomputeUntil computes w.until again if an event has changed a trait that its expression names.
 func (r *run) recomputeUntil(ctx workflow.Context, w *wait) error {
 	if w.recompute == nil || !w.traitChanged {
 		return nil
@@ -134,7 +135,7 @@ const (
 	journeyDue // the enrollment's time is over
 )
 
-// nextDue returns what has become due first, and when. What was due before the enrollment's deadline goes before it,
+// nextDue returns what has become due first, and when. What was due before the enrollment's deadline comes first,
 // even if the run was woken late.
 func (r *run) nextDue(ctx workflow.Context, w *wait) (moment time.Time, what int) {
 	now := r.now(ctx)
@@ -217,7 +218,7 @@ func (r *run) sleep(ctx workflow.Context, w *wait) error {
 	if r.state.Paused {
 		deadline = time.Time{}
 	}
-	if err := ctx.Err(); err != nil { // a timer of a cancelled context would fire at once
+	if err := ctx.Err(); err != nil { // a timer of a canceled context would fire at once
 		return err
 	}
 	r.state.StepsSinceWait = 0
@@ -239,10 +240,11 @@ func (r *run) waitUntilResumed(ctx workflow.Context) error {
 	return err
 }
 
-// resumed finds the end of a pause: the wait loop asks only after it.
+// resumed is a find that takes the end of a pause: the wait loop calls find only while the enrollment is not paused.
 func resumed(workflow.Context, *wait) (bool, error) { return true, nil }
 
-// continueAsNew continues as new if the server suggests it and nothing is in progress.
+// continueAsNew returns the error that continues the run as new, if the server suggests that and nothing is in progress;
+// otherwise nil.
 func (r *run) continueAsNew(ctx workflow.Context, w *wait) error {
 	if w.activity || !workflow.GetInfo(ctx).GetContinueAsNewSuggested() || !workflow.AllHandlersFinished(ctx) {
 		return nil
@@ -258,8 +260,8 @@ func (r *run) continueAsNew(ctx workflow.Context, w *wait) error {
 	return workflow.NewContinueAsNewError(ctx, contract.JourneyType, in)
 }
 
-// hold waits at a send or call that cannot be made now: until the end of the quiet hours, or without until, until the
-// paused journey is resumed.
+// hold waits at a step that cannot be performed now: until the end of the quiet hours or, if until is zero, until the
+// journey is resumed.
 func (r *run) hold(ctx workflow.Context, step *journey.Step, key string, until time.Time) error {
 	p := waitSpec{kind: step.Kind, step: step.ID, label: label(step), key: key, until: until, words: []string{"quiet hours to end"}}
 	if until.IsZero() {
