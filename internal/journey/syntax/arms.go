@@ -13,10 +13,10 @@ import (
 	"github.com/tabi-journeys/tabi/internal/schema/shape"
 )
 
-// Steps is an arm: a nested list of steps, after which the journey continues after the step.
+// Steps is an arm: a nested list of steps. At its end the journey continues after the step that has the arm.
 type Steps struct {
 	To      *int
-	Instead *int // where an absent arm leads, an arm that is read before; nil: after the step
+	Instead *int // the arm, read before, whose target an absent arm shares; nil: it leads past the step
 }
 
 // Arm returns the field of an arm. when says when it is taken, as in "to take when no arm is true".
@@ -27,7 +27,7 @@ func Arm(key, when string, arm Steps) Field {
 // Read implements Value.
 func (v Steps) Read(r *Reader, f *Field, n *source.Node) { r.Steps(n, r.arm(f), v.To, nil) }
 
-// Absent leads the arm elsewhere.
+// Absent sets the target of an arm that is not there. See Instead.
 func (v Steps) Absent(r *Reader, f *Field) { r.Steps(nil, r.arm(f), v.To, v.Instead) }
 
 // Print implements Value.
@@ -50,7 +50,7 @@ func (Steps) Schema(*shape.Builder) *shape.Schema { return shape.Ref(shape.Steps
 // StepsByName is a mapping of names to arms.
 type StepsByName struct {
 	To    *map[string]*int
-	When  string // when an arm is taken
+	When  string // when an arm is taken, as for Arm
 	Words string // what is reported about a key that is no name
 }
 
@@ -99,10 +99,10 @@ type element[T any] interface {
 	Part
 }
 
-// List is a list of mappings. The ids of the steps in the n-th have n, from 1.
+// List is a list of mappings. The ids of the steps in the n-th mapping contain n, from 1.
 type List[T any, P element[T]] struct {
 	To   *[]T
-	Bare *Bare // one mapping may stand without the list
+	Bare *Bare // not nil: a single mapping may be written without the list
 }
 
 // Bare says what a text in the place of a mapping probably means.
@@ -111,7 +111,7 @@ type Bare struct {
 	Hint  string // what to write; %s is the text
 }
 
-// ListOf returns the type of a list.
+// ListOf returns a List without Bare. It infers the type parameters.
 func ListOf[T any, P element[T]](to *[]T) List[T, P] { return List[T, P]{To: to} }
 
 // Read implements Value.
@@ -137,7 +137,7 @@ func (v List[T, P]) Read(r *Reader, f *Field, n *source.Node) {
 	}
 }
 
-// means reports a text in the place of a mapping.
+// means returns whether n is a text in the place of a mapping, and reports it.
 func (b *Bare) means(r *Reader, n *source.Node, what string) bool {
 	if b == nil || !n.IsText() || n.Text == "" {
 		return false

@@ -8,7 +8,7 @@
 //		return []syntax.Field{{Key: "exit", What: "the outcome of exit", Value: syntax.Word{To: &e.Outcome}}}
 //	}
 //
-// A kind whose syntax is its own (wait has three forms) has a type of value of its own, beside its struct.
+// A kind with a syntax that no other kind has (wait has three forms) defines a type of value of its own, beside its struct.
 //
-// docs/decisions/0015 says what else was considered.
+// See docs/decisions/0015.
 package syntax

@@ -17,7 +17,7 @@ type Part interface {
 	Fields() []Field
 }
 
-// Checker is a part with rules across its fields. Check runs once the fields are read.
+// Checker is a part with rules across its fields. Check runs after the fields are read.
 type Checker interface{ Check(r *Reader) }
 
 // OwnReader is a part that reads its keys itself, because the keys depend on each other.
@@ -48,7 +48,7 @@ type Value interface {
 	Schema(b *shape.Builder) *shape.Schema
 }
 
-// whenAbsent is a type of value that does something where its key is absent.
+// whenAbsent is a type of value that does something when its key is absent.
 type whenAbsent interface{ Absent(r *Reader, f *Field) }
 
 // container is a type of value that holds other parts.
@@ -84,8 +84,8 @@ func Schema(b *shape.Builder, p Part) *shape.Schema {
 	return Mapping(b, p.Fields())
 }
 
-// Mapping returns the schema of a mapping with these keys and no others. The keys in required must be present, and those
-// of fields with a Need.
+// Mapping returns the schema of a mapping with these keys and no others. Required are the fields with a Need, and the keys
+// in required.
 func Mapping(b *shape.Builder, fields []Field, required ...string) *shape.Schema {
 	for _, f := range fields {
 		if f.Need != "" {

@@ -29,10 +29,10 @@ func (v LocalTime) Print(*Printer, *Field) *yaml.Node { return Quoted(string(*v.
 // Schema implements Value.
 func (LocalTime) Schema(*shape.Builder) *shape.Schema { return shape.TimeOfDay() }
 
-// ClockTime matches a time of day.
+// ClockTime matches the form of a time of day, such as 9:30; it does not check the range.
 var ClockTime = regexp.MustCompile(`^\d{1,2}:\d{2}(:\d{2})?$`)
 
-// ReadLocalTime reads a time of day. It returns "" for anything else, which it reports.
+// ReadLocalTime reads a time of day. It reports anything else, and returns "".
 func ReadLocalTime(d *source.Document, n *source.Node, what string) localtime.Time {
 	text, ok := d.Word(n, what)
 	if !ok {
@@ -46,7 +46,7 @@ func ReadLocalTime(d *source.Document, n *source.Node, what string) localtime.Ti
 	return at
 }
 
-// Days is a day of the week, or a list of them, kept in the order of the week.
+// Days is a day of the week or a list of days, stored in the order of the week.
 type Days struct{ To *[]string }
 
 // Read implements Value.
@@ -88,7 +88,7 @@ func (v Zone) Print(_ *Printer, f *Field) *yaml.Node { return optional(f, *v.To)
 // Schema implements Value.
 func (Zone) Schema(b *shape.Builder) *shape.Schema { return b.Zone() }
 
-// ReadZone reads a time zone. It returns "" for the customer's own, and for what it reports.
+// ReadZone reads a time zone. It returns "" for the customer's own. It reports an unknown zone, and returns "".
 func ReadZone(d *source.Document, n *source.Node) string {
 	zone, ok := d.Word(n, "timezone")
 	if !ok || zone == "customer" {
@@ -101,7 +101,7 @@ func ReadZone(d *source.Document, n *source.Node) string {
 	return zone
 }
 
-// Offset is a duration that may have a sign.
+// Offset is a duration that may have a sign. 0 is left out of the YAML.
 type Offset struct{ To *time.Duration }
 
 // Read implements Value.

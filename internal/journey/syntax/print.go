@@ -18,7 +18,7 @@ type Printer struct {
 	// Arm returns the steps of an arm, by its name in ids and its target. It is called in the order of the program.
 	Arm func(name string, target int) []*yaml.Node
 
-	token string
+	token string // as in Reader
 }
 
 // Part returns a part as a mapping.
@@ -64,7 +64,7 @@ func Add(m *yaml.Node, key string, value *yaml.Node) {
 	}
 }
 
-// Plain returns a scalar without quotes, which YAML must read as what is meant.
+// Plain returns a scalar without quotes. The caller makes sure that YAML reads it as the value that is meant.
 func Plain(text string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Value: text} }
 
 var (

@@ -44,10 +44,10 @@ type Folder interface {
 	// Variable notes the name of a variable that the step sets.
 	Variable(name string)
 
-	// Steps reads the steps of an arm. They may be absent: then the arm leads after the step or, with instead, where
-	// another arm of the step does that was read before.
+	// Steps reads the steps of an arm, and sets into to the index of the first. If n is nil, the arm leads past the step
+	// or, with instead, to the same target as another arm of the step, which was read before.
 	Steps(n *source.Node, token string, into, instead *int)
-	// Jump reads the name of a path or a step into name, and its index into to once all are known.
+	// Jump reads the name of a path or a step into name, and sets to to its index once all indexes are known.
 	Jump(n *source.Node, what string, name *string, to *int)
 }
 
@@ -57,10 +57,10 @@ type Step struct {
 	Named bool     // it has an id of its own
 	Other []string // keys of the mapping that are a second kind, not fields of this one
 
-	misplaced []string // keys that stand inside the value of the kind instead of beside it
+	misplaced []string // keys that were written inside the value of the kind instead of beside it
 }
 
-// Read reads the fields of a part from the reader's mapping. Keys that are left over stay unreported.
+// Read reads the fields of a part from the reader's mapping. It does not report unknown keys; Mapping.Done does.
 func (r *Reader) Read(p Part) {
 	if own, ok := p.(OwnReader); ok {
 		own.Read(r)
@@ -119,7 +119,7 @@ func (r *Reader) absent(p Part) {
 	}
 }
 
-// arm returns the name of an arm in ids: that of the mapping, or for an arm beside a kind its key.
+// arm returns the name of an arm in ids: the token of the mapping or, for an arm beside a kind, its key.
 func (r *Reader) arm(f *Field) string {
 	if r.token != "" {
 		return r.token
@@ -127,7 +127,7 @@ func (r *Reader) arm(f *Field) string {
 	return f.Key
 }
 
-// Beside reports keys of the mapping that stand beside a kind, not inside its value.
+// Beside reports keys of the mapping that belong beside a kind, not inside its value.
 func (r *Reader) Beside(kind string, keys ...string) {
 	for _, key := range keys {
 		if r.Keys.Get(key) == nil {

@@ -41,10 +41,10 @@ func (Intent) Schema(*shape.Builder) *shape.Schema { return shape.Word() }
 // Best is the value of via for the permitted channel that the customer answers most.
 const Best = "best"
 
-// Via is a channel, a list of channels, or best, which is none.
+// Via is a channel, a list of channels, or best, which is stored as no channels.
 type Via struct {
 	To    *[]string
-	Check func(r *Reader, n *source.Node, channel string) // looks at one channel
+	Check func(r *Reader, n *source.Node, channel string) // reports what is wrong with one channel
 }
 
 // Read implements Value.
@@ -78,7 +78,7 @@ func (Via) Schema(b *shape.Builder) *shape.Schema { return b.Via() }
 // Target is the name of a path or a step to which the journey goes.
 type Target struct {
 	Name *string
-	To   *int // the index of its first step
+	To   *int // the index of the step, or of the path's first step
 }
 
 // Read implements Value.

@@ -11,7 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/schema/shape"
 )
 
-// Word is a string that is not blank. It is left out of the YAML where it is empty.
+// Word is a string that is not blank. An empty one is left out of the YAML, unless the field has a Need.
 type Word struct{ To *string }
 
 // Read implements Value.
@@ -88,7 +88,7 @@ func (v Enum) Print(*Printer, *Field) *yaml.Node {
 // Schema implements Value.
 func (v Enum) Schema(*shape.Builder) *shape.Schema { return shape.Enum(v.Words...) }
 
-// Bool is true or false. It is left out of the YAML where To is false.
+// Bool is true or false. It is left out of the YAML if To is false.
 type Bool struct {
 	To  *bool
 	Not bool // To is the opposite of what is written
@@ -112,7 +112,7 @@ func (Bool) Schema(*shape.Builder) *shape.Schema { return shape.Boolean() }
 type Duration struct {
 	To      *time.Duration
 	Default time.Duration
-	Refuse  func(time.Duration) string // returns why a duration will not do, or ""
+	Refuse  func(time.Duration) string // returns why a duration is not allowed, or ""
 }
 
 // Read implements Value.
@@ -151,7 +151,8 @@ func NotZero(why string) func(time.Duration) string {
 	}
 }
 
-// Amount is a number of at least 0. One that is absent or unreadable is NaN, so that no rule judges it.
+// Amount is a number of at least 0. One that is absent or unreadable is NaN, so that no comparison with it is true and
+// nothing more is reported about it.
 type Amount struct{ To *float64 }
 
 // Read implements Value.
@@ -163,7 +164,7 @@ func (v Amount) Read(r *Reader, f *Field, n *source.Node) {
 	*v.To = amount
 }
 
-// Absent leaves nothing to judge.
+// Absent sets NaN.
 func (v Amount) Absent(*Reader, *Field) { *v.To = math.NaN() }
 
 // Print implements Value.

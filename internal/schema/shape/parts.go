@@ -23,7 +23,7 @@ const (
 	SpanWords  = "A duration is written like 90s, 15m, 2h, 3d, 1w or 1h30m, the largest unit first."
 )
 
-// Number returns a pointer, for the bounds of a schema.
+// Number returns a pointer to v, for the bounds of a schema.
 func Number(v float64) *float64 { return &v }
 
 // Keys are the properties of a mapping.
@@ -54,7 +54,8 @@ func List(of *Schema, atLeast int) *Schema {
 // AnyOf is a value that one of the schemas accepts.
 func AnyOf(of ...*Schema) *Schema { return &Schema{AnyOf: of} }
 
-// Need requires at least one of the keys.
+// Need returns a schema for each key, which requires the key: with AnyOf at least one of the keys must be present, with
+// OneOf exactly one.
 func Need(names ...string) []*Schema {
 	var out []*Schema
 	for _, name := range names {
@@ -75,7 +76,7 @@ func Enum(words ...string) *Schema {
 // Anything is any JSON value.
 func Anything() *Schema { return &Schema{} }
 
-// Text is a string for people; a number is allowed too.
+// Text is a string that people read; a number is allowed too.
 func Text() *Schema { return &Schema{Type: []string{"string", "number"}} }
 
 // Word is a string that is not blank.
@@ -207,13 +208,13 @@ func (b *Builder) Via() *Schema {
 	})
 }
 
-// Levelled requires exactly one threshold.
+// Levelled requires exactly one of the keys above and below. It returns s.
 func (s *Schema) Levelled() *Schema {
 	s.OneOf = Need("above", "below")
 	return s
 }
 
-// And merges properties.
+// And returns the properties of all.
 func And(some ...Keys) Keys {
 	out := Keys{}
 	for _, one := range some {
