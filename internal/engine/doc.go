@@ -1,2 +1,2 @@
-// Package engine composes the rooms over one database. It says in which order rooms act in each other's transactions.
+// Package engine opens the rooms over one database, and lists in which order they act in each other's transactions.
 package engine

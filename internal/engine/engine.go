@@ -37,8 +37,8 @@ type Engine struct {
 	Variables   *variables.Room
 }
 
-// Open connects to the database, migrates its schema and composes the rooms. Errors do not contain the URL, which may
-// contain a password.
+// Open connects to the database, migrates its schema, and opens and connects the rooms. Errors do not contain the URL,
+// because it may contain a password.
 func Open(ctx context.Context, o Options) (*Engine, error) {
 	if o.Notice == nil {
 		o.Notice = func(string, error) {}
@@ -78,9 +78,10 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 // Close closes the database.
 func (e *Engine) Close() error { return e.Database.Close() }
 
-// The hooks are the only calls from a room to one above it: what a room does in the transaction of another one. Each list below
-// runs in its order, within one transaction, and the first error rolls everything back. A comment gives the reason where a hook
-// must come before or after another; neighbors without one commute. TestHookOrder swaps them.
+// The hooks are the only calls from a room to one above it: what a room does in the transaction of another one.
+// Each list below runs in its order, within one transaction, and the first error rolls everything back. A
+// comment gives the reason where a hook must come before or after another; neighbors without one commute.
+// TestHookOrder swaps them. See docs/decisions/0011.
 
 // onEvent is called by ingest for each event that is new.
 func onEvent() []customer.OnEvent {
@@ -112,7 +113,8 @@ func onMerge() []unit.Merge {
 	}
 }
 
-// onClose is called by enrollment when an enrollment ends that still holds something.
+// onClose is called by enrollment when an enrollment ends. A hook runs only if its room holds something for the
+// enrollment.
 func onClose() []unit.Holder {
 	return []unit.Holder{handoff.OnClose, message.OnClose, variables.OnClose}
 }

@@ -43,24 +43,23 @@ type Activity struct {
 	OnFailure int                  `json:"on_failure"`      // default Next
 }
 
-// DefaultRetryFor is how long an activity without a retry_for is tried, unless one attempt may take longer.
+// DefaultRetryFor is how long an activity without a retry_for is tried. See RetryForOf.
 const DefaultRetryFor = time.Hour
 
 // MaxActivityPayload is the maximum size of an activity's input, and of its result, in bytes of JSON.
 const MaxActivityPayload = 64 << 10
 
 // MaxActivityName is the maximum length of the name of an activity or of a task queue, in bytes. Temporal's SQL stores
-// accept 255; a longer name would fail there again and again without an error that anybody sees.
+// accept 255; a longer name would be refused there again and again, without an error that an operator sees.
 const MaxActivityName = 200
 
 // systemQueues is the prefix of the task queues that Temporal keeps for itself.
 const systemQueues = "/_sys/"
 
-// RetryForOf returns the time that an activity is tried for if the journey does not say it: an hour, or one attempt's
-// timeout where that is longer.
+// RetryForOf returns the default of retry_for: an hour, or the timeout of one attempt if that is longer.
 func RetryForOf(timeout time.Duration) time.Duration { return max(DefaultRetryFor, timeout) }
 
-// CheckActivityName returns what is wrong with the name of an activity or of a task queue; empty: nothing.
+// CheckActivityName returns what is wrong with the name of an activity or of a task queue, or "" if nothing is.
 func CheckActivityName(name string) string {
 	switch {
 	case strings.TrimSpace(name) == "":
@@ -89,7 +88,7 @@ func (a *Activity) Fields() []syntax.Field {
 	}
 }
 
-// Check reports keys of the order beside activity.
+// Check reports keys that belong inside activity but were written beside it.
 func (a *Activity) Check(r *syntax.Reader) {
 	for _, key := range []string{"task_queue", "input", "timeout", "retry_for"} {
 		if r.Keys.Get(key) != nil {
@@ -129,7 +128,7 @@ func (a activityOrder) Fields() []syntax.Field {
 	}
 }
 
-// Check reports what belongs beside activity.
+// Check reports keys that belong beside activity but were written inside it.
 func (activityOrder) Check(r *syntax.Reader) { r.Beside("activity", ArmFailure) }
 
 func (a *Activity) refuseRetryFor(d time.Duration) string {
@@ -142,7 +141,7 @@ func (a *Activity) refuseRetryFor(d time.Duration) string {
 	return ""
 }
 
-// retryFor is a duration whose default depends on the timeout, which is read before.
+// retryFor is a duration whose default depends on the timeout, which is read first.
 type retryFor struct {
 	*Activity
 	syntax.Duration

@@ -69,7 +69,7 @@ func (a *Ask) Fields() []syntax.Field {
 		syntax.Arm(ArmFailure, onFailure, syntax.Steps{To: &a.Question.OnFailure, Instead: &a.OnTimeout}))
 }
 
-// replyArms are the arms of a question: without any, one for every reply.
+// replyArms are the arms of a question. If there are none, a single arm takes every reply.
 type replyArms struct {
 	syntax.List[ReplyArm, *ReplyArm]
 }
@@ -90,7 +90,7 @@ func (a *ReplyArm) Fields() []syntax.Field {
 	}
 }
 
-// replyConditions are the keys of an arm of which it has exactly one.
+// replyConditions are the keys of an arm's condition. An arm has exactly one of them.
 var replyConditions = []string{"intent", "matches", "any"}
 
 // Read reads the condition of the arm and its steps.

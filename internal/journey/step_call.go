@@ -78,7 +78,7 @@ func (c *Call) Fields() []syntax.Field {
 	}
 }
 
-// Check reports keys of the request beside call, and sets the default of the method.
+// Check reports keys that belong inside call but were written beside it, and sets the default of the method.
 func (c *Call) Check(r *syntax.Reader) {
 	for _, key := range []string{"method", "url", "headers", "body", "timeout"} {
 		if r.Keys.Get(key) != nil {
@@ -119,7 +119,7 @@ func (c callRequest) Fields() []syntax.Field {
 	}
 }
 
-// Check reports what belongs beside call.
+// Check reports keys that belong beside call but were written inside it.
 func (callRequest) Check(r *syntax.Reader) { r.Beside("call", ArmFailure) }
 
 // Describe implements Spec.

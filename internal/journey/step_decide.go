@@ -60,7 +60,7 @@ func (d *Decide) Fields() []syntax.Field {
 	}
 }
 
-// Check notes what the step chooses among, and whether it sends it.
+// Check notes what the step chooses among, and whether it sends its choice.
 func (d *Decide) Check(r *syntax.Reader) { r.Decides(d.Group, d.Actions, !d.Choose) }
 
 // Describe implements Spec.
@@ -99,7 +99,7 @@ func (s *Decide) valid() error {
 // choice is the name of a group, or a list of actions.
 type choice struct {
 	*Decide
-	known bool // all of it is known
+	known bool // the group exists, or every action does
 }
 
 // Read implements syntax.Value.

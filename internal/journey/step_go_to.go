@@ -12,7 +12,7 @@ var goToKind = Kind{
 	New:     func() Spec { return &GoTo{} },
 }
 
-// GoTo jumps.
+// GoTo continues the journey at another path or step.
 type GoTo struct {
 	Target string `json:"target"` // as written: a path or a step id
 	To     int    `json:"to" key:"-"`

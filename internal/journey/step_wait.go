@@ -31,8 +31,7 @@ var waitKind = Kind{
 	New: func() Spec { return &Wait{} },
 }
 
-// Wait parks for Duration, or until the moment that Until evaluates to plus Offset, or until the next time of day At on
-// one of Days.
+// Wait waits for Duration, or until the value of Until plus Offset, or until the next time of day At on one of Days.
 type Wait struct {
 	At       localtime.Time `json:"at,omitempty"`
 	Days     []string       `json:"days,omitempty"` // of Weekdays, in that order; empty: every day
@@ -130,7 +129,7 @@ func (w durationOrUntil) Inner() []syntax.Field { return (&waitUntil{Wait: w.Wai
 // waitUntil is the mapping of a wait: a time of day with days, or a moment with an offset.
 type waitUntil struct {
 	*Wait
-	clock bool // a time of day
+	clock bool // until is a time of day
 }
 
 // Fields implements syntax.Part.
@@ -146,7 +145,7 @@ func (u *waitUntil) Fields() []syntax.Field {
 	}
 }
 
-// Read reads the keys of the one form or of the other.
+// Read reads the keys that belong to a time of day, or those that belong to a moment.
 func (u *waitUntil) Read(r *syntax.Reader) {
 	fields := u.Fields()
 	r.Fields(syntax.Pick(fields, "until")...)

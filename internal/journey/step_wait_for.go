@@ -35,7 +35,7 @@ type EventArm struct {
 	Then   int       `json:"then"` // index of the first step, or the step's Next
 }
 
-// WaitFor parks until an arm's event arrives or Timeout has passed.
+// WaitFor waits until an arm's event arrives, an arm's level of an intent holds, or Timeout has passed.
 type WaitFor struct {
 	Arms      []EventArm    `json:"arms"`
 	Timeout   time.Duration `json:"timeout"`

@@ -12,6 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
+// EmailAndApp are the channels of PublishOffers.
 var EmailAndApp = []channel.Spec{{Name: "email", Address: "email"}, {Name: "app", KeepsContent: true}}
 
 // OfferContent returns content with the group "offers": discount and points, by e-mail and in the app, accepted by
@@ -38,7 +39,7 @@ func OfferContent(change ...func(*journey.Content)) *journey.Content {
 	return c
 }
 
-// PublishOffers publishes OfferContent and identifies ana. Decisions are made without chance.
+// PublishOffers publishes OfferContent and identifies ana. Decisions explore nothing.
 func (s *Suite) PublishOffers(change ...func(*journey.Content)) {
 	s.T.Helper()
 	s.Units.Channels, s.Offers.Certain = EmailAndApp, true
@@ -47,6 +48,7 @@ func (s *Suite) PublishOffers(change ...func(*journey.Content)) {
 	s.Ingest(Noon.Add(-time.Hour), s.Identify("ana", Props{"email": "ana@example.com", "tier": "gold", "mrr": 30.0}))
 }
 
+// NewDecide returns the input of a decide step over the group "offers".
 func (s *Suite) NewDecide(e unit.Enrollment, key string) contract.Decide {
 	return contract.Decide{
 		Ref:         Ref(e),
@@ -58,6 +60,7 @@ func (s *Suite) NewDecide(e unit.Enrollment, key string) contract.Decide {
 	}
 }
 
+// Decide decides, and leases the reservation for a minute from Wall.
 func (s *Suite) Decide(in contract.Decide, at time.Time) offer.Decided {
 	s.T.Helper()
 	d, err := s.Engine.Offers.Decide(s.Ctx, at, Wall, in, time.Minute)

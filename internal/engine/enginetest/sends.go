@@ -16,6 +16,7 @@ var (
 	NoConsent = Props{"email": "a@example.com", "consent": Props{"marketing": false}}
 )
 
+// NewSend returns the input of a send step: the message "reminder" by email or push, marketing on the topic "news".
 func (s *Suite) NewSend(e unit.Enrollment, key string) contract.Send {
 	return contract.Send{Ref: Ref(e), EvalContext: contract.EvalContext{EntryEvent: e.EntryEvent}, Key: key, Step: "nudge", Visit: 1,
 		Spec: journey.Send{Message: "reminder", Via: []string{"email", "push"}, Category: journey.Marketing, Topic: "news"}}
@@ -27,13 +28,14 @@ func (s *Suite) SetTraits(customerID string, traits Props) {
 	s.Must(s.Customers.SetTraits(s.Ctx, Noon, customerID, traits))
 }
 
-// TryReserve sets traits of the customer, and reserves a send at a wall time.
+// TryReserve sets traits of the customer, and reserves a send for a minute from a wall time.
 func (s *Suite) TryReserve(at time.Time, in contract.Send, traits Props) (message.Reservation, error) {
 	s.T.Helper()
 	s.SetTraits(in.Customer, traits)
 	return s.Messages.Reserve(s.Ctx, Noon, at, in, time.Minute)
 }
 
+// Reserve is TryReserve with NewSend, and fails the test on an error.
 func (s *Suite) Reserve(e unit.Enrollment, key string, at time.Time, traits Props) message.Reservation {
 	s.T.Helper()
 	r, err := s.TryReserve(at, s.NewSend(e, key), traits)
@@ -41,6 +43,7 @@ func (s *Suite) Reserve(e unit.Enrollment, key string, at time.Time, traits Prop
 	return r
 }
 
+// SendOf returns the send with a key.
 func (s *Suite) SendOf(key string) message.Send {
 	s.T.Helper()
 	all, err := s.Messages.Sends(s.Ctx, message.SendFilter{})

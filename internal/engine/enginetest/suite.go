@@ -47,8 +47,8 @@ type Suite struct {
 	T *testing.T
 	*engine.Engine
 	Ctx context.Context
-	URL string
-	N   int
+	URL string // of the database
+	N   int    // number of calls made, for message ids
 }
 
 // Each runs f on SQLite, and on PostgreSQL if it is available.
@@ -117,6 +117,7 @@ func (s *Suite) Equal(got, want any) {
 	}
 }
 
+// Props are properties of an event, or traits.
 type Props = map[string]any
 
 // Track returns a track call with a new message id.
@@ -126,6 +127,7 @@ func (s *Suite) Track(customerID, event string, p Props) customer.SegmentCall {
 		Source: "http"}
 }
 
+// Identify returns an identify call with a new message id.
 func (s *Suite) Identify(customerID string, traits Props) customer.SegmentCall {
 	s.N++
 	return customer.SegmentCall{Type: "identify", MessageID: fmt.Sprintf("m%d", s.N), UserID: customerID, Traits: traits}
@@ -159,7 +161,7 @@ func (s *Suite) Enter(customerID string, p Props) unit.Enrollment {
 	return e
 }
 
-// OpenAt returns the enrollment with a workflow id that is not closed.
+// OpenAt returns the open enrollment with a workflow id.
 func (s *Suite) OpenAt(workflowID string) unit.Enrollment {
 	s.T.Helper()
 	all, err := s.Enrollments.List(s.Ctx, enrollment.Filter{WorkflowID: workflowID})
@@ -180,7 +182,7 @@ func (s *Suite) Enrollment(id string) unit.Enrollment {
 	return e.Enrollment
 }
 
-// Lease leases everything that is due.
+// Lease leases everything that is due, at most 100 enrollments, for a minute from Wall.
 func (s *Suite) Lease() []outbox.Lease {
 	s.T.Helper()
 	l, err := s.Outbox.Lease(s.Ctx, Wall, 100, time.Minute)
@@ -212,6 +214,7 @@ func (s *Suite) Drain() []string {
 	return nil
 }
 
+// Describe returns what is delivered, as in Drain.
 func Describe(l outbox.Lease, d outbox.Delivery) string {
 	if d.Start != nil {
 		return "start " + l.Enrollment.WorkflowID
@@ -227,6 +230,7 @@ func Describe(l outbox.Lease, d outbox.Delivery) string {
 	return "event " + d.Delivery.Event.Name + " " + l.Enrollment.WorkflowID
 }
 
+// Ref returns the reference to an enrollment by its first run.
 func Ref(e unit.Enrollment) contract.Ref {
 	return contract.Ref{Enrollment: e.ID, Chain: "run-" + e.ID, Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}
 }
@@ -287,6 +291,7 @@ func (s *Suite) EnterCart(customerID string) unit.Enrollment {
 	return s.OpenAt("cart/" + customerID)
 }
 
+// OpenHandoff opens a hand-off in the queue "support", for an hour, with the outcomes resolved and refunded.
 func (s *Suite) OpenHandoff(e unit.Enrollment, id, priority string, at time.Time) {
 	s.T.Helper()
 	s.Must(s.Handoffs.Open(s.Ctx, at, contract.OpenHandoff{Ref: Ref(e), ID: id, Step: "help", Until: at.Add(time.Hour),
