@@ -41,7 +41,8 @@ func scanCustomer(r sqldb.Scanner) (*unit.LockedCustomer, error) {
 	return &p, err
 }
 
-// Lock locks customers in the order of their ids and creates the missing ones. ids are distinct and sorted.
+// Lock locks customers in the order of their ids, by incrementing their versions, and creates the missing ones. ids are
+// distinct and sorted.
 func Lock(ctx context.Context, tx sqldb.Conn, now time.Time, ids []string) ([]*unit.LockedCustomer, error) {
 	var found []*unit.LockedCustomer
 	var values [][]any
@@ -59,8 +60,8 @@ func Lock(ctx context.Context, tx sqldb.Conn, now time.Time, ids []string) ([]*u
 	return found, err
 }
 
-// LockOwner locks the customer whose id a query selects, or returns ErrNotFound. Another room locks the customer of one
-// of its rows by it, in one statement: its query selects the column customer of that row.
+// LockOwner locks the customer whose id a query selects, or returns ErrNotFound. With it another room locks the customer
+// of one of its own rows in one statement; its query selects the column customer of that row. See docs/decisions/0014.
 func LockOwner(ctx context.Context, tx sqldb.Conn, query string, args ...any) (*unit.LockedCustomer, error) {
 	p, err := scanCustomer(tx.QueryRowContext(ctx, `update customers set version = version + 1 where id = (`+query+`) returning `+
 		customerColumns, args...))
@@ -70,7 +71,7 @@ func LockOwner(ctx context.Context, tx sqldb.Conn, query string, args ...any) (*
 	return p, err
 }
 
-// Read returns a customer that is not locked.
+// Read returns a customer without locking it. It returns sql.ErrNoRows if there is none.
 func Read(ctx context.Context, tx sqldb.Conn, id string) (*unit.LockedCustomer, error) {
 	return scanCustomer(tx.QueryRowContext(ctx, `select `+customerColumns+` from customers where id = $1`, id))
 }
@@ -94,12 +95,13 @@ func Canonical(ctx context.Context, tx sqldb.Conn, id string) (string, error) {
 	return found, err
 }
 
-// Any reports whether there is a customer.
+// Any reports whether there is any customer.
 func Any(ctx context.Context, tx sqldb.Conn) (bool, error) {
 	return sqldb.Exists(ctx, tx, `select 1 from customers limit 1`)
 }
 
-// IDs returns the ids of at most limit customers after an id, in the database's order.
+// IDs returns the ids of at most limit customers whose id is greater than after, in the database's order. Customers that
+// were merged into others are left out.
 func IDs(ctx context.Context, tx sqldb.Conn, after string, limit int) ([]string, error) {
 	var out []string
 	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {

@@ -68,7 +68,7 @@ func (p *PolicyEvaluator) consentRule(name string) (rule expr.Expr, asked bool) 
 
 // consentMissing reports whether a consent is missing: the policy's rule for it is not true, or the customer has
 // withdrawn it (customer.consent.<name> is false) and the rule does not read that property. So unsubscribing works
-// whatever the rule reads.
+// whatever the rule reads. See docs/decisions/0008.
 func (p *PolicyEvaluator) consentMissing(name string) bool {
 	rule, asked := p.consentRule(name)
 	if withdrawn(p.st.Traits, name) && !(asked && p.st.Rules.Names(rule, "customer", "consent", name)) {

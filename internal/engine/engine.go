@@ -113,8 +113,7 @@ func onMerge() []unit.Merge {
 	}
 }
 
-// onClose is called by enrollment when an enrollment ends. A hook runs only if its room holds something for the
-// enrollment.
+// onClose is called by enrollment when an enrollment ends for which at least one of the rooms holds something.
 func onClose() []unit.Holder {
 	return []unit.Holder{handoff.OnClose, message.OnClose, variables.OnClose}
 }

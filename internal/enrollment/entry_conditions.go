@@ -130,7 +130,7 @@ func LoadEntryConditions(ctx context.Context, b *unit.Unit, p *unit.LockedCustom
 	return err
 }
 
-// ConditionsTurnedTrue returns the journeys whose condition an event has made true.
+// ConditionsTurnedTrue returns the journeys whose condition an event has made true. See docs/decisions/0004.
 func ConditionsTurnedTrue(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, ev *customer.Event) ([]string, error) {
 	all, err := watchedConditions(ctx, b)
 	var names []string

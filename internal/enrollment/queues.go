@@ -9,9 +9,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// The queue of an enrollment has its ends, its lease and its due time in the enrollment's row, so that a lease, an entry or
-// an end changes one row. The outbox decides when they change (see outbox.Queues); the statements are here, because
-// enrollments belong to this room.
+// The ends of an enrollment's queue, its lease and its due time are columns of the enrollment, so that a lease, a new
+// entry or a delivery changes one row. The outbox decides when they change (see outbox.Queues). The statements are here,
+// because enrollments belong to this room. See docs/decisions/0014.
 var _ outbox.Queues = Table{}
 
 // Due implements outbox.Queues.

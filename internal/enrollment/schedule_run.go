@@ -17,7 +17,7 @@ import (
 )
 
 // RunSchedules enters customers into journeys whose scheduled time has come. Each call handles a bounded number of
-// customers under a lease (wall time). more reports whether to call again at once.
+// customers under a lease (wall time). more reports whether to call again at once. See docs/decisions/0004.
 func (s *Room) RunSchedules(ctx context.Context, now, wall time.Time) (more bool, err error) {
 	rel, err := s.db.Current(ctx, s.db.Reader)
 	if err != nil {

@@ -120,7 +120,8 @@ func Merge(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustome
 	return err
 }
 
-// OpenRevisions counts the enrollments that need a revision: those on it, and those that were ordered to migrate to it.
+// OpenRevisions returns how many open enrollments need each revision: those on it, and those that were ordered to migrate
+// to it.
 func OpenRevisions(ctx context.Context, tx sqldb.Conn) (map[string]int, error) {
 	out := map[string]int{}
 	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
@@ -136,7 +137,7 @@ func OpenRevisions(ctx context.Context, tx sqldb.Conn) (map[string]int, error) {
 	return out, err
 }
 
-// Flush is a Flush hook of this room: it writes the new enrollments, and the new end of the queues of others.
+// Flush is a Flush hook of this room: it writes the new enrollments, and the new ends of the queues of those that exist.
 func Flush(ctx context.Context, b *unit.Unit) error {
 	lane := unit.LanesOf(b)
 	var starts [][]any

@@ -25,11 +25,11 @@ type Room struct {
 	Notice func(text string, err error)
 
 	Mu    sync.Mutex
-	Reads *Classifier // the last one read
+	Reads *Classifier // the last classifier read from the database; nil: none yet
 }
 
-// New returns the room. asks is asked before the built-in classifier, nil: nothing is. notice is told once of a
-// classifier that cannot be read.
+// New returns the room. asks classifies messages before the built-in classifier; nil: nothing does. notice is called once
+// for a classifier that cannot be read.
 func New(db *unit.Units, asks TextClassifier, notice func(text string, err error)) *Room {
 	return &Room{db: db, Asks: asks, Notice: notice}
 }
@@ -38,7 +38,7 @@ func New(db *unit.Units, asks TextClassifier, notice func(text string, err error
 const (
 	evidenceEvent = "event"
 	evidenceText  = "text" // a classified message
-	EvidenceSet   = "set"  // set by a person
+	EvidenceSet   = "set"  // set by an operator
 	textLine      = -1
 	SetLine       = -2
 )

@@ -27,7 +27,7 @@ import (
 // history; but it cannot be corrected. Each row of intents therefore names the release since which its intent has had
 // its definition. Example: release 7 changes the weight of "Pricing Viewed" from 1 to 2. Ana's row says definition 3, so
 // ReadLeanings reports her as stale, and her strengths are recomputed from her events with weight 2. Without the release
-// in the row, half of her score would count by the old weight until it has decayed.
+// in the row, part of her score would count by the old weight until it has decayed.
 //
 // Recomputation happens in two ways that may overlap. An event of a stale customer recomputes that customer at once, in
 // its own transaction, before the event counts. Recompute goes through all others in the background. Both hold the
@@ -35,8 +35,8 @@ import (
 //
 // Events are counted in the order of arrival (received_at, n), not of their own time, because that is the order in which
 // Ingest counted them: a condition may read the scores before the event. Evidence from classified messages and from
-// scores that a person set has no definition and is kept; a set score discards everything before it. Conditions see the
-// profile of now, since the profile of then is not stored. See docs/decisions/0006.
+// scores that an operator set has no definition and is kept; a set score discards everything before it. Conditions see
+// the current profile, since earlier ones are not stored. See docs/decisions/0006.
 func recomputeIntents(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) error {
 	l := unit.State[intentState](b).of[p.ID]
 	of, traces, err := Resummed(ctx, b.Tx, l.rules, p.ID, p.Vars(), customer.Flusher(b))

@@ -14,7 +14,7 @@ const (
 	reasonMovedOn = "REROUTED"
 )
 
-// AbandonSends closes the sends of steps that an enrollment has left by a reroute or by a person's command. A held send
+// AbandonSends closes the sends of steps that an enrollment has left by a reroute or by an operator's command. A held send
 // is suppressed. A send that waits for a retry fails; it no longer counts for the limits unless it may have gone out. A
 // send that is in progress fails and is marked as unknown, since it may have gone out. step is where the enrollment is
 // now; key, if known, is the key of that visit, so that sends of an earlier visit to the same step are closed too.

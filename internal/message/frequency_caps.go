@@ -9,7 +9,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// contacted returns the number of contacts that count for a limit. One query counts for all limits of the policy.
+// contacted returns the number of sends that count for a frequency cap. The first call counts for all caps of the policy,
+// in one query.
 func (q *policyFacts) contacted(limit journey.Limit) int {
 	if q.contacts == nil {
 		limits := []journey.Limit{limit}
@@ -24,7 +25,7 @@ func (q *policyFacts) contacted(limit journey.Limit) int {
 	return q.contacts[limit]
 }
 
-// counting selects the sends that count as contacts: those that went out, may have gone out, or are about to.
+// counting selects the sends that count for caps: those that went out, may have gone out, or are about to.
 const counting = `(status in ('` + StatusSending + `', '` + contract.StatusRetry + `', '` + contract.StatusSent +
 	`') or outcome_unknown = 1)`
 

@@ -26,7 +26,7 @@ type Room struct {
 	onSettled  []OnSettled
 }
 
-// OnSettled does a room's part when the status of a next best action's send is known.
+// OnSettled is a hook: it does a room's part when the status of a next best action's send is known.
 type OnSettled func(ctx context.Context, tx sqldb.Conn, key, status string, now time.Time) error
 
 // New returns the room, which calls the hooks in their order.
@@ -185,8 +185,8 @@ func ledger(ctx context.Context, tx sqldb.Conn, key string) (*ledgerRow, error) 
 }
 
 // verdict asks the contact policy. If an earlier attempt may have gone out, the channel stays the same while its address
-// is alive, since another channel could say it twice. A send that the step gives up is not held any longer. A send of a
-// next best action is never held but dropped: by morning another action may be better.
+// is alive, since another channel could say it twice. A send that the step gives up is not held again. A send of a next
+// best action is never held but dropped: by morning another action may be better.
 func (s *Room) verdict(
 	ctx context.Context,
 	tx sqldb.Conn,

@@ -37,8 +37,8 @@ const MaxSlots = 20
 // presences are places where a customer may be although tabi does not send there.
 var presences = []string{"chat", "kiosk", "phone", "store", "web"}
 
-// presence returns the channel of a decision that names none: the first whose content the customer's app reads, and the
-// web where no channel of the build keeps content.
+// presence returns the channel of a decision that names none: the first channel that keeps its content for the customer's
+// app to read, or "web" if no channel of the build does.
 func presence(specs []channel.Spec) string {
 	for _, name := range channel.KeepingContent(specs) {
 		return name
@@ -57,7 +57,7 @@ func (s *Room) InboundChannels() []string {
 
 // DecideInbound chooses actions for a customer who is present, and creates the customer if necessary. The result counts as
 // shown: each slot is a send in the ledger, and its offer is open from now on. Quiet hours and addresses are ignored;
-// consent, suppression, agents and limits apply to each slot in turn.
+// consent, suppression, agents and frequency caps apply to each slot in turn.
 func (s *Room) DecideInbound(ctx context.Context, now time.Time, in Inbound) (Decision, error) {
 	in.Channel, in.Slots = cmp.Or(sqldb.Clean(in.Channel), presence(s.db.Channels)), cmp.Or(in.Slots, 1)
 	id := cmp.Or(sqldb.Clean(in.UserID), customer.Anonymous(sqldb.Clean(in.AnonymousID)))

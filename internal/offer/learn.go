@@ -21,7 +21,7 @@ type resolved struct {
 	at            int64 // time of the acceptance, or the end of the window
 }
 
-// unsaidFor is how long an offer is kept whose message never went out and is not being sent.
+// unsaidFor is how long an offer is kept if its message has not gone out and nothing will send it (virtual time).
 const unsaidFor = 7 * 24 * time.Hour
 
 // Learn updates the models with the outcomes of at most limit offers (default 500): accepted offers, and offers whose

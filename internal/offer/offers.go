@@ -91,8 +91,8 @@ func SettleOffer(ctx context.Context, tx sqldb.Conn, key, status string, now tim
 	return err
 }
 
-// CreditOffers is the OnEvent hook of this room: it marks offers as accepted by an event: for each action that
-// the event accepts, the customer's last offer, if its window is open when the event arrives. An accepted offer
+// CreditOffers is the OnEvent hook of this room. For each action that an event accepts, it marks the customer's
+// last offer as accepted, if the offer's window is open when the event arrives. An accepted offer
 // is not accepted again, and neither are the offers before it. An offer that is being sent, or may have gone
 // out, counts as open: the customer may be faster than the provider's answer.
 func CreditOffers(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *customer.Arrival) error {

@@ -101,7 +101,7 @@ func (d *draft) pack() (err error) {
 // locks the customer, and each lock increments customers.version. So the draft remembers the version it has read, and
 // after the lock it is valid if the version is exactly one higher (this transaction's own lock) and the release is the
 // same; see fits. Otherwise it is thrown away and the decision is made again. Models are not part of the check: an
-// estimate from a slightly older model is as good.
+// estimate by a slightly older model is as good.
 //
 // Example: four requests ask for a decision at once. Under the lock they would be decided one after the other, and no
 // event would be stored meanwhile. Ahead of it they run in parallel on reader connections, and each holds the writer

@@ -34,7 +34,7 @@ var personal = map[string]bool{
 type predictors map[string]any
 
 // Predict returns the predictors of a customer: scalar traits, intents, the number of events by name within a day, a week
-// and 30 days, the hour and the weekday in the customer's time zone, the days since the last contact, and scalar properties
+// and 30 days, the hour and the weekday in the customer's time zone, the days since the last send, and scalar properties
 // of the current event (for an inbound decision, of its context).
 func Predict(ctx context.Context, tx sqldb.Conn, customerID string, v expr.Vars, now time.Time) (predictors, error) {
 	out := predictors{}

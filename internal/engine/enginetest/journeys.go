@@ -75,6 +75,7 @@ func Scheduled(schedule journey.Schedule, change ...func(*journey.Definition)) *
 	}}, change...)...)
 }
 
+// EveryDay returns a daily schedule; an empty zone means the customer's own.
 func EveryDay(at localtime.Time, zone string) journey.Schedule {
 	return journey.Schedule{At: at, Timezone: zone}
 }
