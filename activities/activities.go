@@ -187,7 +187,7 @@ func invalidInput(words string) error {
 	return temporal.NewNonRetryableApplicationError(words, contract.RejectInvalid, nil)
 }
 
-// asSupersededError turns store.ErrNotMine into the typed, final error by which a run learns that another run owns
+// asSupersededError turns unit.ErrSuperseded into the typed, final error by which a run learns that another run owns
 // its enrollment, or that the enrollment is closed, and then ends without reporting.
 func asSupersededError(err error) error {
 	var ended *unit.EndedError

@@ -10,8 +10,8 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// ask sends a question and waits for the reply: the first message of the customer after it that an arm takes. The time
-// out counts from when the question was sent.
+// ask sends a question and waits for the reply: the first message of the customer after it that an arm takes. The
+// timeout counts from when the question was sent.
 func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Ask)
 	reading := &replyMatch{run: r, spec: spec, key: r.key(step)}

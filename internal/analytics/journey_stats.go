@@ -55,10 +55,10 @@ type RevisionNumbers struct {
 type StepNumbers struct {
 	Revision, Step, Kind string
 	Here                 int64            // enrollments that are there now, all of them
-	Passed               int64            // passages; an enrollment that came by twice counts twice, a skip does not count
-	Enrollments          int64            // distinct enrollments of those passages
+	Passed               int64            // visits; an enrollment that came twice counts twice, a skip does not count
+	Enrollments          int64            // distinct enrollments of those visits
 	Skipped              int64            // times the step's condition was not true
-	Arms                 map[string]int64 // passages and skips by the way they went (workflows.Passage.Arm)
+	Arms                 map[string]int64 // visits and skips by the arm they took (contract.StepVisit.Arm)
 	Sends                []SendNumbers    // of the ledger, by channel, status and reason
 }
 
@@ -84,7 +84,7 @@ enrollment_states where journey = $1 order by id desc limit $2) `
 // Numbers counts; ErrNotFound where the current release has no such journey and nobody ever entered it.
 //
 // It reads every open enrollment of the journey once, and for the latest NumbersLimit entries their
-// enrollments, passages and contacts by index, and for the funnel the events of the goal's names of those that
+// enrollments, step visits and sends by index, and for the funnel the events of the goal's names of those that
 // did not reach it: some seconds at the limit on a busy machine (26 s were measured for 100,000 entries on
 // SQLite with two busy cores), milliseconds at a thousand entries. It locks nothing.
 func (s *Room) Numbers(ctx context.Context, now time.Time, name string) (Numbers, error) {
@@ -231,7 +231,7 @@ func (c *count) open() error {
 	'awaiting_goal') group by revision, state, holdout, paused, step, step_kind`, c.n.Journey)
 }
 
-// passed counts passages.
+// passed counts step visits.
 func (c *count) passed() error {
 	if err := c.rows(func(r *sql.Rows) error {
 		var revision, step, kind, arm string

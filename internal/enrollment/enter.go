@@ -160,7 +160,7 @@ func names(events []string, name string) bool {
 // knows that an enrollment is open; it does not know what the events in its queue will do. So an entry that only open
 // enrollments with pending deliveries block is not refused but deferred: it is appended to the queue of the last of them
 // (deferEntry), after everything that arrived before it. When it reaches the head of the queue, all earlier events are
-// delivered, and it is decided again (RetryDeferredEntry). If the enrollment closes first, closeEnrollment decides it.
+// delivered, and it is decided again (retryDeferredEntry). If the enrollment closes first, closeEnrollment decides it.
 //
 // Example: Ana is in the journey cart with reentry after_exit. "Order Completed", which is the goal, and "Cart Updated"
 // arrive in one request, and Temporal is down for an hour. The queue of her enrollment is then: Order Completed, entry.

@@ -52,7 +52,7 @@ func (n *Node) ends() bool { return n.spec.Outcome != "" }
 type Edge struct {
 	From, To int
 	Kind     string
-	Arm      string // as workflows.Passage.Arm
+	Arm      string // as contract.StepVisit.Arm
 	Label    string
 	Full     string // the whole label, not shortened
 }

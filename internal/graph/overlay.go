@@ -16,12 +16,12 @@ type Overlay struct {
 // Count is the numbers of a step.
 type Count struct {
 	Now    int64            // enrollments at the step
-	Passed int64            // passages; an enrollment that came twice counts twice
-	Arms   map[string]int64 // passages by arm, as workflows.Passage.Arm names them
+	Passed int64            // visits; an enrollment that came twice counts twice
+	Arms   map[string]int64 // visits by arm, as contract.StepVisit.Arm names them
 	Alert  string           // a short warning; empty: none
 }
 
-// Shares returns the part of a step's passages that took each way, by arm. Passages whose arm is unknown (of an earlier
+// Shares returns the part of a step's visits that took each way, by arm. Visits whose arm is unknown (of an earlier
 // build) are left out. ways are the arms of the edges from Graph.Ways.
 func (c Count) Shares(ways []string) map[string]float64 {
 	own := map[string]int64{}

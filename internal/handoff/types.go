@@ -29,7 +29,7 @@ type Handoff struct {
 	OpenedAt, ClaimedAt, ClosedAt, Until                time.Time
 }
 
-// Filter narrows Handoffs. Empty fields do not filter, except State.
+// Filter narrows List. Empty fields do not filter, except State.
 type Filter struct {
 	State, Queue, Customer string // State "" means open or claimed
 	Limit                  int

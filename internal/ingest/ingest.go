@@ -27,7 +27,7 @@ func New(db *unit.Units, intents *intent.Room, onEvent []customer.OnEvent) *Room
 }
 
 // Ingest stores calls, in order, in one transaction, with everything they cause. It returns a receipt for each call. An
-// invalid call (no id, no name) fails all calls of the request. Small requests may share a transaction (see Intake); the
+// invalid call (no id, no name) fails all calls of the request. Small requests may share a transaction (see GroupCommit); the
 // error of one request does not affect the others.
 //
 // The invariant: if Ingest returns nil, each call is stored exactly once, with all its effects, and otherwise with none.

@@ -86,10 +86,10 @@ type Refusal string
 
 func (r Refusal) Error() string { return string(r) }
 
-// Refusal marks the error; see databaseError.
+// Refusal marks the error; see DatabaseError.
 func (r Refusal) Refusal() {}
 
-// Refusal marks the error; see databaseError.
+// Refusal marks the error; see DatabaseError.
 func (e InputError) Refusal() {}
 
 // ErrNotFound is returned where there is no such row.

@@ -12,7 +12,7 @@ import (
 
 // Names of the activities. Package activities implements them.
 const (
-	ReportActivity   = "report"   // Report → ReportResult (local)
+	ReportActivity   = "report"   // Report → none (local)
 	EvaluateActivity = "evaluate" // Evaluate → EvaluateResult (local)
 	AssignActivity   = "assign"   // Assign → none (local)
 	SendActivity     = "send"     // Send → SendResult (local)

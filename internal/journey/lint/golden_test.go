@@ -30,8 +30,6 @@ func goldens(t *testing.T) []string {
 	return paths
 }
 
-// splitGolden returns the files of a golden that Check reads. In them, ␍ is a carriage return and ⇥ a tab.
-
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	for _, path := range goldens(t) {
