@@ -276,7 +276,7 @@ func TestAnyJourneyEndsOnce(t *testing.T) {
 // consistent checks the reports: they are in order, hand-offs are opened once, events are used once.
 func (p *play) consistent(t *rapid.T, source string) {
 	for i, r := range p.reports {
-		if i > 0 && r.Seq <= p.reports[i-1].Seq { // one that was cancelled leaves a gap
+		if i > 0 && r.Seq <= p.reports[i-1].Seq { // one that was canceled leaves a gap
 			t.Fatalf("report %d has number %d\n%s", i+1, r.Seq, source)
 		}
 		for _, passed := range r.Passed {

@@ -234,7 +234,7 @@ func TestHugeBodies(t *testing.T) {
 	}
 }
 
-// A server that never begins to answer, one that never ends, and one that hangs up are tried again; a cancelled
+// A server that never begins to answer, one that never ends, and one that hangs up are tried again; a canceled
 // activity is not an attempt that failed.
 func TestSlowAndLostResponses(t *testing.T) {
 	t.Parallel()

@@ -12,7 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// Running tells other commands the addresses of a running `tabi dev`. It is a file in the data folder while dev runs.
+// Running has the addresses of a running `tabi dev`, for other commands. It is a file in the data folder while dev runs.
 type Running struct {
 	URL      string      `json:"url"`      // of the gateway
 	Temporal string      `json:"temporal"` // host:port

@@ -156,6 +156,7 @@ func scanEvent(r sqldb.Scanner) (*Event, error) {
 	return &ev, err
 }
 
+// EventByID returns an event, or ErrNotFound.
 func EventByID(ctx context.Context, tx sqldb.Conn, id string) (*Event, error) {
 	ev, err := scanEvent(tx.QueryRowContext(ctx, `select `+eventColumns+` from events where id = $1`, id))
 	if errors.Is(err, sql.ErrNoRows) {

@@ -27,6 +27,8 @@ func MergeTraits(traits, patch map[string]any) (merged map[string]any, changed [
 	return merged, changed
 }
 
+// Overlay returns base changed by patch: null deletes a name, a mapping changes the mapping under its name, and any other
+// value replaces. base is not modified.
 func Overlay(base, patch map[string]any) map[string]any {
 	out := maps.Clone(base)
 	if out == nil {

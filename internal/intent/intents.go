@@ -59,6 +59,7 @@ type intentState struct {
 	classified []*customer.Event        // messages whose classification must be written
 }
 
+// AddTrace adds a row of intent_evidence to those that Flush writes. See Trace.Row.
 func AddTrace(b *unit.Unit, row []any) {
 	s := unit.State[intentState](b)
 	s.traces = append(s.traces, row)
@@ -283,6 +284,7 @@ type Trace struct {
 	Weight                    float64
 }
 
+// Row returns the trace as a row for AddTrace.
 func (t Trace) Row(customerID string) []any {
 	return []any{customerID, t.Intent, t.Event, t.N, t.Kind, t.Name, t.At, t.Weight}
 }

@@ -42,7 +42,7 @@ func (d *Definition) Canonical() ([]byte, error) {
 //   - A field that does not reach the JSON: an edit would not change the revision, and Load would run the old program.
 //
 // Load verifies the hash before it caches a program, so a worker never runs a definition under another's revision.
-// The journey's name is part of the hash, so one cache can serve all journeys. See docs/decisions/0003-safe-edits.md.
+// The journey's name is part of the hash, so one cache can serve all journeys. See docs/decisions/0003.
 func (d *Definition) Revision() string {
 	data, err := d.Canonical()
 	if err != nil {

@@ -24,6 +24,7 @@ func Moment(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
+// Flag returns a boolean as it is stored: 1 or 0.
 func Flag(b bool) int {
 	if b {
 		return 1

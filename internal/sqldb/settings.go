@@ -47,6 +47,7 @@ func DropSetting(ctx context.Context, tx Conn, key string) error {
 	return err
 }
 
+// ClockOf returns the virtual clock of the installation in a transaction; the zero clock until SetClock.
 func ClockOf(ctx context.Context, tx Conn) (clock.Clock, error) {
 	var c clock.Clock
 	raw, err := Setting(ctx, tx, "clock")
@@ -56,7 +57,7 @@ func ClockOf(ctx context.Context, tx Conn) (clock.Clock, error) {
 	return c, err
 }
 
-// Clock is the one virtual clock of this installation; the zero clock until SetClock.
+// Clock returns the one virtual clock of this installation; the zero clock until SetClock.
 func (s *Database) Clock(ctx context.Context) (clock.Clock, error) {
 	c, err := ClockOf(ctx, s.Reader)
 	return c, DatabaseError(err)

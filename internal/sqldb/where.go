@@ -11,6 +11,7 @@ type Where struct {
 	Args    []any
 }
 
+// Equals adds that a column equals a value, unless the value is empty.
 func (w *Where) Equals(column, value string) {
 	if value != "" {
 		w.And(column+" = ", value)
@@ -23,6 +24,7 @@ func (w *Where) And(clause string, value any) {
 	w.Raw(clause + param)
 }
 
+// Raw adds a clause.
 func (w *Where) Raw(clause string) {
 	if w.clauses != "" {
 		w.clauses += " and "
@@ -43,11 +45,13 @@ func (w *Where) In(column string, values []string) {
 	w.Raw(column + " in (" + strings.Join(params, ", ") + ")")
 }
 
+// Param adds a parameter and returns its placeholder.
 func (w *Where) Param(value any) string {
 	w.Args = append(w.Args, value)
 	return List(len(w.Args), 1)
 }
 
+// SQL returns the where clause with a leading space, or "" if there are no clauses.
 func (w *Where) SQL() string {
 	if w.clauses == "" {
 		return ""

@@ -144,6 +144,7 @@ func (s *Units) Change(ctx context.Context, now time.Time, f func(tx sqldb.Conn,
 // Committed returns a channel that is signaled when this process has committed deliveries.
 func (s *Units) Committed() <-chan struct{} { return s.committed }
 
+// Wake signals Committed. It does not block; several signals that are not received yet count as one.
 func (s *Units) Wake() {
 	select {
 	case s.committed <- struct{}{}:
@@ -194,6 +195,7 @@ type LockedCustomer struct {
 // Vars returns the traits as expressions and templates see them: with the customer's id as id, unless a trait has that name.
 func (p *LockedCustomer) Vars() map[string]any { return TraitsOf(p.ID, p.Traits) }
 
+// TraitsOf returns a copy of traits with the customer's id as id, unless a trait has that name.
 func TraitsOf(id string, traits map[string]any) map[string]any {
 	out := maps.Clone(traits)
 	if out == nil {

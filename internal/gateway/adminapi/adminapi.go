@@ -1,5 +1,5 @@
 // Package adminapi serves the admin API: JSON over HTTP with an admin token as bearer. Its contract is package api; huma decodes
-// and checks requests, encodes responses and writes the OpenAPI document (docs/decisions/0013-admin-api-contract.md).
+// and checks requests, encodes responses and writes the OpenAPI document (docs/decisions/0013).
 package adminapi
 
 import (
