@@ -71,8 +71,9 @@ func (a *Activities) Deliver(ctx context.Context, in contract.Send) (contract.Se
 const leaseMargin = 5 * time.Second
 
 // retryDelay returns the back-off after n calls to the provider: contract.SendInterval, doubled with each call up to
-// contract.MaxSendInterval, or longer by as much as a virtual clock is slower than real time. Temporal's own counter is not used, because it
-// also counts attempts that never reached the provider: those that met another attempt's lease, or waited for a rate.
+// contract.MaxSendInterval, or longer by as much as a virtual clock is slower than real time. Temporal's own counter is
+// not used, because it also counts attempts that never reached the provider: those that met another attempt's lease, or
+// waited for a rate.
 func retryDelay(c clock.Clock, n int) time.Duration {
 	d := contract.SendInterval
 	for ; n > 1 && d < contract.MaxSendInterval; n-- {

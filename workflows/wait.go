@@ -76,8 +76,8 @@ func (w *wait) noteChanges(d contract.Delivery) {
 // woken reports whether find must be asked now, though nothing has arrived.
 func (w *wait) woken(paused bool) bool { return w.wake != nil && !paused && w.wake() }
 
-// awake is what a run remembers from one sleep to the next, across the end of a wait and the steps after it. sleep clears
-// it.
+// awake holds what a run remembers from one sleep to the next, across the end of a wait and the steps after it. sleep
+// clears it.
 type awake struct {
 	// by is the deadline that woke the run; zero: something else did. waitLoop and handleLevelCrossing set it, and
 	// wokenAt reads it, so that a late worker does not time out the enrollment.

@@ -80,7 +80,7 @@ func (e *Engine) Close() error { return e.Database.Close() }
 
 // The hooks are the only calls from a room to one above it: what a room does in the transaction of another one.
 // Each list below runs in its order, within one transaction, and the first error rolls everything back. A
-// comment gives the reason where a hook must come before or after another; neighbors without one commute.
+// comment says why, where a hook must come before or after another; neighbors without one commute.
 // TestHookOrder swaps them. See docs/decisions/0011.
 
 // onEvent is called by ingest for each event that is new.

@@ -185,7 +185,7 @@ func ledger(ctx context.Context, tx sqldb.Conn, key string) (*ledgerRow, error) 
 }
 
 // verdict asks the contact policy. If an earlier attempt may have gone out, the channel stays the same while its address
-// is alive, since another channel could say it twice. A send that the step gives up is not held again. A send of a next
+// is alive, since another channel could say it twice. A send that the step abandons is not held again. A send of a next
 // best action is never held but dropped: by morning another action may be better.
 func (s *Room) verdict(
 	ctx context.Context,
