@@ -164,7 +164,7 @@ func sendWords(s contract.SendResult) string {
 	return text
 }
 
-// sendFields is what expressions see of a send.
+// sendFields returns what expressions see of a send.
 func sendFields(s contract.SendResult) map[string]any {
 	return map[string]any{"status": s.Status, "reason": s.Reason, "channel": s.Channel}
 }

@@ -52,7 +52,7 @@ type waitEnd struct {
 	clock time.Time
 }
 
-// waitCause is what ended a wait.
+// waitCause says what ended a wait.
 type waitCause int
 
 const (

@@ -32,7 +32,7 @@ type policyFacts struct {
 	reached  map[string]decisioning.Engagement
 }
 
-// Standing returns the context of a policy decision about p, which must be locked. vars is what the rules may read: the
+// Standing returns the context of a policy decision about p, which must be locked. vars holds what the rules may read: the
 // customer, and the enrollment if the decision is for one.
 func (s *Room) Standing(
 	ctx context.Context,

@@ -52,7 +52,7 @@ const (
 	reasonNoMessage = "NO_MESSAGE" // the current release no longer has the message
 )
 
-// ledgerRow is what a reservation reads of an earlier attempt.
+// ledgerRow has what a reservation reads of an earlier attempt.
 type ledgerRow struct {
 	status, reason, customer, channel, action, verdict string
 	token, leaseUntil, slot                            int64
@@ -185,7 +185,7 @@ func ledger(ctx context.Context, tx sqldb.Conn, key string) (*ledgerRow, error) 
 }
 
 // verdict asks the contact policy. If an earlier attempt may have gone out, the channel stays the same while its address
-// is alive, since another channel could say it twice. A send that the step abandons is not held again. A send of a next
+// is alive, since another channel could say it twice. A send whose retries have ended is not held again. A send of a next
 // best action is never held but dropped: by morning another action may be better.
 func (s *Room) verdict(
 	ctx context.Context,

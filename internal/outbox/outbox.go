@@ -21,7 +21,8 @@ type Room struct {
 	Leased      atomic.Int64 // number of calls of Lease, for fairness (see due)
 }
 
-// Queues is what the outbox needs of the room enrollment: the ends and the lease of a queue are columns of the enrollment.
+// Queues are the statements about enrollments that the outbox needs: the ends and the lease of a queue are columns of the
+// enrollment. The room enrollment implements it. See docs/decisions/0014.
 // Times are Unix milliseconds of the wall clock. Advance, Release and Fail return ErrSuperseded if the lease has another
 // token now.
 type Queues interface {

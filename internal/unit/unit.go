@@ -29,14 +29,14 @@ type Options struct {
 	Holdout  func(journey, customerID string, percent float64) bool
 }
 
-// New returns what begins units of work.
+// New returns Units that calls the hooks h.
 func New(c *catalog.Catalog, o Options, customers Customers, enrollments Enrollments, h Hooks) *Units {
 	return &Units{
 		Catalog: c, Options: o, customers: customers, enrollments: enrollments, committed: make(chan struct{}, 1), Hooks: h,
 	}
 }
 
-// Customers is what every unit needs of the room customer, which implements it.
+// Customers are the functions of the room customer that every unit needs.
 type Customers interface {
 	// Lock locks customers in the order of their ids and creates the missing ones. ids are distinct and sorted.
 	Lock(ctx context.Context, tx sqldb.Conn, now time.Time, ids []string) ([]*LockedCustomer, error)
@@ -44,7 +44,7 @@ type Customers interface {
 	Read(ctx context.Context, tx sqldb.Conn, id string) (*LockedCustomer, error)
 }
 
-// Enrollments is what every unit needs of the room enrollment, which implements it.
+// Enrollments are the functions of the room enrollment that every unit needs.
 type Enrollments interface {
 	// Get returns an enrollment, or ErrNotFound.
 	Get(ctx context.Context, tx sqldb.Conn, id string) (*EnrollmentRow, error)
