@@ -35,25 +35,25 @@ type Snapshot struct {
 	Rerouted []string                  `json:"rerouted,omitempty"` // reroute rules that have fired, by content
 	Arrived  []contract.Delivery       `json:"arrived,omitempty"`  // not yet handled
 	Direct   []contract.Event          `json:"direct,omitempty"`   // came straight to the run, not yet stored
-	Buffer   []Buffered                `json:"kept,omitempty"`     // handled, and free for a step to take
+	Buffer   []Buffered                `json:"buffer,omitempty"`   // handled, and free for a step to take
 	Seen     []string                  `json:"seen,omitempty"`     // ids of the last deliveries handled, oldest first
 	Deadline time.Time                 `json:"deadline"`           // of the enrollment, virtual
-	Wait     *WaitState                `json:"parking,omitempty"`  // where it waits; nil between two steps
+	Wait     *WaitState                `json:"wait,omitempty"`     // where it waits; nil between two steps
 	// LevelCrossing is when the next score falls below a level that counts, virtual.
-	LevelCrossing  time.Time            `json:"fade,omitzero"`
+	LevelCrossing  time.Time            `json:"level_crossing,omitzero"`
 	Paused         bool                 `json:"paused,omitempty"`
-	PausedBy       string               `json:"paused_by,omitempty"` // in words
-	Reports        int                  `json:"reports,omitempty"`   // sent so far
-	Passed         []contract.StepVisit `json:"passed,omitempty"`    // not yet reported
-	Count          int                  `json:"count,omitempty"`     // steps passed in all
-	StepsSinceWait int                  `json:"hot,omitempty"`       // steps since it last slept
-	Log            []string             `json:"trail,omitempty"`     // the last lines of its story, for people
-	Silent         bool                 `json:"silent,omitempty"`    // its path has ended; only the goal is watched
-	Ended          *contract.Ended      `json:"ended,omitempty"`     // set once
-	Jump           *int                 `json:"-"`                   // index of the step to which a person or a rule moves it
-	Moved          bool                 `json:"moved,omitempty"`     // it has just moved here from another revision
+	PausedBy       string               `json:"paused_by,omitempty"`        // in words
+	Reports        int                  `json:"reports,omitempty"`          // sent so far
+	Passed         []contract.StepVisit `json:"passed,omitempty"`           // not yet reported
+	Count          int                  `json:"count,omitempty"`            // steps passed in all
+	StepsSinceWait int                  `json:"steps_since_wait,omitempty"` // steps since it last slept
+	Log            []string             `json:"log,omitempty"`              // the last lines of its story, for people
+	Silent         bool                 `json:"silent,omitempty"`           // its path has ended; only the goal is watched
+	Ended          *contract.Ended      `json:"ended,omitempty"`            // set once
+	Jump           *int                 `json:"-"`                          // index of the step to which a person or a rule moves it
+	Moved          bool                 `json:"moved,omitempty"`            // it has just moved here from another revision
 	// why the enrollment belongs to another run: it ends and reports nothing
-	SupersededBy string `json:"replaced_by,omitempty"`
+	SupersededBy string `json:"superseded_by,omitempty"`
 }
 
 // Buffered is an event or a hand-off's result that is free for a step to take.

@@ -36,7 +36,7 @@ func (s *Room) Timeline(ctx context.Context, customerID string, limit int) ([]Ti
 			{`select name, at, received_at, n, properties from event_log where customer = $1 and name <> '' order by at desc, received_at
 			desc, n desc limit $2`, eventLine},
 			{`select journey, message, channel, status, reason, step, at from send_log where customer = $1 order by at desc, key desc limit
-			$2`, contactLine},
+			$2`, sendLine},
 			{`select journey, queue, state, agent, outcome, agent_note, reason, note, id, opened_at, case when closed_at > 0 then
 			closed_at when claimed_at > 0 then claimed_at else opened_at end as moved
 				from handoff_log where customer = $1 order by 11 desc, id limit $2`, handoffLine},
@@ -77,7 +77,7 @@ func (s *Room) Timeline(ctx context.Context, customerID string, limit int) ([]Ti
 const (
 	rankEvent = iota
 	rankEntered
-	rankContact
+	rankSend
 	rankHandoff
 	rankEnded
 )
@@ -94,8 +94,8 @@ func eventLine(r *sql.Rows) (line, error) {
 	return l, err
 }
 
-func contactLine(r *sql.Rows) (line, error) {
-	l := line{TimelineEntry: TimelineEntry{Kind: "contact"}, second: rankContact}
+func sendLine(r *sql.Rows) (line, error) {
+	l := line{TimelineEntry: TimelineEntry{Kind: "send"}, second: rankSend}
 	var msg, channel, status, reason, step string
 	err := r.Scan(&l.Journey, &msg, &channel, &status, &reason, &step, &l.ms)
 	l.Title = msg + " " + status

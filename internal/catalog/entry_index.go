@@ -55,7 +55,7 @@ func scheduled(p *journey.Program) (Timetable, bool, error) {
 	if p.Entry.Schedule == nil {
 		return Timetable{}, false, nil
 	}
-	spec, err := sqldb.JsonText(p.Entry.Schedule)
+	spec, err := sqldb.JSONText(p.Entry.Schedule)
 	return Timetable{Name: p.Journey, Spec: spec, program: p}, true, err
 }
 

@@ -64,11 +64,11 @@ func nextDefinitions(current *Release, c *journey.Content, number int) (text str
 			changed = true
 			continue
 		}
-		was, err := sqldb.JsonText([]any{before.HalfLife, before.Evidence})
+		was, err := sqldb.JSONText([]any{before.HalfLife, before.Evidence})
 		if err != nil {
 			return "", false, err
 		}
-		is, err := sqldb.JsonText([]any{intentName.HalfLife, intentName.Evidence})
+		is, err := sqldb.JSONText([]any{intentName.HalfLife, intentName.Evidence})
 		if err != nil {
 			return "", false, err
 		}
@@ -81,7 +81,7 @@ func nextDefinitions(current *Release, c *journey.Content, number int) (text str
 	if len(since) == 0 {
 		return "", false, nil
 	}
-	text, err = sqldb.JsonText(since)
+	text, err = sqldb.JSONText(since)
 	return text, changed, err
 }
 

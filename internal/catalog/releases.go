@@ -106,7 +106,7 @@ func (s *Catalog) Publish(ctx context.Context, now time.Time, c *journey.Content
 		next.Journeys[name] = d.Revision()
 		packed[name] = base64.StdEncoding.EncodeToString(raw)
 	}
-	content, err := sqldb.JsonText(next)
+	content, err := sqldb.JSONText(next)
 	if err != nil {
 		return 0, sqldb.InputError("the content is not JSON: " + err.Error())
 	}

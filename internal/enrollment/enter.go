@@ -92,7 +92,7 @@ func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *custom
 		}
 		body := ""
 		if len(traits) > 0 {
-			if body, err = sqldb.JsonText(traits); err != nil {
+			if body, err = sqldb.JSONText(traits); err != nil {
 				return err
 			}
 		}
@@ -296,7 +296,7 @@ func checkReentry(
 
 // deferEntry appends the entry to the queue of the last blocking enrollment.
 func deferEntry(b *unit.Unit, blockers []*unit.EnrollmentRow, q entry, key string) error {
-	body, err := sqldb.JsonText(deferred{Journey: q.journey, Key: key})
+	body, err := sqldb.JSONText(deferred{Journey: q.journey, Key: key})
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func (s *Room) Report(ctx context.Context, now time.Time, r contract.Report) err
 				return err
 			}
 		}
-		return passages(ctx, tx, r)
+		return writeStepVisits(ctx, tx, r)
 	})
 }
 
@@ -63,14 +63,14 @@ func (s *Room) position(ctx context.Context, tx sqldb.Conn, r contract.Report) (
 	}
 	again := err == nil && e.Chain == r.Chain && e.ReportSeq >= int64(r.Seq)
 	if err == nil && (!again || e.State == unit.StateClosed && (r.Ended == nil || r.Ended.Outcome != e.Outcome)) {
-		err = unit.NotMine(e, r.Chain, unit.ErrSuperseded)
+		err = unit.EndedByItself(e, r.Chain, unit.ErrSuperseded)
 	}
 	return false, err
 }
 
-// passages writes the visited steps. A report whose commit the run did not learn of is repeated by the next one, so rows
+// writeStepVisits writes the visited steps. A report whose commit the run did not learn of is repeated by the next one, so rows
 // may exist already.
-func passages(ctx context.Context, tx sqldb.Conn, r contract.Report) error {
+func writeStepVisits(ctx context.Context, tx sqldb.Conn, r contract.Report) error {
 	type key struct {
 		step  string
 		visit int
@@ -120,7 +120,7 @@ func (s *Room) ended(ctx context.Context, now time.Time, r contract.Report) erro
 		if err != nil || !new && e.State == unit.StateClosed {
 			return err
 		}
-		if err := passages(ctx, tx, r); err != nil {
+		if err := writeStepVisits(ctx, tx, r); err != nil {
 			return err
 		}
 		if err := b.Adopt(ctx, p); err != nil {

@@ -121,7 +121,7 @@ func publishSchedules(ctx context.Context, tx sqldb.Conn, now time.Time, c *jour
 			continue
 		}
 		keep[name] = true
-		spec, err := sqldb.JsonText(schedule)
+		spec, err := sqldb.JSONText(schedule)
 		if err != nil {
 			return err
 		}

@@ -41,7 +41,7 @@ func (g *Gateway) guard(r web.Route) http.Handler {
 		case web.Page, web.Form:
 			caller := g.auth.Identify(req)
 			if caller.Role < auth.RoleAgent {
-				g.pages.AskToSignIn(w, req)
+				g.pages.RequireSignIn(w, req)
 				return
 			}
 			req = auth.WithPrincipal(req, caller)

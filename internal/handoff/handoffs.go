@@ -76,7 +76,7 @@ func (s *Room) Open(ctx context.Context, now time.Time, in contract.OpenHandoff,
 		if err != nil {
 			return err
 		}
-		outcomes, err := sqldb.JsonText(append([]string{}, slices.Sorted(maps.Keys(in.Spec.Outcomes))...))
+		outcomes, err := sqldb.JSONText(append([]string{}, slices.Sorted(maps.Keys(in.Spec.Outcomes))...))
 		if err != nil {
 			return err
 		}

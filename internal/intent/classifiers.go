@@ -53,7 +53,7 @@ func (s *Room) SaveClassifier(
 	if err != nil {
 		return 0, err
 	}
-	measured, err := sqldb.JsonText(metrics)
+	measured, err := sqldb.JSONText(metrics)
 	if err != nil {
 		return 0, sqldb.InputError("the metrics are not JSON: " + err.Error())
 	}

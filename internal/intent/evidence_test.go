@@ -170,9 +170,9 @@ func TestScoreIsTheSumOfEvidence(t *testing.T) {
 			s.Must(s.Database.Read(s.Ctx, func(tx sqldb.Conn) error {
 				rel, err := s.Catalog.Current(s.Ctx, tx)
 				s.Must(err)
-				found, stale, err := intent.ReadLeanings(s.Ctx, tx, rel.Intents, []string{who})
+				found, stale, err := intent.ReadCustomerScores(s.Ctx, tx, rel.Intents, []string{who})
 				s.Must(err)
-				anew, _, err := intent.Resummed(s.Ctx, tx, rel.Intents, who, nil, nil)
+				anew, _, err := intent.RecomputeScores(s.Ctx, tx, rel.Intents, who, nil, nil)
 				s.Must(err)
 				then, err := intent.ScoresThen(s.Ctx, tx, rel.Intents, who, now)
 				for name, sum := range sums {

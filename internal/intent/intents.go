@@ -65,7 +65,7 @@ func AddTrace(b *unit.Unit, row []any) {
 	s.traces = append(s.traces, row)
 }
 
-func newLeanings(rules *catalog.IntentRules) *intentScores {
+func newIntentScores(rules *catalog.IntentRules) *intentScores {
 	return &intentScores{
 		rules:   rules,
 		Of:      map[string]decisioning.Strength{},
@@ -104,13 +104,13 @@ func (l *intentScores) Add(name string, weight float64, at int64) {
 	}
 }
 
-// ReadLeanings returns the stored strengths of customers. stale lists the customers whose strengths are missing or belong
+// ReadCustomerScores returns the stored strengths of customers. stale lists the customers whose strengths are missing or belong
 // to an older definition of an intent, and must be recomputed.
-func ReadLeanings(ctx context.Context, tx sqldb.Conn, rules *catalog.IntentRules, ids []string) (found map[string]*intentScores,
+func ReadCustomerScores(ctx context.Context, tx sqldb.Conn, rules *catalog.IntentRules, ids []string) (found map[string]*intentScores,
 	stale []string, err error) {
 	found = map[string]*intentScores{}
 	for _, id := range ids {
-		found[id] = newLeanings(rules)
+		found[id] = newIntentScores(rules)
 	}
 	if rules == nil {
 		return found, nil, nil
@@ -185,7 +185,7 @@ func ScoresOf(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) (*inten
 			fresh = append(fresh, id)
 		}
 	}
-	found, stale, err := ReadLeanings(ctx, b.Tx, rules, ids)
+	found, stale, err := ReadCustomerScores(ctx, b.Tx, rules, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +193,7 @@ func ScoresOf(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) (*inten
 		s.of[id] = found[id]
 	}
 	for _, id := range fresh {
-		s.of[id] = newLeanings(rules)
+		s.of[id] = newIntentScores(rules)
 	}
 	for _, id := range stale {
 		if err := recomputeIntents(ctx, b, b.Customers[id]); err != nil {

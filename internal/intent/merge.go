@@ -34,7 +34,7 @@ func Merge(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustome
 			into.dirty[name] = true
 		}
 	}
-	unit.State[intentState](b).of[gone.ID] = newLeanings(rules)
+	unit.State[intentState](b).of[gone.ID] = newIntentScores(rules)
 	if gone.Version == 1 && len(from.Of) == 0 {
 		return nil
 	}

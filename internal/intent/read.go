@@ -56,7 +56,7 @@ func (s *Room) Scores(ctx context.Context, now time.Time, customerID string) ([]
 			return err
 		}
 		rules := rel.Intents
-		found, stale, err := ReadLeanings(ctx, tx, rules, []string{id})
+		found, stale, err := ReadCustomerScores(ctx, tx, rules, []string{id})
 		if err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (s *Room) Scores(ctx context.Context, now time.Time, customerID string) ([]
 			if err != nil {
 				return err
 			}
-			if l.Of, traces, err = Resummed(ctx, tx, rules, id, p.Vars(), nil); err != nil {
+			if l.Of, traces, err = RecomputeScores(ctx, tx, rules, id, p.Vars(), nil); err != nil {
 				return err
 			}
 		} else if traces, err = evidenceOf(ctx, tx, id, math.MaxInt64); err != nil {
@@ -113,7 +113,7 @@ func evidenceOf(ctx context.Context, tx sqldb.Conn, id string, until int64) ([]T
 
 // ScoresThen returns a customer's scores at a past time, computed from the stored evidence.
 func ScoresThen(ctx context.Context, tx sqldb.Conn, rules *catalog.IntentRules, id string, then time.Time) (map[string]float64, error) {
-	l := newLeanings(rules)
+	l := newIntentScores(rules)
 	if rules == nil {
 		return l.Scores(then), nil
 	}
@@ -133,12 +133,12 @@ func ScoresOfPage(ctx context.Context, b *unit.Unit, program *journey.Program,
 		return nil, err
 	}
 	ids := slices.Sorted(maps.Keys(traits))
-	found, stale, err := ReadLeanings(ctx, b.Tx, rules, ids)
+	found, stale, err := ReadCustomerScores(ctx, b.Tx, rules, ids)
 	if err != nil {
 		return nil, err
 	}
 	for _, id := range stale {
-		if found[id].Of, _, err = Resummed(ctx, b.Tx, rules, id, unit.TraitsOf(id, traits[id]), nil); err != nil {
+		if found[id].Of, _, err = RecomputeScores(ctx, b.Tx, rules, id, unit.TraitsOf(id, traits[id]), nil); err != nil {
 			return nil, err
 		}
 	}

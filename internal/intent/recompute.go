@@ -26,7 +26,7 @@ import (
 // always been in force. A strength is one number that decays with the intent's half-life, so adding an event needs no
 // history; but it cannot be corrected. Each row of intents therefore names the release since which its intent has had
 // its definition. Example: release 7 changes the weight of "Pricing Viewed" from 1 to 2. Ana's row says definition 3, so
-// ReadLeanings reports her as stale, and her strengths are recomputed from her events with weight 2. Without the release
+// ReadCustomerScores reports her as stale, and her strengths are recomputed from her events with weight 2. Without the release
 // in the row, part of her score would count by the old weight until it has decayed.
 //
 // Recomputation happens in two ways that may overlap. An event of a stale customer recomputes that customer at once, in
@@ -39,7 +39,7 @@ import (
 // the current profile, since earlier ones are not stored. See docs/decisions/0006.
 func recomputeIntents(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) error {
 	l := unit.State[intentState](b).of[p.ID]
-	of, traces, err := Resummed(ctx, b.Tx, l.rules, p.ID, p.Vars(), customer.Flusher(b))
+	of, traces, err := RecomputeScores(ctx, b.Tx, l.rules, p.ID, p.Vars(), customer.Flusher(b))
 	if err != nil {
 		return err
 	}
@@ -64,9 +64,9 @@ func DropEvidence(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, nam
 	return err
 }
 
-// Resummed counts a customer's events in the order of their arrival and returns the strengths and their evidence. It only
+// RecomputeScores counts a customer's events in the order of their arrival and returns the strengths and their evidence. It only
 // reads. See recomputeIntents.
-func Resummed(
+func RecomputeScores(
 	ctx context.Context,
 	tx sqldb.Conn,
 	rules *catalog.IntentRules,
@@ -74,7 +74,7 @@ func Resummed(
 	customerID map[string]any,
 	flush func(context.Context) error,
 ) (map[string]decisioning.Strength, []Trace, error) {
-	l := newLeanings(rules)
+	l := newIntentScores(rules)
 	kept, err := keptEvidence(ctx, tx, rules, id)
 	if err != nil {
 		return nil, nil, err

@@ -86,10 +86,10 @@ func TestIntentsUnderManyWriters(t *testing.T) {
 			for n := range customers {
 				ids = append(ids, fmt.Sprintf("c%d", n), fmt.Sprintf("anon:c%d", n))
 			}
-			found, stale, err := intent.ReadLeanings(s.Ctx, tx, rel.Intents, ids)
+			found, stale, err := intent.ReadCustomerScores(s.Ctx, tx, rel.Intents, ids)
 			s.Must(err)
 			for _, id := range ids {
-				of, traces, err := intent.Resummed(s.Ctx, tx, rel.Intents, id, nil, nil)
+				of, traces, err := intent.RecomputeScores(s.Ctx, tx, rel.Intents, id, nil, nil)
 				s.Must(err)
 				kept, anew := found[id].Strength("buy-now").ValueAt(enginetest.Noon.Add(enginetest.Day)), 0.0
 				if sum, any := of["buy-now"]; any {
@@ -137,9 +137,9 @@ func TestRecomputedIntentsAreTheSame(t *testing.T) {
 			s.Must(s.Database.Read(s.Ctx, func(tx sqldb.Conn) error {
 				rel, err := s.Catalog.Current(s.Ctx, tx)
 				s.Must(err)
-				found, _, err := intent.ReadLeanings(s.Ctx, tx, rel.Intents, []string{who})
+				found, _, err := intent.ReadCustomerScores(s.Ctx, tx, rel.Intents, []string{who})
 				s.Must(err)
-				anew, traces, err := intent.Resummed(s.Ctx, tx, rel.Intents, who, enginetest.Props{"tier": "gold"}, nil)
+				anew, traces, err := intent.RecomputeScores(s.Ctx, tx, rel.Intents, who, enginetest.Props{"tier": "gold"}, nil)
 				s.Must(err)
 				for _, name := range rel.Intents.Names {
 					kept, again := found[who].Strength(name).ValueAt(now), 0.0

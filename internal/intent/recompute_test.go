@@ -176,7 +176,7 @@ func (s *suite) countRows(id string) (fresh, stale int) {
 		if err != nil {
 			return err
 		}
-		found, old, err := intent.ReadLeanings(s.Ctx, tx, rel.Intents, []string{id})
+		found, old, err := intent.ReadCustomerScores(s.Ctx, tx, rel.Intents, []string{id})
 		fresh, stale = len(found[id].Of), len(old)
 		return err
 	}))

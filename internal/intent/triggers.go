@@ -81,7 +81,7 @@ func (s *Room) Levels(ctx context.Context, now time.Time, in contract.Levels) (c
 // customer. For a decision before the lock it returns ErrAgain instead.
 func ReadScores(ctx context.Context, db *unit.Units, tx sqldb.Conn, rules *catalog.IntentRules, p *unit.LockedCustomer,
 	now time.Time) (*intentScores, error) {
-	found, stale, err := ReadLeanings(ctx, tx, rules, []string{p.ID})
+	found, stale, err := ReadCustomerScores(ctx, tx, rules, []string{p.ID})
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +102,6 @@ func ReadScores(ctx context.Context, db *unit.Units, tx sqldb.Conn, rules *catal
 		}
 		return unit.State[intentState](b).of[own.ID], b.Flush(ctx)
 	}
-	l.Of, _, err = Resummed(ctx, tx, rules, p.ID, p.Vars(), nil)
+	l.Of, _, err = RecomputeScores(ctx, tx, rules, p.ID, p.Vars(), nil)
 	return l, err
 }

@@ -111,7 +111,7 @@ func (a *EventArm) Schema(b *shape.Builder) *shape.Schema {
 		}),
 		b.Def("intent_arm", func() *shape.Schema {
 			then := syntax.Arm("then", "to take when the score crosses the threshold", syntax.Steps{To: &a.Then})
-			return syntax.Mapping(b, append((&Level{}).Fields(), then), "intent").Levelled()
+			return syntax.Mapping(b, append((&Level{}).Fields(), then), "intent").OneThreshold()
 		}),
 	)
 }

@@ -89,8 +89,8 @@ func reached(ctx context.Context, tx sqldb.Conn, customerID, channel string, at 
 	return err
 }
 
-// uniteReach adds the engagement of gone to that of survivor.
-func uniteReach(ctx context.Context, tx sqldb.Conn, gone, survivor string) error {
+// mergeEngagement adds the engagement of gone to that of survivor.
+func mergeEngagement(ctx context.Context, tx sqldb.Conn, gone, survivor string) error {
 	if _, err := tx.ExecContext(ctx, `insert into channel_engagement (customer, channel, sends, answers) select cast($2 as text),
 	channel, sends, answers from channel_engagement where customer = $1
 		on conflict (customer, channel) do update set sends = channel_engagement.sends + excluded.sends, answers =
@@ -169,5 +169,5 @@ func Merge(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustome
 	if _, err := b.Tx.ExecContext(ctx, `update sends set customer = $2 where customer = $1`, gone.ID, survivor.ID); err != nil {
 		return err
 	}
-	return uniteReach(ctx, b.Tx, gone.ID, survivor.ID)
+	return mergeEngagement(ctx, b.Tx, gone.ID, survivor.ID)
 }

@@ -32,9 +32,9 @@ type policyFacts struct {
 	reached  map[string]decisioning.Engagement
 }
 
-// Standing returns the context of a policy decision about p, which must be locked. vars holds what the rules may read: the
+// PolicyContext returns the context of a policy decision about p, which must be locked. vars holds what the rules may read: the
 // customer, and the enrollment if the decision is for one.
-func (s *Room) Standing(
+func (s *Room) PolicyContext(
 	ctx context.Context,
 	tx sqldb.Conn,
 	p *unit.LockedCustomer,

@@ -197,7 +197,7 @@ func (s *Room) verdict(
 	res *Reservation,
 	now time.Time,
 ) (decisioning.Verdict, error) {
-	st, q, err := s.Standing(ctx, tx, p, rel, res.Vars, now, in.Key)
+	st, q, err := s.PolicyContext(ctx, tx, p, rel, res.Vars, now, in.Key)
 	if err != nil {
 		return decisioning.Verdict{}, err
 	}
@@ -242,12 +242,12 @@ func (s *Room) Take(
 	verdict, trace := "", ""
 	var err error
 	if status == StatusSending {
-		if verdict, err = sqldb.JsonText(res.Verdict); err != nil {
+		if verdict, err = sqldb.JSONText(res.Verdict); err != nil {
 			return err
 		}
 	}
 	if len(res.Verdict.Channels) > 0 {
-		if trace, err = sqldb.JsonText(res.Verdict.Channels); err != nil {
+		if trace, err = sqldb.JSONText(res.Verdict.Channels); err != nil {
 			return err
 		}
 	}
@@ -312,7 +312,7 @@ func (s *Room) Settle(ctx context.Context, now time.Time, r Reservation, o Settl
 		doubt := o.Unknown || row.doubt != 0 && status != contract.StatusSent // an earlier attempt stays unknown until one is surely sent
 		said := ""
 		if o.Said != nil {
-			if said, err = sqldb.JsonText(o.Said); err != nil {
+			if said, err = sqldb.JSONText(o.Said); err != nil {
 				return err
 			}
 		}

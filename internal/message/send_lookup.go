@@ -10,7 +10,7 @@ import (
 
 // Send returns the send with a key, or ErrNotFound.
 func (s *Room) Send(ctx context.Context, key string) (Send, error) {
-	return s.oneContact(ctx, `key = $1`, key)
+	return s.oneSend(ctx, `key = $1`, key)
 }
 
 // SendByProvider returns the latest send on a channel with a provider's id, or ErrNotFound.
@@ -18,16 +18,16 @@ func (s *Room) SendByProvider(ctx context.Context, channel, id string) (Send, er
 	if id == "" {
 		return Send{}, sqldb.ErrNotFound
 	}
-	return s.oneContact(ctx, `provider_id = $1 and provider_id <> '' and channel = $2 order by at desc, key desc limit 1`, id, channel)
+	return s.oneSend(ctx, `provider_id = $1 and provider_id <> '' and channel = $2 order by at desc, key desc limit 1`, id, channel)
 }
 
-func (s *Room) oneContact(ctx context.Context, condition string, args ...any) (Send, error) {
+func (s *Room) oneSend(ctx context.Context, condition string, args ...any) (Send, error) {
 	for i, arg := range args {
 		if text, ok := arg.(string); ok {
 			args[i] = sqldb.Clean(text)
 		}
 	}
-	c, err := scanContact(s.db.Reader.QueryRowContext(ctx, `select `+sendColumns+` from sends where `+condition, args...))
+	c, err := scanSend(s.db.Reader.QueryRowContext(ctx, `select `+sendColumns+` from sends where `+condition, args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		err = sqldb.ErrNotFound
 	}

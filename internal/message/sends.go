@@ -16,7 +16,7 @@ import (
 const sendColumns = `key, enrollment, journey, step, message, customer, channel, category, topic,
 	status, reason, provider_id, action, tone, outcome_unknown, attempts, release, at, until_at, rendered, policy_trace`
 
-func scanContact(r sqldb.Scanner) (Send, error) {
+func scanSend(r sqldb.Scanner) (Send, error) {
 	var c Send
 	var doubt int
 	var at, until int64
@@ -73,7 +73,7 @@ func (s *Room) Sends(ctx context.Context, f SendFilter) ([]Send, error) {
 		query := `select ` + sendColumns + ` from sends` + w.SQL() + ` order by at desc, key desc limit ` +
 			w.Param(sqldb.Bounded(f.Limit))
 		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
-			c, err := scanContact(r)
+			c, err := scanSend(r)
 			out = append(out, c)
 			return err
 		}, query, w.Args...)

@@ -38,7 +38,7 @@ func (s *Room) draft(
 ) (*draft, error) {
 	out := &draft{Decision: d, version: p.Version, vars: vars}
 	vars.History = &customer.History{Ctx: ctx, Tx: tx, Customer: p.ID, Now: now} // this transaction may hold the only connection
-	standing, inquiry, err := s.ledger.Standing(ctx, tx, p, rel, vars, now, d.Key)
+	standing, inquiry, err := s.ledger.PolicyContext(ctx, tx, p, rel, vars, now, d.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (s *Room) draft(
 
 // pack encodes the slots and the trace.
 func (d *draft) pack() (err error) {
-	if d.slots, err = sqldb.JsonText(d.Slots); err != nil {
+	if d.slots, err = sqldb.JSONText(d.Slots); err != nil {
 		return err
 	}
 	d.trace, err = packTrace(d.Candidates)

@@ -27,7 +27,7 @@ func packTrace(all []decisioning.Candidate) (string, error) {
 		return "[]", nil
 	}
 	if len(all) <= plainTrace {
-		return sqldb.JsonText(all)
+		return sqldb.JSONText(all)
 	}
 	p := packer{places: map[string]uint64{}, body: make([]byte, 0, 48*len(all))}
 	p.body = binary.AppendUvarint(p.body, uint64(len(all)))

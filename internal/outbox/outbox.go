@@ -272,7 +272,7 @@ func (s *Room) ReleaseLease(ctx context.Context, l Lease, cause string, retry ti
 
 // EnqueueMessage appends a delivery that is not an event of the customer, such as an order.
 func EnqueueMessage(b *unit.Unit, e *unit.EnrollmentRow, m contract.Delivery) error {
-	body, err := sqldb.JsonText(m)
+	body, err := sqldb.JSONText(m)
 	if err == nil {
 		Enqueue(b, e, deliverMessage, m.ID, body, sqldb.Millis(b.Now))
 	}

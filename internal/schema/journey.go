@@ -94,6 +94,6 @@ func (b *builder) reroute() *shape.Schema {
 	s.AnyOf = shape.Need("event", "when")
 	return shape.AnyOf(
 		s,
-		shape.Object(shape.And(common, syntax.Keys(b.Builder, (&journey.Level{}).Fields())), "intent", "go_to").Levelled(),
+		shape.Object(shape.And(common, syntax.Keys(b.Builder, (&journey.Level{}).Fields())), "intent", "go_to").OneThreshold(),
 	)
 }

@@ -125,8 +125,8 @@ func copied(v any) any {
 	return nil
 }
 
-// JsonText returns v as JSON.
-func JsonText(v any) (string, error) {
+// JSONText returns v as JSON.
+func JSONText(v any) (string, error) {
 	raw, err := json.Marshal(v)
 	return string(raw), err
 }

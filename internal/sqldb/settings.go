@@ -80,7 +80,7 @@ func (s *Database) SetClock(ctx context.Context, c clock.Clock, fixed func(tx Co
 		if events {
 			return ErrClockFixed
 		}
-		raw, err := JsonText(c)
+		raw, err := JSONText(c)
 		if err != nil {
 			return err
 		}

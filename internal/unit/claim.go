@@ -56,11 +56,11 @@ func (s *Units) Claimed(ctx context.Context, tx sqldb.Conn, id, chain string) (*
 	if e.Chain == chain && chain != "" && e.State != StateClosed {
 		return e, p, nil // claimed before
 	}
-	return e, p, NotMine(e, chain, s.Claim(ctx, tx, id, chain))
+	return e, p, EndedByItself(e, chain, s.Claim(ctx, tx, id, chain))
 }
 
-// NotMine turns the error of a claim into an EndedError if this chain has ended the enrollment itself.
-func NotMine(e *EnrollmentRow, chain string, err error) error {
+// EndedByItself turns the error of a claim into an EndedError if this chain has ended the enrollment itself.
+func EndedByItself(e *EnrollmentRow, chain string, err error) error {
 	if !Replayed(e, chain, err) {
 		return err
 	}

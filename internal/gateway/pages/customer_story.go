@@ -12,7 +12,7 @@ import (
 // repeated lists, by kind of a timeline entry, the details that are not shown: those that the title or the page already shows, and
 // workflow ids, which mean nothing to an agent.
 var repeated = map[string][]string{
-	"contact": {"message", "status"},
+	"send":    {"message", "status"},
 	"handoff": {"id", "queue", "state"},
 	"entered": {"workflow_id"},
 	"ended":   {"workflow_id", "outcome"},

@@ -15,8 +15,8 @@ type loginView struct {
 	Error string
 }
 
-// AskToSignIn redirects a browser to the form; other clients get a 401.
-func (p *Pages) AskToSignIn(w http.ResponseWriter, r *http.Request) {
+// RequireSignIn redirects a browser to the form; other clients get a 401.
+func (p *Pages) RequireSignIn(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
 		http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 		return

@@ -208,8 +208,8 @@ func (b *Builder) Via() *Schema {
 	})
 }
 
-// Levelled requires exactly one of the keys above and below. It returns s.
-func (s *Schema) Levelled() *Schema {
+// OneThreshold requires exactly one of the keys above and below. It returns s.
+func (s *Schema) OneThreshold() *Schema {
 	s.OneOf = Need("above", "below")
 	return s
 }
