@@ -27,7 +27,7 @@ func TestTimeline(t *testing.T) {
 		}
 		s.Equal(
 			lines,
-			[]string{"ended: cart: goal", "handoff: support withdrawn", "contact: reminder sent", "entered: cart", "event: Cart Updated"},
+			[]string{"ended: cart: goal", "handoff: support withdrawn", "send: reminder sent", "entered: cart", "event: Cart Updated"},
 		)
 		s.Equal(story[4].Detail, enginetest.Props{"cart_id": "k1"})
 		story, err = s.Analytics.Timeline(s.Ctx, "ana", 2)
