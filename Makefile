@@ -48,7 +48,7 @@ test: build ## Vet and test everything; TESTFLAGS=-v is passed on
 
 # What is concurrent: whatever runs on PostgreSQL (the rooms of the store), and what serves, relays and acts.
 CONCURRENT = ./activities/... ./internal/background/... ./internal/gateway/... ./internal/relay/... ./workflows/... \
-	$(addprefix ./,$(sort $(filter-out internal/dev/%,$(patsubst %/,%,$(dir $(shell grep -rl --include='*_test.go' 'pgtest\.Main' internal))))))
+	$(addprefix ./,$(sort $(filter-out internal/dev/%,$(patsubst %/,%,$(dir $(shell grep -rl --include='*_test.go' -E '(pgtest|enginetest)\.Main' internal))))))
 
 .PHONY: test-race
 test-race: build ## Test what is concurrent under the race detector
