@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"slices"
-	"strconv"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -11,22 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// levelWords names a level for people, and as a key: complaint above 0.7.
-func levelWords(l *journey.Level) string {
-	if l == nil {
-		return ""
-	}
-	number := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
-	if l.Above != nil {
-		return l.Intent + " above " + number(*l.Above)
-	}
-	if l.Below != nil {
-		return l.Intent + " below " + number(*l.Below)
-	}
-	return l.Intent
-}
-
-// queryLevels asks the store, by one activity, which levels hold, by levelWords: those that w waits for (nil:
+// queryLevels asks the store, by one activity, which levels hold, by Level.Words: those that w waits for (nil:
 // none), and those of the reroute rules that may fire. Without all, these are only the rules that fading alone
 // can make fire. It also learns when the next score fades below its level, and records that in LevelCrossing.
 // History has the answers only, no scores; if no level counts, nothing is asked.
@@ -45,7 +29,7 @@ func (r *run) queryLevels(ctx workflow.Context, w *wait, all bool) (holds map[st
 	}
 	var asked []journey.Level
 	for _, level := range wanted {
-		if words := levelWords(&level); !holds[words] {
+		if words := level.Words(); !holds[words] {
 			holds[words] = true
 			asked = append(asked, level)
 		}
@@ -60,7 +44,7 @@ func (r *run) queryLevels(ctx workflow.Context, w *wait, all bool) (holds map[st
 		return nil, err
 	}
 	for i, level := range asked {
-		holds[levelWords(&level)] = i < len(result.Hold) && result.Hold[i]
+		holds[level.Words()] = i < len(result.Hold) && result.Hold[i]
 	}
 	if crossed {
 		return holds, nil // what fell below while a step ran is still to be handled

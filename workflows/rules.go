@@ -65,7 +65,7 @@ func (r *run) firstToFire(ctx workflow.Context, w *wait, e *contract.Delivery, r
 				return -1, err
 			}
 		}
-		if holds[levelWords(rule.level)] {
+		if holds[rule.level.Words()] {
 			return i, nil
 		}
 	}
@@ -96,7 +96,7 @@ func (r *run) fire(ctx workflow.Context, e *contract.Delivery, rule rule) (err e
 	if !rule.repeat {
 		r.state.Rerouted = append(r.state.Rerouted, rule.key)
 	}
-	by := levelWords(rule.level)
+	by := rule.level.Words()
 	if rule.level == nil {
 		by = clip(e.Event.Name, 80)
 	}

@@ -41,7 +41,7 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	if arm.Level != nil {
 		delete(r.state.Taken, step.ID) // an intent took this arm, not an event
 		result := map[string]any{"event": "", "properties": map[string]any{}, "timed_out": false, "intent": arm.Level.Intent}
-		r.completeStep(ctx, step, levelWords(arm.Level), journey.ArmNumber(taking.arm), result)
+		r.completeStep(ctx, step, arm.Level.Words(), journey.ArmNumber(taking.arm), result)
 		return arm.Then, nil
 	}
 	r.state.Taken[step.ID] = r.state.Last.ID
@@ -69,7 +69,7 @@ func (t *eventMatch) words() []string {
 	var words []string
 	for _, arm := range t.spec.Arms {
 		if arm.Level != nil {
-			words = append(words, levelWords(arm.Level))
+			words = append(words, arm.Level.Words())
 		}
 		words = append(words, arm.Events...)
 	}
@@ -92,7 +92,7 @@ func (t *eventMatch) levels() []journey.Level {
 func (t *eventMatch) find(ctx workflow.Context, w *wait) (bool, error) {
 	r := t.run
 	level := slices.IndexFunc(t.spec.Arms, func(arm journey.EventArm) bool {
-		return arm.Level != nil && w.levelHolds[levelWords(arm.Level)]
+		return arm.Level != nil && w.levelHolds[arm.Level.Words()]
 	})
 	before := t.spec.Arms
 	if level >= 0 {

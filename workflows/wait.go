@@ -39,7 +39,7 @@ type wait struct {
 	current      *contract.Delivery // the event that was just handled, for find to look at; set by handleEvent
 	traitChanged bool               // an event changed a trait that the journey waits by; set by handleEvent
 	scoresStale  bool               // scores may have changed since levelHolds was asked for; set by handleEvent
-	levelHolds   map[string]bool    // the last answers of queryLevels, by levelWords
+	levelHolds   map[string]bool    // the last answers of queryLevels, by Level.Words
 	recomputed   time.Time          // when until last moved
 	clock        time.Time          // what waitEnd.clock becomes if the wait ends now
 }
