@@ -138,22 +138,28 @@ func (s *scenarioCheck) arms(n *source.Node) {
 	}
 }
 
+// byStep reads a mapping from ids of steps of a kind to mappings, of every journey. what names such a mapping in diagnostics.
+func (s *scenarioCheck) byStep(n *source.Node, kind, what string, read func(id string, m *source.Mapping)) {
+	for i, key := range n.Keys {
+		if key.Shape != source.Scalar {
+			s.WrongType(key, "a step id is a text")
+			continue
+		}
+		s.stepNamed(key, kind, s.subject.all(), s.subject.sure)
+		if m := s.Mapping(n.Values[i], what); m != nil {
+			read(key.Text, m)
+			m.Done()
+		}
+	}
+}
+
 // calls reads the responses to calls, of every journey.
 func (s *scenarioCheck) calls(n *source.Node) {
 	if s.Mapping(n, "calls") == nil {
 		return
 	}
 	s.out.Calls = map[string]CallAnswer{}
-	for i, key := range n.Keys {
-		if key.Shape != source.Scalar {
-			s.WrongType(key, "a step id is a text")
-			continue
-		}
-		s.stepNamed(key, "call", s.subject.all(), s.subject.sure)
-		m := s.Mapping(n.Values[i], "the response of a call")
-		if m == nil {
-			continue
-		}
+	s.byStep(n, "call", "the response of a call", func(id string, m *source.Mapping) {
 		answer := CallAnswer{Status: 200}
 		if v := m.Get("status"); v != nil {
 			if status, ok := s.Whole(v, "status", 100, 599); ok {
@@ -163,9 +169,8 @@ func (s *scenarioCheck) calls(n *source.Node) {
 		if v := m.Get("body"); v != nil {
 			answer.Body = s.Value(v)
 		}
-		m.Done()
-		s.out.Calls[key.Text] = answer
-	}
+		s.out.Calls[id] = answer
+	})
 }
 
 // activities reads the answers to activities, of every journey.
@@ -174,16 +179,7 @@ func (s *scenarioCheck) activities(n *source.Node) {
 		return
 	}
 	s.out.Activities = map[string]ActivityAnswer{}
-	for i, key := range n.Keys {
-		if key.Shape != source.Scalar {
-			s.WrongType(key, "a step id is a text")
-			continue
-		}
-		s.stepNamed(key, "activity", s.subject.all(), s.subject.sure)
-		m := s.Mapping(n.Values[i], "what an activity returns")
-		if m == nil {
-			continue
-		}
+	s.byStep(n, "activity", "what an activity returns", func(id string, m *source.Mapping) {
 		answer := ActivityAnswer{Result: map[string]any{}}
 		result := m.Get("result")
 		if result != nil {
@@ -195,9 +191,8 @@ func (s *scenarioCheck) activities(n *source.Node) {
 				s.Report(m.Key("error"), "bad-value", "", "an activity returns a result or fails with an error: write one of them")
 			}
 		}
-		m.Done()
-		s.out.Activities[key.Text] = answer
-	}
+		s.out.Activities[id] = answer
+	})
 }
 
 // lineKinds maps the kinds of timeline lines to the keys that may accompany them.
