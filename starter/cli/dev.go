@@ -11,6 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 )
 
 func devCommand(b app.Build) *cobra.Command {
@@ -60,7 +61,7 @@ func devCommand(b app.Build) *cobra.Command {
 			}
 			err = newDev(c, &cfg, child, dir, log).Run(c.Context())
 			if err == nil {
-				(&printer{c.OutOrStdout()}).line("tabi has stopped; its data is in %s", cfg.DataDir)
+				terminal.To(c.OutOrStdout()).Line("tabi has stopped; its data is in %s", cfg.DataDir)
 			}
 			return err
 		},
@@ -82,7 +83,7 @@ func devCommand(b app.Build) *cobra.Command {
 // newDev returns a Dev that reports to the terminal.
 func newDev(c *cobra.Command, cfg *app.Config, child app.DevServerOptions, dir string, log *zap.Logger) *app.Dev {
 	var mu sync.Mutex
-	out := &printer{c.OutOrStdout()}
+	out := terminal.To(c.OutOrStdout())
 	say := func(f func()) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -90,35 +91,35 @@ func newDev(c *cobra.Command, cfg *app.Config, child app.DevServerOptions, dir s
 	}
 	child.DataDir = cfg.DataDir
 	if dir == "" {
-		out.line("there is no journeys folder here: nothing is published (name one: tabi dev DIR)")
+		out.Line("there is no journeys folder here: nothing is published (name one: tabi dev DIR)")
 	}
 	return &app.Dev{
 		Config: cfg, Temporal: child, Journeys: dir, Log: log,
 		Linted: func(_ []lint.File, found source.Diagnostics) {
 			say(func() {
-				if err := printDiagnostics(c.OutOrStdout(), "text", found); err != nil {
+				if err := terminal.Diagnostics(c.OutOrStdout(), "text", found); err != nil {
 					log.Warn("could not print the diagnostics", zap.Error(err))
 				}
 				if found.Failed(false) {
-					out.line("not published: fix the errors; the previous release stays in effect")
+					out.Line("not published: fix the errors; the previous release stays in effect")
 				}
 			})
 		},
-		Published: func(p app.Published) { say(func() { sayPublished(out, p) }) },
-		Refused:   func(err error) { say(func() { out.line("%v", err) }) },
+		Published: func(p app.Published) { say(func() { terminal.Published(out, p) }) },
+		Refused:   func(err error) { say(func() { out.Line("%v", err) }) },
 		Ready: func(r app.Running) {
 			say(func() {
-				out.line("tabi is ready (%s)", app.DescribeClock(r.Clock))
-				out.line("  gateway      %s", r.URL)
-				out.line("  inbox        %s/inbox", r.URL)
-				out.line("  mails        %s/dev/mail", r.URL)
-				out.line("  pushes       %s/dev/push", r.URL)
-				out.line("  texts        %s/dev/sms", r.URL)
-				out.line("  temporal     %s", r.Temporal)
+				out.Line("tabi is ready (%s)", app.DescribeClock(r.Clock))
+				out.Line("  gateway      %s", r.URL)
+				out.Line("  inbox        %s/inbox", r.URL)
+				out.Line("  mails        %s/dev/mail", r.URL)
+				out.Line("  pushes       %s/dev/push", r.URL)
+				out.Line("  texts        %s/dev/sms", r.URL)
+				out.Line("  temporal     %s", r.Temporal)
 				if r.UI != "" {
-					out.line("  temporal UI  %s", r.UI)
+					out.Line("  temporal UI  %s", r.UI)
 				}
-				out.line("stop it with Ctrl-C")
+				out.Line("stop it with Ctrl-C")
 			})
 		},
 	}

@@ -1,4 +1,5 @@
-// Package cli is the command tabi: one file per command.
+// Package cli is the command tabi: its root, and the commands that serve and publish. Those for designers and for
+// operators are in the packages below, one file per command.
 package cli
 
 import (
@@ -13,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/starter/cli/designer"
+	"github.com/tabi-journeys/tabi/starter/cli/operator"
 )
 
 // Main runs the command that the process was started with, and returns its exit status.
@@ -35,7 +38,7 @@ func Run(ctx context.Context, b app.Build, args []string, out, errs io.Writer) i
 	return app.ExitCode(err)
 }
 
-// newRoot is the command tree: one line per command, one file each.
+// newRoot is the command tree.
 func newRoot(b app.Build) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "tabi",
@@ -49,15 +52,9 @@ func newRoot(b app.Build) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return app.Usage("%w; see %s --help", err, c.CommandPath())
 	})
-	root.AddCommand(
-		devCommand(b), publishCommand(b), lintCommand(b), testCommand(b), schemaCommand(b), serveCommand(b),
-		enrollCommand(), trackCommand(), importCommand(),
-		listCommand(), statusCommand(b), decideCommand(), cancelCommand(), pauseCommand(), resumeCommand(),
-		deadLetterCommand(), reconcileCommand(b),
-		graphCommand(b), diffCommand(b), migrateCommand(), replayCommand(b), intentsCommand(b), modelsCommand(),
-		reportCommand(),
-		versionCommand(),
-	)
+	root.AddCommand(devCommand(b), serveCommand(b), publishCommand(b), versionCommand())
+	root.AddCommand(designer.Commands(b)...)
+	root.AddCommand(operator.Commands(b)...)
 	strict(root)
 	return root
 }

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 )
 
 func publishCommand(b app.Build) *cobra.Command {
@@ -34,7 +35,7 @@ func publishCommand(b app.Build) *cobra.Command {
 			}
 			content, found := b.Check(files)
 			if len(found) > 0 {
-				if err := printDiagnostics(c.ErrOrStderr(), "text", found); err != nil {
+				if err := terminal.Diagnostics(c.ErrOrStderr(), "text", found); err != nil {
 					return err
 				}
 			}
@@ -50,27 +51,10 @@ func publishCommand(b app.Build) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return show(c, output, p, func(out *printer) { sayPublished(out, p) })
+			return terminal.Show(c, output, p, func(out *terminal.Printer) { terminal.Published(out, p) })
 		},
 	}
 	cfg.Register(c.Flags(), app.Storage)
-	outputFlag(c, &output)
+	terminal.OutputFlag(c, &output)
 	return c
-}
-
-// sayPublished prints what a release changed.
-func sayPublished(out *printer, p app.Published) {
-	if p.Same() {
-		out.line("release %d: nothing changed", p.Release)
-		return
-	}
-	out.line("release %d", p.Release)
-	for _, part := range []struct {
-		mark  string
-		names []string
-	}{{"+", p.Added}, {"~", p.Changed}, {"-", p.Removed}} {
-		for _, n := range part.names {
-			out.line("  %s %s", part.mark, n)
-		}
-	}
 }

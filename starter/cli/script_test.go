@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"context"
 	"os"
 	"testing"
 
@@ -45,4 +47,11 @@ func exitStatus(ts *testscript.TestScript, neg bool, args []string) {
 	if got != args[0] {
 		ts.Fatalf("%v ended with %s, want %s", args[1:], got, args[0])
 	}
+}
+
+// tabi runs a command in this process.
+func tabi(ctx context.Context, args ...string) (status int, out, errs string) {
+	var o, e bytes.Buffer
+	status = Run(ctx, app.Build{}, args, &o, &e)
+	return status, o.String(), e.String()
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -19,11 +20,11 @@ func versionCommand() *cobra.Command {
 				Interpreter int    `json:"interpreter"`
 				Go          string `json:"go"`
 			}{app.Version, contract.InterpreterVersion, runtime.Version()}
-			return show(c, output, v, func(p *printer) {
-				p.line("tabi %s (interpreter %d, %s)", v.Version, v.Interpreter, v.Go)
+			return terminal.Show(c, output, v, func(p *terminal.Printer) {
+				p.Line("tabi %s (interpreter %d, %s)", v.Version, v.Interpreter, v.Go)
 			})
 		},
 	}
-	outputFlag(c, &output)
+	terminal.OutputFlag(c, &output)
 	return c
 }

@@ -71,8 +71,6 @@ func TestRulesCatch(t *testing.T) {
 	for i := range maxFiles {
 		many[fmt.Sprintf("internal/q/f%02d.go", i)] = pkg
 		many[fmt.Sprintf("internal/p/f%02d.go", i)] = pkg
-		many[fmt.Sprintf("starter/f%02d.go", i)] = pkg
-		many[fmt.Sprintf("starter/g%02d_test.go", i)] = pkg
 	}
 	lists := func(from string, imports, deps []string) map[string]listed {
 		out := map[string]listed{"os": {Standard: true}, "time": {Standard: true}, "database/sql": {Standard: true}}

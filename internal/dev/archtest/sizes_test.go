@@ -8,10 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Sizes. starter has one file for each command.
+// Sizes.
 const (
 	maxFiles        = 32
-	maxStarterFiles = 45
 	maxPackageLines = 4_000
 	maxLines        = 400
 	maxColumns      = 140
@@ -28,12 +27,8 @@ func packageSizes(t *tree) []breach {
 	}
 	var out []breach
 	for dir, n := range files {
-		most := maxFiles
-		if dir == "starter" {
-			most = maxStarterFiles
-		}
-		if n > most {
-			out = append(out, breach{dir, fmt.Sprintf("has %d files, more than %d", n, most)})
+		if n > maxFiles {
+			out = append(out, breach{dir, fmt.Sprintf("has %d files, more than %d", n, maxFiles)})
 		}
 		if lines[dir] > maxPackageLines {
 			out = append(out, breach{dir, fmt.Sprintf("has %d lines, more than %d", lines[dir], maxPackageLines)})

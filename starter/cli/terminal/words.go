@@ -1,0 +1,66 @@
+package terminal
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/journey/diff"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
+)
+
+// Diagnostics prints what lint has found, in one of the formats text, json and github.
+func Diagnostics(w io.Writer, format string, found source.Diagnostics) error {
+	switch format {
+	case "json":
+		return found.JSON(w)
+	case "github":
+		return found.GitHub(w)
+	}
+	return found.Text(w)
+}
+
+// Published prints what a release changed.
+func Published(out *Printer, p app.Published) {
+	if p.Same() {
+		out.Line("release %d: nothing changed", p.Release)
+		return
+	}
+	out.Line("release %d", p.Release)
+	for _, part := range []struct {
+		mark  string
+		names []string
+	}{{"+", p.Added}, {"~", p.Changed}, {"-", p.Removed}} {
+		for _, n := range part.names {
+			out.Line("  %s %s", part.mark, n)
+		}
+	}
+}
+
+// PlaceName names the place of an enrollment for people.
+func PlaceName(step string, watching bool) string {
+	switch {
+	case watching:
+		return "(awaiting the goal)"
+	case step == "":
+		return "(before the first step)"
+	}
+	return step
+}
+
+// Verdict returns in words what a move means for the enrollments at a step.
+func Verdict(m diff.StepMove, there, gone bool) string {
+	switch {
+	case gone:
+		return "stays"
+	case there:
+		return "already there"
+	case m.Refused != "" && m.Suggest != "":
+		return fmt.Sprintf("stays: %s; it looks like %s: --step %s=%s", m.Refused, m.Suggest, m.Step, m.Suggest)
+	case m.Refused != "":
+		return "stays: " + m.Refused
+	case m.Kept():
+		return "kept"
+	}
+	return "moves to " + m.Target
+}
