@@ -215,3 +215,18 @@ func TestConcurrentMerges(t *testing.T) {
 		}
 	})
 }
+
+func TestCustomerIDIsNotATrait(t *testing.T) {
+	enginetest.Each(t, func(s *enginetest.Suite) {
+		s.Publish(enginetest.Carts(func(d *journey.Definition) { d.Entry.When = `customer.id == "u-42"` }), enginetest.Reminder())
+		s.Ingest(enginetest.Noon,
+			customer.SegmentCall{Type: "identify", MessageID: "1", UserID: "u-42", Traits: enginetest.Props{"id": 42}},
+			customer.SegmentCall{Type: "identify", MessageID: "2", AnonymousID: "d9", Traits: enginetest.Props{"id": "d9-local"}},
+			customer.SegmentCall{Type: "identify", MessageID: "3", UserID: "u-42", AnonymousID: "d9"})
+		e := s.EnterCart("u-42")
+		v, err := s.Variables.View(s.Ctx, enginetest.Noon, enginetest.Ref(e), contract.EvalContext{})
+		s.Must(err)
+		s.Equal(v.Customer["id"], any("u-42"))
+		s.Equal(s.Customer("u-42").Traits["id"], any(42.0)) // the client's own is kept
+	})
+}

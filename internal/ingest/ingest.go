@@ -118,6 +118,9 @@ func checkCall(c *customer.SegmentCall) error {
 	default:
 		return fmt.Errorf("type %q is none of track, identify, page, screen, alias, group", c.Type)
 	}
+	if err := c.Placeholder(); err != nil {
+		return err
+	}
 	switch {
 	case c.MessageID == "":
 		return errors.New("messageId is missing")

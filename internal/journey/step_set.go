@@ -89,6 +89,10 @@ func (s assignments) Read(r *syntax.Reader, _ *syntax.Field, n *source.Node) {
 			r.Report(key.Pos, "unknown-key", likeTarget(key.Text), "set assigns vars.x and customer.x, not %q", key.Text)
 			continue
 		}
+		if match[1] == "customer" && (match[2] == "id" || strings.HasPrefix(match[2], "id.")) {
+			r.Report(key.Pos, "bad-value", "", "customer.id is the id by which tabi knows the customer: it cannot be set")
+			continue
+		}
 		if match[1] == "vars" {
 			first, _, _ := strings.Cut(match[2], ".")
 			r.Variable(first)

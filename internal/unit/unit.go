@@ -192,18 +192,17 @@ type LockedCustomer struct {
 	Drafted bool // the decision is made before the lock, and fails if a value is stale
 }
 
-// Vars returns the traits as expressions and templates see them: with the customer's id as id, unless a trait has that name.
+// Vars returns the traits as expressions and templates see them. See TraitsOf.
 func (p *LockedCustomer) Vars() map[string]any { return TraitsOf(p.ID, p.Traits) }
 
-// TraitsOf returns a copy of traits with the customer's id as id, unless a trait has that name.
+// TraitsOf returns a copy of traits in which id is the id by which tabi knows the customer. A trait of that name stays in the
+// profile, and neither expressions nor templates see it.
 func TraitsOf(id string, traits map[string]any) map[string]any {
 	out := maps.Clone(traits)
 	if out == nil {
 		out = map[string]any{}
 	}
-	if _, given := out["id"]; !given {
-		out["id"] = id
-	}
+	out["id"] = id
 	return out
 }
 

@@ -180,7 +180,7 @@ func (h *Handlers) checkDecide(in *api.DecideRequest) *web.Error {
 		}
 	}
 	if f := web.FirstError(web.CheckID("userId", in.UserID), web.CheckUserID("userId", in.UserID),
-		web.CheckID("anonymousId", in.AnonymousID), web.CheckID("requestId", in.RequestID),
+		web.CheckID("anonymousId", in.AnonymousID), web.CheckPerson("anonymousId", in.AnonymousID), web.CheckID("requestId", in.RequestID),
 		web.CheckID("channel", in.Channel), CheckAsked(in.Group, in.Actions), h.CheckTree("context", in.Context)); f != nil {
 		return f
 	}

@@ -78,6 +78,8 @@ func (h *Handlers) call(field, kind string, in map[string]any, sentAt time.Time)
 		p.Refuse(web.Missing(p.At("userId"), "give either "+p.At("userId")+" or anonymousId"))
 	}
 	p.Refuse(web.CheckUserID(p.At("userId"), c.UserID))
+	p.Refuse(web.CheckPerson(p.At("anonymousId"), c.AnonymousID))
+	p.Refuse(web.CheckPerson(p.At("previousId"), c.PreviousID))
 	if event.Reserved(c.Event) {
 		p.Refuse(web.Bad(p.At("event"), "begins with tabi., which is reserved; choose another name"))
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/event"
 )
 
@@ -317,10 +318,18 @@ func Top(field string) string {
 // ids are the keys whose numbers are accepted as text, exactly as written.
 var ids = map[string]bool{"userId": true, "anonymousId": true, "previousId": true, "groupId": true, "messageId": true}
 
-// CheckUserID refuses a user id that looks like an anonymous one.
+// CheckUserID refuses a user id that looks like an anonymous one, or that means nobody.
 func CheckUserID(field, id string) *Error {
 	if event.Anonymous(id) {
 		return Bad(field, "begins with anon:, which is reserved; send such an id as anonymousId")
+	}
+	return CheckPerson(field, id)
+}
+
+// CheckPerson refuses an id that means nobody, such as "undefined". See customer.RefuseID.
+func CheckPerson(field, id string) *Error {
+	if code := customer.RefuseID(id); code != "" {
+		return &Error{Status: http.StatusBadRequest, Code: code, Field: Top(field), Message: customer.PlaceholderWords(Top(field), id)}
 	}
 	return nil
 }
