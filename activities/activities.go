@@ -159,7 +159,7 @@ func (a *Activities) Due(ctx context.Context, in contract.Due) (contract.DueResu
 // Record ingests an event that came over Temporal, as the gateway ingests one that came over HTTP.
 func (a *Activities) Record(ctx context.Context, in contract.Record) (contract.TrackResult, error) {
 	c := in.Call
-	if c.MessageID == "" || c.Type == "track" && c.Event == "" || c.UserID == "" && c.AnonymousID == "" {
+	if c.MessageID == "" || c.Type == "track" && c.Event == "" || c.UserID == "" && c.AnonymousID == "" && in.Enrollment == "" {
 		return contract.TrackResult{}, invalidInput(`an event needs "messageId", "event", and "userId" or "anonymousId"`)
 	}
 	if event.Reserved(c.Event) || event.Reserved(c.MessageID) || event.Anonymous(c.UserID) { // as the gateway
@@ -169,17 +169,27 @@ func (a *Activities) Record(ctx context.Context, in contract.Record) (contract.T
 	if in.Clock != (clock.Clock{}) {
 		at = in.Clock
 	}
-	receipts, err := a.cfg.Rooms.Intake.Ingest(ctx, a.cfg.Now(at), []customer.SegmentCall{{
+	call := customer.SegmentCall{
 		Type: c.Type, MessageID: c.MessageID, UserID: c.UserID, AnonymousID: c.AnonymousID, Event: c.Event,
 		Properties: c.Properties, Traits: c.Traits, Timestamp: c.Timestamp, Source: "temporal",
-	}})
+	}
+	var receipt customer.Receipt
+	var err error
+	if in.Enrollment != "" {
+		receipt, err = a.cfg.Rooms.Intake.Record(ctx, a.cfg.Now(at), in.Enrollment, call)
+	} else {
+		var receipts []customer.Receipt
+		if receipts, err = a.cfg.Rooms.Intake.Ingest(ctx, a.cfg.Now(at), []customer.SegmentCall{call}); err == nil {
+			receipt = receipts[0]
+		}
+	}
 	if message.IsInput(err) {
 		return contract.TrackResult{}, invalidInput(err.Error())
 	}
 	if err != nil {
 		return contract.TrackResult{}, err
 	}
-	return contract.TrackResult{ID: receipts[0].ID, Customer: receipts[0].Customer, Duplicate: receipts[0].Duplicate}, nil
+	return contract.TrackResult{ID: receipt.ID, Customer: receipt.Customer, Duplicate: receipt.Duplicate}, nil
 }
 
 // invalidInput returns an error that Temporal does not retry, because repeating the input would not help.

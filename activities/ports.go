@@ -52,6 +52,8 @@ type Handoffs interface {
 type Intake interface {
 	// Ingest applies Segment calls in one transaction; receipts are in the order of calls.
 	Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error)
+	// Record stores one track call as an event of an enrollment's customer of now; not even a closed enrollment refuses it.
+	Record(ctx context.Context, now time.Time, enrollment string, call customer.SegmentCall) (customer.Receipt, error)
 	// Assign sets traits of the customer, once per key.
 	Assign(ctx context.Context, now time.Time, ref contract.Ref, key string, traits map[string]any) error
 	// Emit ingests an event of the customer, once per key.

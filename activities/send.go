@@ -194,7 +194,7 @@ func (a *Activities) render(
 	}
 	if reservation.Category != journey.Transactional {
 		unsubscribe = a.cfg.Links.Unsubscribe(
-			signedlink.Mail{Customer: in.Customer, Journey: in.Journey, Step: in.Step, Message: in.Spec.Message, Key: in.Key},
+			signedlink.Mail{Customer: reservation.Customer, Journey: in.Journey, Step: in.Step, Message: in.Spec.Message, Key: in.Key},
 		)
 	}
 	fields, err = a.renderTreatment(ctx, spec, reservation, data, unsubscribe)
@@ -228,7 +228,7 @@ func (a *Activities) deliver(
 		}
 		receipt := ch.Send(ctx, channel.Message{
 			Key: key, Address: address, Fields: fields, Journey: in.Journey, Step: in.Step, Message: in.Spec.Message,
-			Customer: in.Customer, Category: reservation.Category, Unsubscribe: unsubscribe,
+			Customer: reservation.Customer, Category: reservation.Category, Unsubscribe: unsubscribe,
 		})
 		if receipt.Gone {
 			sum.Gone = append(sum.Gone, address)

@@ -89,7 +89,7 @@ func setup(t *testing.T, traits map[string]any) *bundle {
 	}
 	b.activities = New(Config{Rooms: roomsOf(s), Channels: map[string]channel.Channel{"email": b.email, "push": b.push},
 		Links: signedlink.Links{PublicURL: "https://tabi.example.com", Secret: []byte("0123456789abcdef")}})
-	b.ref = contract.Ref{Enrollment: list[0].ID, Chain: "chain", Journey: "news", Revision: list[0].Revision, Customer: "ana"}
+	b.ref = contract.Ref{Enrollment: list[0].ID, Chain: "chain", Journey: "news", Revision: list[0].Revision}
 	return b
 }
 

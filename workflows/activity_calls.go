@@ -16,7 +16,6 @@ func (r *run) ref() contract.Ref {
 		Chain:      r.chain,
 		Journey:    r.in.Journey,
 		Revision:   r.in.Revision,
-		Customer:   r.in.Customer,
 		Clock:      r.in.Clock,
 	}
 }

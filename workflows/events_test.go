@@ -2,6 +2,8 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,8 +74,9 @@ func TestDirectEventIsRecordedFirstAndComesBack(t *testing.T) {
 			p.event(2*time.Hour, "s1", "Bought", nil)
 			p.expect(contract.Goal, p.run())
 			p.same("account", []string{"record s1 Bought"}, p.account)
-			if call := p.records[0].Call; call.UserID != "ana" || call.Type != "track" || call.Properties["total"] != 3.0 {
-				t.Errorf("recorded %+v", call)
+			call := p.records[0].Call
+			if p.records[0].Enrollment != "e-1" || call.UserID != "" || call.Type != "track" || call.Properties["total"] != 3.0 {
+				t.Errorf("recorded %+v", p.records[0])
 			}
 			if at := p.reports[len(p.reports)-1].Ended.At.Sub(testStart); at != 2*time.Hour {
 				t.Errorf("ended after %s: only what comes from the store counts", at)
@@ -137,10 +140,47 @@ func TestDirectEventThatTheStoreRefusesIsDropped(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))
 	p.refuse = func(contract.Record) error {
-		return temporal.NewNonRetryableApplicationError("bad", contract.RejectInvalid, nil)
+		return temporal.NewNonRetryableApplicationError("no such id", contract.RejectInvalid, nil)
 	}
 	p.at(time.Hour, func() { p.env.SignalWorkflow(contract.EventName, contract.Event{ID: "s1", Name: "Seen"}) })
+	p.at(2*time.Hour, func() {
+		p.env.UpdateWorkflow(contract.EventName, "u", p.callbacks("u"), contract.Event{ID: "s2", Name: "Bought"})
+	})
+	p.at(3*time.Hour, func() { p.env.SignalWorkflow(contract.EventName, contract.Event{ID: "s3"}) })
+	p.at(3*time.Hour, func() { p.env.SignalWorkflow(contract.EventName, []string{"Seen"}) })
+	p.at(3*time.Hour, func() { p.env.SignalWorkflow(contract.DeliveryName, contract.Delivery{ID: "s5"}) })
 	p.expect(contract.Completed, p.run(), "w@5h")
+	if got := p.answers["u"]; !strings.Contains(got, "could not be recorded: no such id") {
+		t.Errorf("the update was answered with %q", got)
+	}
+	state := p.view()
+	for _, want := range []string{
+		`event "Seen" (id "s1") was dropped: no such id`, `event "Bought" (id "s2") was dropped: no such id`,
+		`event "" (id "s3") was dropped: an event needs "id" and "name"`, "a signal could not be read and was dropped: json: cannot unmarshal",
+		`a delivery (id "s5") was dropped: a delivery needs an id and exactly one of`,
+	} {
+		if !slices.ContainsFunc(state.Story, func(line string) bool { return strings.Contains(line, want) }) {
+			t.Errorf("the log has no line %q: %q", want, state.Story)
+		}
+	}
+}
+
+func TestAnUpdateAnswersAfterTheEventIsRecorded(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t, journeyOf("  - {id: w, wait: 1h}\n"))
+	p.refuse = func(contract.Record) error {
+		if len(p.records) < 4 {
+			return errDown
+		}
+		return nil
+	}
+	p.at(time.Hour-10*time.Millisecond, func() { // the wait ends meanwhile
+		p.env.UpdateWorkflow(contract.EventName, "u", p.callbacks("u"), contract.Event{ID: "s1", Name: "Seen"})
+	})
+	p.expect(contract.Completed, p.run(), "w@1h")
+	if got := p.answers["u"]; got != "completed" || len(p.records) != 4 {
+		t.Errorf("the update was answered with %q after %d tries", got, len(p.records))
+	}
 }
 
 func TestUpdatesAreRefusedAfterTheEnd(t *testing.T) {

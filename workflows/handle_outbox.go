@@ -75,35 +75,40 @@ func (r *run) nextDelivery() (contract.Delivery, bool) {
 	return contract.Delivery{}, false
 }
 
-// forwardDirectEvents stores the events that channels sent straight to the run. The relay delivers them afterwards, in
+// forwardDirectEvents stores the events that channels signaled straight to the run. The relay delivers them afterwards, in
 // the order in which the store accepted them. An event leaves Direct only after it is stored, so that
-// cancellation loses none.
+// cancellation loses none. One that the store refuses is dropped, with a line in the log.
 func (r *run) forwardDirectEvents(ctx workflow.Context) error {
 	for {
 		r.drain(ctx)
 		if len(r.state.Direct) == 0 {
 			return nil
 		}
-		e := r.state.Direct[0]
-		call := contract.TrackInput{
-			Type:       "track",
-			UserID:     r.in.Customer,
-			Event:      e.Name,
-			MessageID:  e.ID,
-			Timestamp:  e.Time,
-			Properties: e.Properties,
-		}
-		err := r.local(ctx, contract.RecordActivity, "record "+e.Name, contract.Record{Clock: r.in.Clock, Call: call}, nil)
 		var refused *temporal.ApplicationError
-		switch {
-		case errors.As(err, &refused): // for good: one bad event must not stop the run
-			r.state.log(fmt.Sprintf("%s %s could not be recorded and was dropped", stamp(r.now(ctx)), clip(e.Name, 80)))
-			workflow.GetLogger(ctx).Warn("the store refused an event that came straight to the run", "event", e.ID, "error", err)
-		case err != nil:
+		if err := r.record(ctx, r.state.Direct[0]); err != nil && !errors.As(err, &refused) {
 			return err
 		}
-		r.state.Direct = r.state.Direct[1:]
+		r.state.Direct = r.state.Direct[1:] // also if it was refused for good: one bad event must not stop the run
 	}
+}
+
+// record stores an event that came straight to the run, as one of the enrollment's customer of now.
+func (r *run) record(ctx workflow.Context, e contract.Event) error {
+	err := r.local(ctx, contract.RecordActivity, "record "+e.Name, contract.Record{
+		Clock: r.in.Clock, Enrollment: r.in.Enrollment,
+		Call: contract.TrackInput{Type: "track", Event: e.Name, MessageID: e.ID, Timestamp: e.Time, Properties: e.Properties},
+	}, nil)
+	var refused *temporal.ApplicationError
+	if errors.As(err, &refused) {
+		r.dropped(ctx, e, refused.Message())
+	}
+	return err
+}
+
+// dropped says in the log that an event which came straight to the run was dropped, and why.
+func (r *run) dropped(ctx workflow.Context, e contract.Event, why string) {
+	r.state.log(fmt.Sprintf("%s event %q (id %q) was dropped: %s", stamp(r.now(ctx)), clip(e.Name, 80), clip(e.ID, 80), clip(why, 200)))
+	workflow.GetLogger(ctx).Warn("an event that came straight to the run was dropped", "event", e.ID, "reason", why)
 }
 
 // execute executes a command of a person.

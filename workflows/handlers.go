@@ -77,9 +77,17 @@ func (o commandHandler) validate(c contract.Command) error {
 	return o.run.validateCommand(c)
 }
 
-func (r *run) onEvent(_ workflow.Context, e contract.Event) error {
-	r.state.Direct = append(r.state.Direct, e)
-	return nil
+// onEvent stores an event before it answers, so that success means recorded. It does so in its own coroutine, since the walk may
+// wait for all handlers. The run neither ends nor continues as new meanwhile, and cancellation loses nothing.
+func (r *run) onEvent(ctx workflow.Context, e contract.Event) error {
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	err := r.record(ctx, e)
+	var refused *temporal.ApplicationError
+	if errors.As(err, &refused) {
+		return reject(contract.RejectInvalid, "the event could not be recorded: "+refused.Message())
+	}
+	return err
 }
 
 func (r *run) onDelivery(_ workflow.Context, d contract.Delivery) error {
@@ -210,6 +218,9 @@ func (r *run) drain(ctx workflow.Context) {
 		err := r.validateDelivery(d)
 		migrates := d.Command != nil && d.Command.Kind == contract.MigrateOrder
 		if err != nil && !(migrates && d.ID != "" && rejectedAs(err, contract.RejectInvalid)) { // the store waits for the reason
+			if rejectedAs(err, contract.RejectInvalid) || rejectedAs(err, contract.RejectWrongEnrollment) {
+				r.state.log(fmt.Sprintf("%s a delivery (id %q) was dropped: %s", stamp(r.now(ctx)), clip(d.ID, 80), reason(err)))
+			}
 			workflow.GetLogger(ctx).Debug("signal dropped", "delivery", d.ID, "reason", err)
 			continue
 		}
@@ -225,6 +236,9 @@ func (r *run) drain(ctx workflow.Context) {
 			continue
 		}
 		if err := r.validateEvent(e); err != nil && !rejectedAs(err, contract.RejectJourneyEnded) {
+			if rejectedAs(err, contract.RejectInvalid) {
+				r.dropped(ctx, e, reason(err))
+			}
 			workflow.GetLogger(ctx).Debug("signal dropped", "event", e.ID, "reason", err)
 			continue
 		}
@@ -239,11 +253,20 @@ func receive(ctx workflow.Context, r *run, from workflow.ReceiveChannel, into an
 		return false, false
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		r.state.log(stamp(r.now(ctx)) + " a signal could not be read and was dropped")
+		r.state.log(fmt.Sprintf("%s a signal could not be read and was dropped: %s", stamp(r.now(ctx)), clip(err.Error(), 200)))
 		workflow.GetLogger(ctx).Warn("a signal could not be read; send {\"id\",\"name\",\"time\",\"properties\"}", "error", err)
 		return true, false
 	}
 	return true, true
+}
+
+// reason returns the words of a rejection.
+func reason(err error) string {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		return app.Message()
+	}
+	return err.Error()
 }
 
 func rejectedAs(err error, kind string) bool {

@@ -276,7 +276,10 @@ func (r *run) close(ctx workflow.Context) error {
 		}
 	}
 	r.describe(ctx)
-	return r.forwardDirectEvents(ctx)
+	if err := r.forwardDirectEvents(ctx); err != nil {
+		return err
+	}
+	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }) // updates that record an event
 }
 
 // superseded reports whether err says that the enrollment does not belong to this run any more, and records that.

@@ -34,7 +34,7 @@ type Snapshot struct {
 	Visits   map[string]int            `json:"visits,omitempty"`   // by step id
 	Rerouted []string                  `json:"rerouted,omitempty"` // reroute rules that have fired, by content
 	Arrived  []contract.Delivery       `json:"arrived,omitempty"`  // not yet handled
-	Direct   []contract.Event          `json:"direct,omitempty"`   // came straight to the run, not yet stored
+	Direct   []contract.Event          `json:"direct,omitempty"`   // signaled straight to the run, not yet stored
 	Buffer   []Buffered                `json:"buffer,omitempty"`   // handled, and free for a step to take
 	Seen     []string                  `json:"seen,omitempty"`     // ids of the last deliveries handled, oldest first
 	Deadline time.Time                 `json:"deadline"`           // of the enrollment, virtual

@@ -179,7 +179,7 @@ func (s *suite) enrollment(workflowID string) unit.Enrollment {
 // reports sends the first report of an enrollment's run.
 func (s *suite) reports(e unit.Enrollment, r contract.Report) {
 	s.t.Helper()
-	r.Ref, r.Seq = contract.Ref{Enrollment: e.ID, Chain: "chain", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}, 1
+	r.Ref, r.Seq = contract.Ref{Enrollment: e.ID, Chain: "chain", Journey: e.Journey, Revision: e.Revision}, 1
 	if err := s.store.Enrollments.Report(s.t.Context(), at, r); err != nil {
 		s.t.Fatal(err)
 	}

@@ -66,8 +66,11 @@ func (h *house) enter() (unit.Enrollment, contract.Ref) {
 	if err != nil || len(rows) != 1 {
 		h.t.Fatalf("%v, %v", rows, err)
 	}
-	e := rows[0]
-	return e, contract.Ref{Enrollment: e.ID, Chain: "run-1", Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}
+	return rows[0], refOf(rows[0])
+}
+
+func refOf(e unit.Enrollment) contract.Ref {
+	return contract.Ref{Enrollment: e.ID, Chain: "run-1", Journey: e.Journey, Revision: e.Revision}
 }
 
 // handoff opens one for ana and gives its id.
@@ -404,5 +407,36 @@ func TestAdmin(t *testing.T) {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("the metrics lack %q", want)
 		}
+	}
+}
+
+func TestUnsubscribeMeansTheCustomerOfTheSend(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.enter()
+	h.call("/v1/identify", `{"anonymousId":"d1","traits":{"email":"ana@example.com","consent":{"marketing":true}}}`)
+	h.call("/v1/track", `{"anonymousId":"d1","event":"Delivery Failed","properties":{"order":"o2"}}`)
+	rows, err := h.store.Enrollments.List(context.Background(), enrollment.Filter{Customer: "anon:d1"})
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("%v, %v", rows, err)
+	}
+	key := h.sent(refOf(rows[0]), "email", message.Settlement{Status: contract.StatusSent})
+	h.call("/v1/identify", `{"userId":"ana","anonymousId":"d1"}`)
+	h.call("/v1/identify", `{"userId":"ben","anonymousId":"d1","traits":{"consent":{"marketing":true}}}`) // the device is his by now
+	marketing := func(id string) any { return h.customer(id).Traits["consent"].(map[string]any)["marketing"] }
+	click := func(m signedlink.Mail) {
+		t.Helper()
+		path := strings.TrimPrefix(h.g.auth.Links.Unsubscribe(m), "http://tabi.example.com")
+		if got := h.do("POST", path, "List-Unsubscribe=One-Click", "Content-Type: application/x-www-form-urlencoded"); got.status != 200 {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+	}
+	click(signedlink.Mail{Customer: "anon:d1", Key: key})
+	if marketing("ana") != false || marketing("ben") != true {
+		t.Errorf("ana %v, ben %v", marketing("ana"), marketing("ben"))
+	}
+	click(signedlink.Mail{Customer: "ben", Key: "lost/with the/ledger"})
+	if marketing("ben") != false {
+		t.Error("a link to a send that the ledger lost does nothing")
 	}
 }

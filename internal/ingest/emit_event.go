@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
@@ -48,6 +50,41 @@ func (s *Room) Emit(ctx context.Context, now time.Time, in contract.Emit, proper
 		_, err = s.ApplyEvent(ctx, b, p, &call, nil)
 		return err
 	})
+}
+
+// Record stores one track call that came straight to an enrollment as an event of the enrollment's customer of now, whoever the
+// call names. The id that the enrollment began with may have been merged, or belong to another customer by now. It does
+// not claim the enrollment, and not even a closed one refuses the event: it happened. Fails with an InputError if the event has
+// no id or name, or if there is no such enrollment.
+func (s *Room) Record(ctx context.Context, now time.Time, enrollmentID string, call customer.SegmentCall) (customer.Receipt, error) {
+	clean(&call)
+	if call.Type != "track" || call.MessageID == "" || call.Event == "" {
+		return customer.Receipt{}, sqldb.InputError("an event needs an id and a name")
+	}
+	calls := []customer.SegmentCall{call}
+	if err := s.intents.Classify(ctx, calls); err != nil {
+		return customer.Receipt{}, err
+	}
+	var receipt customer.Receipt
+	err := s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
+		e, p, err := s.db.LockEnrollment(ctx, tx, enrollmentID)
+		if errors.Is(err, sqldb.ErrNotFound) {
+			return sqldb.InputError(fmt.Sprintf("there is no enrollment %q", enrollmentID))
+		}
+		if err != nil {
+			return err
+		}
+		receipt = customer.Receipt{ID: call.MessageID, Customer: e.Customer, Duplicate: true}
+		if seen, err := customer.KnownEvents(ctx, tx, call.MessageID); err != nil || len(seen) > 0 {
+			return err
+		}
+		if err := b.Adopt(ctx, p); err != nil {
+			return err
+		}
+		receipt, err = s.ApplyEvent(ctx, b, p, &calls[0], nil)
+		return err
+	})
+	return receipt, err
 }
 
 // Assign changes traits, once per key, as an event "Customer Updated", which the enrollment itself receives too if it

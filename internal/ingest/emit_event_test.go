@@ -101,3 +101,41 @@ func TestEmitDepthCountsTheHandledEvent(t *testing.T) {
 		s.Equal(ev.Depth, 7)
 	})
 }
+
+func TestRecordMeansTheCustomerOfNow(t *testing.T) {
+	enginetest.Each(t, func(s *enginetest.Suite) {
+		s.Publish([]*journey.Definition{enginetest.Cart()})
+		identify := func(id, user string) customer.SegmentCall {
+			return customer.SegmentCall{Type: "identify", MessageID: id, UserID: user, AnonymousID: "d1"}
+		}
+		e := s.OpenAt(s.Ingest(enginetest.Noon, customer.SegmentCall{Type: "track", MessageID: "1", AnonymousID: "d1",
+			Event: "Cart Updated"})[0].Entered[0])
+		record := func(id, enrollmentID string) (customer.Receipt, error) {
+			return s.Intake.Record(s.Ctx, enginetest.Noon, enrollmentID, customer.SegmentCall{Type: "track", MessageID: id, UserID: "other",
+				Event: "Order Completed", Source: "temporal"})
+		}
+		r, err := record("s1", e.ID) // while it is anonymous
+		s.Must(err)
+		s.Equal([]any{r.Customer, r.DeliveredTo}, []any{"anon:d1", []string{e.ID}})
+		s.Ingest(enginetest.Noon, identify("2", "ana"), identify("3", "ben")) // the device is ben's by now
+		r, err = record("s2", e.ID)
+		s.Must(err)
+		s.Equal([]any{r.Customer, r.DeliveredTo}, []any{"ana", []string{e.ID}})
+		r, err = record("s2", e.ID)
+		s.Must(err)
+		s.Equal([]any{r.Customer, r.Duplicate}, []any{"ana", true})
+		s.Drain()
+		s.End(e, contract.Goal, enginetest.Noon)
+		r, err = record("s3", e.ID) // it happened, whatever became of the enrollment
+		s.Must(err)
+		s.Equal([]any{r.Customer, len(r.DeliveredTo)}, []any{"ana", 0})
+		for _, bad := range []func() (customer.Receipt, error){
+			func() (customer.Receipt, error) { return record("s4", "no-such") },
+			func() (customer.Receipt, error) { return record("\x00", e.ID) },
+		} {
+			if _, err := bad(); !message.IsInput(err) {
+				s.T.Errorf("%v", err)
+			}
+		}
+	})
+}

@@ -55,9 +55,7 @@ func (s *Room) Ingest(ctx context.Context, now time.Time, calls []customer.Segme
 	}
 	cleaned := make([]customer.SegmentCall, len(calls))
 	for i, c := range calls {
-		for _, field := range []*string{&c.MessageID, &c.UserID, &c.AnonymousID, &c.PreviousID, &c.Event, &c.Source} {
-			*field = sqldb.Clean(*field)
-		}
+		clean(&c)
 		if err := checkCall(&c); err != nil {
 			return nil, sqldb.InputError(fmt.Sprintf("call %d: %v", i+1, err))
 		}
@@ -110,6 +108,13 @@ func (s *Room) ingest(ctx context.Context, now time.Time, calls []customer.Segme
 		return nil, err
 	}
 	return receipts, nil
+}
+
+// clean makes the texts of a call such that both databases accept them.
+func clean(c *customer.SegmentCall) {
+	for _, field := range []*string{&c.MessageID, &c.UserID, &c.AnonymousID, &c.PreviousID, &c.Event, &c.Source} {
+		*field = sqldb.Clean(*field)
+	}
 }
 
 func checkCall(c *customer.SegmentCall) error {

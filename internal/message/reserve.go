@@ -116,6 +116,7 @@ func (s *Room) Reserve(ctx context.Context, now, wall time.Time, in contract.Sen
 		if err != nil {
 			return err
 		}
+		res.Customer = p.ID
 		rel, err := s.db.Current(ctx, tx)
 		if err != nil {
 			return err

@@ -16,6 +16,7 @@ var ErrBusy error = sqldb.Refusal("another attempt of this send is running")
 // A Reservation is a decided send, leased with a fencing token.
 type Reservation struct {
 	Key       string
+	Customer  string // the enrollment's customer at the time of the reservation
 	Token     int64
 	Done      *contract.SendResult // not nil: nothing to send (settled before, suppressed, held, or the journey is paused)
 	Unsettled bool                 // an earlier attempt took the lease and never settled; it may have gone out

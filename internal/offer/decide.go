@@ -144,6 +144,7 @@ func (s *Room) Decide(ctx context.Context, now, wall time.Time, in contract.Deci
 		}
 		res := message.Reservation{
 			Key:      in.Key,
+			Customer: p.ID,
 			Category: journey.Marketing,
 			Release:  rel.Number,
 			Message:  rel.Content.Messages[out.Send.Spec.Message],

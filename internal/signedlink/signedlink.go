@@ -16,7 +16,8 @@ type Links struct {
 	Secret    []byte // the gateway's; at least 16 bytes
 }
 
-// Mail is the content of an unsubscribe link: the mail it is in.
+// Mail is the content of an unsubscribe link: the mail it is in. Whose mail it is says the ledger's row of Key, which a merge
+// moves; Customer is who it was at the time of the send, for a ledger that lost the row.
 type Mail struct {
 	Customer string
 	Journey  string

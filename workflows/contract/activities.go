@@ -33,13 +33,14 @@ const (
 // belongs to the runs of another start. The run ends at once and reports nothing.
 const Superseded = "Superseded"
 
-// Ref says for which enrollment an activity acts. The first activity of a chain claims the enrollment.
+// Ref says for which enrollment an activity acts. The first activity of a chain claims the enrollment. It does not name the
+// customer: the id that the enrollment began with may have been merged, or belong to another customer by now. The store knows
+// the enrollment's customer of now.
 type Ref struct {
 	Enrollment string      `json:"enrollment"`
 	Chain      string      `json:"chain"` // first run id of the chain
 	Journey    string      `json:"journey"`
 	Revision   string      `json:"revision"`
-	Customer   string      `json:"customer"`
 	Clock      clock.Clock `json:"clock,omitzero"`
 }
 
@@ -251,10 +252,12 @@ type DueResult struct {
 	OnTheirWay []string `json:"on_their_way,omitempty"`
 }
 
-// Record stores an event that was sent straight to a run or to a Track workflow.
+// Record stores an event that was sent straight to a run or to a Track workflow. With Enrollment it is an event of that
+// enrollment's customer of now, whoever the call names: the id that an enrollment began with may belong to another one by now.
 type Record struct {
-	Clock clock.Clock `json:"clock,omitzero"`
-	Call  TrackInput  `json:"call"`
+	Clock      clock.Clock `json:"clock,omitzero"`
+	Enrollment string      `json:"enrollment,omitempty"`
+	Call       TrackInput  `json:"call"`
 }
 
 // Emit makes an event of the customer, once per Key.

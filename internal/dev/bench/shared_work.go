@@ -63,7 +63,7 @@ type sharedWork struct {
 }
 
 func (o handInput) ref(run string) contract.Ref {
-	return contract.Ref{Enrollment: o.Enrollment, Chain: run, Journey: o.Journey, Revision: o.Revision, Customer: o.Customer}
+	return contract.Ref{Enrollment: o.Enrollment, Chain: run, Journey: o.Journey, Revision: o.Revision}
 }
 
 // Claim claims the enrollment for this run, and reports where it waits.

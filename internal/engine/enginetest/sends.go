@@ -31,7 +31,7 @@ func (s *Suite) SetTraits(customerID string, traits Props) {
 // TryReserve sets traits of the customer, and reserves a send for a minute from a wall time.
 func (s *Suite) TryReserve(at time.Time, in contract.Send, traits Props) (message.Reservation, error) {
 	s.T.Helper()
-	s.SetTraits(in.Customer, traits)
+	s.SetTraits(s.Enrollment(in.Enrollment).Customer, traits)
 	return s.Messages.Reserve(s.Ctx, Noon, at, in, time.Minute)
 }
 

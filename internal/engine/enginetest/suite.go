@@ -232,7 +232,7 @@ func Describe(l outbox.Lease, d outbox.Delivery) string {
 
 // Ref returns the reference to an enrollment by its first run.
 func Ref(e unit.Enrollment) contract.Ref {
-	return contract.Ref{Enrollment: e.ID, Chain: "run-" + e.ID, Journey: e.Journey, Revision: e.Revision, Customer: e.Customer}
+	return contract.Ref{Enrollment: e.ID, Chain: "run-" + e.ID, Journey: e.Journey, Revision: e.Revision}
 }
 
 // End reports the end of an enrollment.

@@ -35,7 +35,12 @@ func (h *Handlers) Unsubscribe(w http.ResponseWriter, r *http.Request) {
 		h.badLink(w, r)
 		return
 	}
-	who, err := h.rooms.Customers.Get(r.Context(), m.Customer)
+	owner, err := h.owner(r, m)
+	if err != nil {
+		h.unsubscribeFailed(w, r, err)
+		return
+	}
+	who, err := h.rooms.Customers.Get(r.Context(), owner)
 	if err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		h.unsubscribeFailed(w, r, err)
 		return
@@ -46,13 +51,23 @@ func (h *Handlers) Unsubscribe(w http.ResponseWriter, r *http.Request) {
 			Type: "track", Event: event.Unsubscribed, MessageID: event.UnsubscribePrefix + uuid.NewString(), Source: "http",
 			Properties: about(m),
 		}
-		call.UserID, call.AnonymousID = web.Identity(m.Customer)
+		call.UserID, call.AnonymousID = web.Identity(owner)
 		if _, err := h.rooms.Intake.Ingest(r.Context(), h.Now(), []customer.SegmentCall{call}); err != nil {
 			h.unsubscribeFailed(w, r, err)
 			return
 		}
 	}
 	h.pages.Render(w, r, http.StatusOK, "unsubscribe.html", "Unsubscribed", unsubscribeView{Done: true})
+}
+
+// owner returns the customer to whom the mail of a link was sent, as of now. The id of the time of the send may belong to
+// another customer by now, so it is asked only if the ledger does not know the send, as after the restore of a backup.
+func (h *Handlers) owner(r *http.Request, m signedlink.Mail) (string, error) {
+	send, err := h.rooms.Messages.Send(r.Context(), m.Key)
+	if errors.Is(err, sqldb.ErrNotFound) {
+		return m.Customer, nil
+	}
+	return send.Customer, err
 }
 
 // optedOut reports whether marketing has ended for a customer already.
