@@ -4,6 +4,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/number"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -100,6 +101,6 @@ func (r *run) value(ctx workflow.Context, e *contract.Delivery, source expr.Expr
 // number evaluates an expression whose value is a number. It returns 0 if there is no value, or another type of value.
 func (r *run) number(ctx workflow.Context, e *contract.Delivery, source expr.Expr) (float64, error) {
 	value, _, err := r.value(ctx, e, source)
-	n, _ := value.(float64)
+	n, _ := number.Float(value)
 	return n, err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/number"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -25,20 +26,20 @@ type Input struct {
 
 // Snapshot is the whole state of an enrollment. It passes from run to run over continue-as-new.
 type Snapshot struct {
-	Cursor   string                    `json:"cursor,omitempty"` // step id; empty after the end of a path
-	Vars     map[string]any            `json:"vars,omitempty"`
-	Steps    map[string]map[string]any `json:"steps,omitempty"`    // results by step id, with the properties the journey reads
-	Taken    map[string]string         `json:"taken,omitempty"`    // step id → id of the event it took
-	Last     *contract.Delivery        `json:"last,omitempty"`     // the last event a step took
-	Calls    map[string]string         `json:"calls,omitempty"`    // step id → key of the call whose response the store keeps
-	Visits   map[string]int            `json:"visits,omitempty"`   // by step id
-	Rerouted []string                  `json:"rerouted,omitempty"` // reroute rules that have fired, by content
-	Arrived  []contract.Delivery       `json:"arrived,omitempty"`  // not yet handled
-	Direct   []contract.Event          `json:"direct,omitempty"`   // signaled straight to the run, not yet stored
-	Buffer   []Buffered                `json:"buffer,omitempty"`   // handled, and free for a step to take
-	Seen     []string                  `json:"seen,omitempty"`     // ids of the last deliveries handled, oldest first
-	Deadline time.Time                 `json:"deadline"`           // of the enrollment, virtual
-	Wait     *WaitState                `json:"wait,omitempty"`     // where it waits; nil between two steps
+	Cursor   string              `json:"cursor,omitempty"` // step id; empty after the end of a path
+	Vars     number.Object       `json:"vars,omitempty"`
+	Steps    number.Objects      `json:"steps,omitempty"`    // results by step id, with the properties the journey reads
+	Taken    map[string]string   `json:"taken,omitempty"`    // step id → id of the event it took
+	Last     *contract.Delivery  `json:"last,omitempty"`     // the last event a step took
+	Calls    map[string]string   `json:"calls,omitempty"`    // step id → key of the call whose response the store keeps
+	Visits   map[string]int      `json:"visits,omitempty"`   // by step id
+	Rerouted []string            `json:"rerouted,omitempty"` // reroute rules that have fired, by content
+	Arrived  []contract.Delivery `json:"arrived,omitempty"`  // not yet handled
+	Direct   []contract.Event    `json:"direct,omitempty"`   // signaled straight to the run, not yet stored
+	Buffer   []Buffered          `json:"buffer,omitempty"`   // handled, and free for a step to take
+	Seen     []string            `json:"seen,omitempty"`     // ids of the last deliveries handled, oldest first
+	Deadline time.Time           `json:"deadline"`           // of the enrollment, virtual
+	Wait     *WaitState          `json:"wait,omitempty"`     // where it waits; nil between two steps
 	// LevelCrossing is when the next score falls below a level that counts, virtual.
 	LevelCrossing  time.Time            `json:"level_crossing,omitzero"`
 	Paused         bool                 `json:"paused,omitempty"`

@@ -14,6 +14,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/number"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -179,7 +180,7 @@ func activityResult(raw converter.RawValue) (result any, failure string) {
 	case encoding != converter.MetadataEncodingJSON && encoding != converter.MetadataEncodingProtoJSON:
 		return nil, fmt.Sprintf("its result is no JSON but %s", clip(encoding, 100))
 	}
-	if err := json.Unmarshal(p.GetData(), &result); err != nil {
+	if err := number.Decode(p.GetData(), &result); err != nil {
 		return nil, "its result is no JSON: " + err.Error()
 	}
 	return result, ""

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/tabi-journeys/tabi/internal/number"
 )
 
 // own are headers that a journey cannot set; lint refuses them too.
@@ -62,7 +64,7 @@ func parse(contentType string, body []byte) any {
 		trimmed[0] == '{' ||
 		trimmed[0] == '[' {
 		var value any
-		if err := json.Unmarshal(trimmed, &value); err == nil {
+		if err := number.Decode(trimmed, &value); err == nil {
 			return storable(value)
 		}
 	}

@@ -70,9 +70,6 @@ func value(v any) any {
 		if n, err := v.Int64(); err == nil {
 			return int(n)
 		}
-		if f, err := v.Float64(); err == nil {
-			return f
-		}
 	}
 	return v
 }

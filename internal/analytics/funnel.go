@@ -9,6 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/number"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/stats"
 	"github.com/tabi-journeys/tabi/internal/unit"
@@ -259,7 +260,7 @@ func (c *count) judge(p *catalog.PackedProgram, m *cohortMember, k goalCandidate
 		return nil
 	}
 	if value, err := p.Eval(p.Goal.Value, vars); err == nil {
-		m.value, _ = value.(float64)
+		m.value, _ = number.Float(value)
 	}
 	return nil
 }

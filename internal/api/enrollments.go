@@ -3,14 +3,16 @@ package api
 import (
 	"strings"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/number"
 )
 
 // EnrollRequest enrolls a customer into a journey, without its entry event and condition. Re-entry rules and holdout apply.
 type EnrollRequest struct {
-	Journey    string         `json:"journey" minLength:"1"`
-	Customer   string         `json:"customer" minLength:"1"`
-	Properties map[string]any `json:"properties,omitempty" doc:"of the entry event"`
-	ID         string         `json:"id,omitempty"` // of the event; default: a random one
+	Journey    string        `json:"journey" minLength:"1"`
+	Customer   string        `json:"customer" minLength:"1"`
+	Properties number.Object `json:"properties,omitempty" doc:"of the entry event"`
+	ID         string        `json:"id,omitempty"` // of the event; default: a random one
 }
 
 // EnrollResponse is the accepted entry event and, if the customer entered, the new enrollment.

@@ -1,18 +1,22 @@
 package api
 
-import "time"
+import (
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/number"
+)
 
 // DecideRequest asks for the next best actions of a customer who is on a page, in the app or on the phone now.
 type DecideRequest struct {
-	UserID      string         `json:"userId,omitempty"`
-	AnonymousID string         `json:"anonymousId,omitempty"`
-	Group       string         `json:"group,omitempty"`   // of actions, or
-	Actions     []string       `json:"actions,omitempty"` // by name
-	Channel     string         `json:"channel,omitempty"` // where the customer is; default app
-	Slots       int            `json:"slots,omitempty"`   // maximum number of actions; default 1, at most 20
-	Context     map[string]any `json:"context,omitempty"` // of the moment; `event` in the actions' conditions
-	RequestID   string         `json:"requestId,omitempty" doc:"a repeated id gets the same answer; default: a random one"`
-	Preview     bool           `json:"preview,omitempty"` // store nothing: no send, no offer, no decision
+	UserID      string        `json:"userId,omitempty"`
+	AnonymousID string        `json:"anonymousId,omitempty"`
+	Group       string        `json:"group,omitempty"`   // of actions, or
+	Actions     []string      `json:"actions,omitempty"` // by name
+	Channel     string        `json:"channel,omitempty"` // where the customer is; default app
+	Slots       int           `json:"slots,omitempty"`   // maximum number of actions; default 1, at most 20
+	Context     number.Object `json:"context,omitempty"` // of the moment; `event` in the actions' conditions
+	RequestID   string        `json:"requestId,omitempty" doc:"a repeated id gets the same answer; default: a random one"`
+	Preview     bool          `json:"preview,omitempty"` // store nothing: no send, no offer, no decision
 }
 
 // DecideResponse lists the chosen actions. If no action is worth showing now, Actions is empty and Reason says why.

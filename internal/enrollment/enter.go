@@ -18,6 +18,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/number"
 	"github.com/tabi-journeys/tabi/internal/outbox"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
@@ -334,8 +335,9 @@ func keyText(v any) string {
 	switch v := v.(type) {
 	case string:
 		return sqldb.Clean(v)
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64)
+	case float64, json.Number:
+		text, _ := number.Text(v)
+		return text
 	case bool:
 		return strconv.FormatBool(v)
 	case time.Time:

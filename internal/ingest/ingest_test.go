@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"encoding/json"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -266,5 +267,23 @@ func TestChangedTraitsReachListeningEnrollments(t *testing.T) {
 		same := call
 		same.MessageID = "again"
 		s.Equal(s.Ingest(enginetest.Noon, same)[0].DeliveredTo, []string(nil)) // nothing changed
+	})
+}
+
+func TestIngestKeepsLongNumbers(t *testing.T) {
+	enginetest.Each(t, func(s *enginetest.Suite) {
+		cart := enginetest.Cart()
+		cart.Entry.Key = "event.order_id"
+		s.Publish([]*journey.Definition{cart})
+		const first, second = json.Number("820982911946154508"), json.Number("820982911946154509")
+		got := s.Ingest(enginetest.Noon,
+			s.Track("ana", "Cart Updated", enginetest.Props{"order_id": first}),
+			s.Track("ana", "Cart Updated", enginetest.Props{"order_id": second}),
+			customer.SegmentCall{Type: "identify", MessageID: "i", UserID: "ana", Traits: enginetest.Props{"order": second}})
+		s.Equal(got[0].Entered, []string{"cart/ana/820982911946154508"})
+		s.Equal(got[1].Entered, []string{"cart/ana/820982911946154509"})
+		ana, err := s.Customers.Get(s.Ctx, "ana")
+		s.Must(err)
+		s.Equal(ana.Traits["order"], any(second))
 	})
 }

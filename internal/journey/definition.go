@@ -6,23 +6,24 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 	"github.com/tabi-journeys/tabi/internal/journey/syntax"
+	"github.com/tabi-journeys/tabi/internal/number"
 )
 
 // Definition is a compiled journey: a flat list of steps with jump targets, as the interpreter runs it. It holds no
 // positions and no comments, so that its Revision changes only when its meaning does. It travels, compressed (Pack), in
 // the workflow input.
 type Definition struct {
-	Journey     string         `json:"journey"`
-	Description string         `json:"description,omitempty"`
-	Owner       string         `json:"owner,omitempty"`
-	Entry       Entry          `json:"entry"`
-	Vars        map[string]any `json:"vars,omitempty"` // initial values, as in JSON
-	Goal        *Goal          `json:"goal,omitempty"`
-	Exit        []ExitRule     `json:"exit,omitempty"`
-	Reroute     []RerouteRule  `json:"reroute,omitempty"`
-	Timeout     time.Duration  `json:"timeout"` // maximum duration of an enrollment; default 90 days
-	Paths       []Path         `json:"paths"`   // main first, the others sorted by name
-	Steps       []Step         `json:"steps"`
+	Journey     string        `json:"journey"`
+	Description string        `json:"description,omitempty"`
+	Owner       string        `json:"owner,omitempty"`
+	Entry       Entry         `json:"entry"`
+	Vars        number.Object `json:"vars,omitempty"` // initial values, as in JSON
+	Goal        *Goal         `json:"goal,omitempty"`
+	Exit        []ExitRule    `json:"exit,omitempty"`
+	Reroute     []RerouteRule `json:"reroute,omitempty"`
+	Timeout     time.Duration `json:"timeout"` // maximum duration of an enrollment; default 90 days
+	Paths       []Path        `json:"paths"`   // main first, the others sorted by name
+	Steps       []Step        `json:"steps"`
 }
 
 // End is the jump target after the last step of a path.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/number"
 )
 
 // Rulebook is compiled rules. It is immutable and safe for concurrent use.
@@ -103,7 +104,7 @@ func (b *Rulebook) Number(e expr.Expr, s *Scope, fallback float64) float64 {
 		return fallback
 	}
 	value, err := b.Eval(e, s)
-	n, ok := value.(float64)
+	n, ok := number.Float(value)
 	if err != nil || !ok {
 		return 0
 	}

@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,6 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 	"github.com/tabi-journeys/tabi/internal/journey/syntax"
+	"github.com/tabi-journeys/tabi/internal/number"
 	"github.com/tabi-journeys/tabi/internal/schema/shape"
 )
 
@@ -56,6 +58,19 @@ type Call struct {
 	JSON      any               `json:"json,omitempty"` // a mapping or list, sent as JSON
 	Timeout   time.Duration     `json:"timeout"`        // of one attempt
 	OnFailure int               `json:"on_failure"`     // default Next
+}
+
+// UnmarshalJSON keeps the digits of the numbers in JSON.
+func (c *Call) UnmarshalJSON(data []byte) error {
+	type plain Call
+	in := struct {
+		*plain
+		JSON json.RawMessage `json:"json"`
+	}{plain: (*plain)(c)}
+	if err := json.Unmarshal(data, &in); err != nil || len(in.JSON) == 0 {
+		return err
+	}
+	return number.Decode(in.JSON, &c.JSON)
 }
 
 // DefaultCallTimeout bounds one attempt of a call without a timeout of its own. MaxCallTimeout is the highest timeout

@@ -11,6 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/localtime"
+	"github.com/tabi-journeys/tabi/internal/number"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -113,6 +114,10 @@ func flatten(into map[string]any, name string, value any, depth int) {
 		}
 	case float64:
 		into[name] = value
+	case json.Number: // a trend, if anything: a model computes
+		if f, ok := number.Float(value); ok {
+			into[name] = f
+		}
 	case string:
 		if value != "" && len(value) <= maxSymbol {
 			into[name] = value

@@ -9,6 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/activities"
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey/scenario"
+	"github.com/tabi-journeys/tabi/internal/number"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -83,7 +84,7 @@ func plain(v any) (any, error) {
 		return nil, errors.New("the value cannot be represented in JSON")
 	}
 	var out any
-	return out, json.Unmarshal(raw, &out)
+	return out, number.Decode(raw, &out)
 }
 
 // text returns a value as JSON.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/tabi-journeys/tabi/internal/number"
 )
 
 // Millis returns a time as it is stored: Unix milliseconds, 0 for the zero time.
@@ -51,11 +53,11 @@ func Text(m map[string]any) (string, error) {
 
 // Object is the inverse of Text. It never returns a nil map.
 func Object(raw string) (map[string]any, error) {
-	m := map[string]any{}
 	if raw == "" || raw == "{}" {
-		return m, nil
+		return map[string]any{}, nil
 	}
-	if err := json.Unmarshal([]byte(raw), &m); err != nil {
+	m, err := number.DecodeObject([]byte(raw))
+	if err != nil {
 		return nil, fmt.Errorf("a stored object is not JSON: %w", err)
 	}
 	if m == nil {
@@ -64,7 +66,7 @@ func Object(raw string) (map[string]any, error) {
 	return m, nil
 }
 
-// Normal returns m as it will be read back, and its JSON: numbers become float64. It returns an InputError if m is not
+// Normal returns m as it will be read back, and its JSON: numbers are those of package number. It returns an InputError if m is not
 // JSON. The result shares nothing with m.
 func Normal(m map[string]any) (map[string]any, string, error) {
 	raw, err := Text(m)
@@ -91,6 +93,10 @@ func copied(v any) any {
 		}
 	case float64, bool:
 		return v
+	case json.Number:
+		if same, err := number.Read(v); err == nil {
+			return same
+		}
 	case map[string]any:
 		if v == nil {
 			return nil // reads back as null

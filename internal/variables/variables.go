@@ -10,6 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/number"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -128,7 +129,7 @@ func callResponses(ctx context.Context, tx sqldb.Conn, enrollmentID string, call
 			if err := r.Scan(&key, &one.status, &body); err != nil {
 				return err
 			}
-			err := json.Unmarshal([]byte(body), &one.body)
+			err := number.Decode([]byte(body), &one.body)
 			kept[key] = one
 			return err
 		}, enrollmentID); err != nil {

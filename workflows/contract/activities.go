@@ -8,6 +8,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/localtime"
+	"github.com/tabi-journeys/tabi/internal/number"
 )
 
 // Names of the activities. Package activities implements them.
@@ -89,12 +90,12 @@ type Ended struct {
 // EvalContext is what an expression or a template may see besides the customer. Events are named by id and read
 // from the store.
 type EvalContext struct {
-	EntryEvent string                    `json:"entry_event,omitempty"`
-	Event      string                    `json:"event,omitempty"` // the event at hand
-	Vars       map[string]any            `json:"vars,omitempty"`
-	Steps      map[string]map[string]any `json:"steps,omitempty"`       // results, without the properties of events
-	StepEvents map[string]string         `json:"step_events,omitempty"` // step id → id of the event it took
-	StepCalls  map[string]string         `json:"step_calls,omitempty"`  // step id → key of the call whose response the store keeps
+	EntryEvent string            `json:"entry_event,omitempty"`
+	Event      string            `json:"event,omitempty"` // the event at hand
+	Vars       number.Object     `json:"vars,omitempty"`
+	Steps      number.Objects    `json:"steps,omitempty"`       // results, without the properties of events
+	StepEvents map[string]string `json:"step_events,omitempty"` // step id → id of the event it took
+	StepCalls  map[string]string `json:"step_calls,omitempty"`  // step id → key of the call whose response the store keeps
 }
 
 // Evaluate asks for the values of expressions that read the customer. Only the answers enter history.
@@ -118,8 +119,8 @@ type MomentSpec struct {
 
 // EvaluateResult has an answer for each expression. Missing says which expressions have no value.
 type EvaluateResult struct {
-	Values  []any  `json:"values"` // timestamps as RFC 3339 strings
-	Missing []bool `json:"missing"`
+	Values  number.List `json:"values"` // timestamps as RFC 3339 strings
+	Missing []bool      `json:"missing"`
 }
 
 // Assign sets traits of the customer. Values are evaluated where the data is. A missing value leaves the trait alone.
@@ -286,6 +287,19 @@ type CallResult struct {
 	Body   any    `json:"body,omitempty"`   // JSON, only the fields in Reads; otherwise text
 	Failed bool   `json:"failed,omitempty"`
 	Reason string `json:"reason,omitempty"` // in words, without customer data
+}
+
+// UnmarshalJSON keeps the digits of the body's numbers.
+func (r *CallResult) UnmarshalJSON(data []byte) error {
+	type plain CallResult
+	in := struct {
+		*plain
+		Body json.RawMessage `json:"body"`
+	}{plain: (*plain)(r)}
+	if err := json.Unmarshal(data, &in); err != nil || len(in.Body) == 0 {
+		return err
+	}
+	return number.Decode(in.Body, &r.Body)
 }
 
 // Move reports that an enrollment moves to another revision, or why it stays. From its commit on, the store serves the

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/number"
 )
 
 // Names that channels use; see docs/channels.md.
@@ -45,10 +46,10 @@ const InterpreterVersion = 1
 // carry it. The run first stores it, as every event; it comes back as a Delivery, to this run and to all others
 // that listen for it.
 type Event struct {
-	ID         string         `json:"id"` // required: an event counts once by it
-	Name       string         `json:"name"`
-	Time       time.Time      `json:"time,omitzero"` // when it happened; default: now
-	Properties map[string]any `json:"properties,omitempty"`
+	ID         string        `json:"id"` // required: an event counts once by it
+	Name       string        `json:"name"`
+	Time       time.Time     `json:"time,omitzero"` // when it happened; default: now
+	Properties number.Object `json:"properties,omitempty"`
 }
 
 // Delivery is what the store sends to a run, in the order of the outbox: the signal and the update `delivery` carry it.
@@ -84,11 +85,14 @@ func (e *CustomerEvent) Values() map[string]any {
 	return e.values
 }
 
-// PropertyValues decodes properties. Numbers become float64. It returns an empty map for nil, and for anything that is no
+// PropertyValues decodes properties. Numbers are those of package number. It returns an empty map for nil, and for anything that is no
 // JSON object.
 func PropertyValues(properties json.RawMessage) map[string]any {
-	values := map[string]any{}
-	if len(properties) == 0 || json.Unmarshal(properties, &values) != nil || values == nil {
+	if len(properties) == 0 {
+		return map[string]any{}
+	}
+	values, err := number.DecodeObject(properties)
+	if err != nil || values == nil {
 		return map[string]any{}
 	}
 	return values
@@ -167,14 +171,14 @@ type Result struct {
 
 // TrackInput is the input of the workflow type Track: one Segment call.
 type TrackInput struct {
-	Type        string         `json:"type,omitempty"` // default track
-	UserID      string         `json:"userId,omitempty"`
-	AnonymousID string         `json:"anonymousId,omitempty"`
-	Event       string         `json:"event,omitempty"`
-	MessageID   string         `json:"messageId"` // default: the workflow id
-	Timestamp   time.Time      `json:"timestamp,omitzero"`
-	Properties  map[string]any `json:"properties,omitempty"`
-	Traits      map[string]any `json:"traits,omitempty"`
+	Type        string        `json:"type,omitempty"` // default track
+	UserID      string        `json:"userId,omitempty"`
+	AnonymousID string        `json:"anonymousId,omitempty"`
+	Event       string        `json:"event,omitempty"`
+	MessageID   string        `json:"messageId"` // default: the workflow id
+	Timestamp   time.Time     `json:"timestamp,omitzero"`
+	Properties  number.Object `json:"properties,omitempty"`
+	Traits      number.Object `json:"traits,omitempty"`
 }
 
 // TrackResult says what the store made of the call.

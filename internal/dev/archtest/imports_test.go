@@ -28,7 +28,8 @@ var importRules = []importRule{
 		only: []string{
 			"go.temporal.io/sdk/workflow", "go.temporal.io/sdk/temporal", "go.temporal.io/sdk/log", "go.temporal.io/sdk/worker",
 			"go.temporal.io/sdk/converter",
-			"go.temporal.io/api/enums", module + "/internal/journey", module + "/internal/clock", module + "/workflows",
+			"go.temporal.io/api/enums", module + "/internal/journey", module + "/internal/clock", module + "/internal/number",
+			module + "/workflows",
 		},
 		direct: []string{"os", "net", "database", "math/rand", "crypto/rand", "log"},
 	},
@@ -38,8 +39,9 @@ var importRules = []importRule{
 		exempt: map[string][]string{"internal/decisioning/eval": {"math/rand"}},
 		deep:   []string{"go.temporal.io", "database", module + "/internal/engine", module + "/internal/sqldb", module + "/activities"},
 	},
-	{room: "channel", only: []string{module + "/channel"}},          // others implement it
-	{room: "internal/clock", only: []string{"example.com/nothing"}}, // everything reads the time through it
+	{room: "channel", only: []string{module + "/channel"}},           // others implement it
+	{room: "internal/clock", only: []string{"example.com/nothing"}},  // everything reads the time through it
+	{room: "internal/number", only: []string{"example.com/nothing"}}, // everything reads JSON through it
 	{ // Both mains are thin over internal/app, so that they cannot drift apart.
 		room:   "worker",
 		direct: []string{module + "/internal/gateway", module + "/internal/engine", module + "/activities"},
@@ -90,7 +92,7 @@ var rooms = []string{
 // that ends in /... includes the packages below it.
 var chains = [][][]string{
 	{
-		{"internal/clock"},
+		{"internal/clock", "internal/number"},
 		{
 			"internal/journey/expr",
 			"internal/journey/template",

@@ -2,8 +2,9 @@ package pages
 
 import (
 	"encoding/json"
-	"strconv"
 	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/number"
 )
 
 // shown is the longest value that a page shows, in bytes.
@@ -17,8 +18,8 @@ func showValue(v any) string {
 		text = "–"
 	case string:
 		text = v
-	case float64:
-		text = strconv.FormatFloat(v, 'f', -1, 64)
+	case float64, json.Number:
+		text, _ = number.Text(v)
 	case bool:
 		text = map[bool]string{true: "yes", false: "no"}[v]
 	default:

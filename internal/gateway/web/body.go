@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"mime"
 	"net/http"
 	"reflect"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/event"
+	"github.com/tabi-journeys/tabi/internal/number"
 )
 
 // MaxID is the longest id, in bytes.
@@ -239,8 +239,8 @@ func (e *Env) plain(field string, value any, depth int) (any, *Error) {
 	}
 	switch v := value.(type) {
 	case json.Number:
-		n, err := v.Float64()
-		if err != nil || math.IsInf(n, 0) {
+		n, err := number.Read(v)
+		if err != nil {
 			return nil, Bad(field, "is a number too large to store")
 		}
 		return n, nil

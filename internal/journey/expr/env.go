@@ -13,6 +13,7 @@ import (
 	"cel.dev/cel-go/common/types/traits"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/number"
 )
 
 // Bounds of an expression, so that no journey can stall a worker.
@@ -109,6 +110,13 @@ func exprFunctionOptions() []cel.EnvOption {
 			),
 		),
 		cel.Function("@mod", cel.Overload("tabi_mod", []*cel.Type{number, number}, number, cel.BinaryBinding(divide(math.Mod)))),
+		cel.Function("@number", cel.Overload("tabi_number_text", []*cel.Type{text}, number),
+			cel.Overload("tabi_number_int", []*cel.Type{cel.IntType}, number),
+			cel.Overload("tabi_number_uint", []*cel.Type{cel.UintType}, number),
+			cel.Overload("tabi_number_same", []*cel.Type{number}, number), cel.SingletonUnaryBinding(toNumber)),
+		cel.Function("@float", cel.Overload("tabi_float", []*cel.Type{cel.TypeParamType("A")}, cel.TypeParamType("A"),
+			cel.UnaryBinding(toFloat))),
+		cel.Function("@string", cel.Overload("tabi_string", []*cel.Type{dyn}, text, cel.UnaryBinding(toText))),
 		cel.Function("@duration", cel.Overload("tabi_duration", []*cel.Type{text}, span, cel.UnaryBinding(toDuration)),
 			cel.Overload("tabi_duration_same", []*cel.Type{span}, span, cel.UnaryBinding(toDuration))),
 		cel.Function("@timestamp", cel.Overload("tabi_timestamp", []*cel.Type{text}, moment),
@@ -180,6 +188,9 @@ func equal(a, b ref.Val) ref.Val {
 func order(holds func(int) bool) func(a, b ref.Val) ref.Val {
 	return func(a, b ref.Val) ref.Val {
 		a, b = meet(a, b)
+		if c, ok := number.Compare(native(a), native(b)); ok && (isLong(a) || isLong(b)) {
+			return types.Bool(holds(c))
+		}
 		if comparer, ok := a.(traits.Comparer); ok {
 			if c, ok := comparer.Compare(b).(types.Int); ok {
 				return types.Bool(holds(int(c)))
@@ -191,8 +202,8 @@ func order(holds func(int) bool) func(a, b ref.Val) ref.Val {
 
 func divide(by func(a, b float64) float64) func(a, b ref.Val) ref.Val {
 	return func(a, b ref.Val) ref.Val {
-		x, okX := a.(types.Double)
-		y, okY := b.(types.Double)
+		x, okX := toFloat(a).(types.Double)
+		y, okY := toFloat(b).(types.Double)
 		switch {
 		case !okX || !okY:
 			return types.NewErr("cannot divide a %s by a %s", a.Type().TypeName(), b.Type().TypeName())
@@ -221,7 +232,7 @@ func toDuration(v ref.Val) ref.Val {
 }
 
 func toTimestamp(v ref.Val) ref.Val {
-	switch v := v.(type) {
+	switch v := toFloat(v).(type) {
 	case types.Timestamp:
 		return v
 	case types.String:
@@ -248,8 +259,8 @@ func (a adapter) NativeToValue(value any) ref.Val {
 		return types.NullValue
 	case ref.Val:
 		return v
-	case float64:
-		return types.Double(v)
+	case float64, json.Number:
+		return numberValue(v)
 	case string:
 		return types.String(v)
 	case bool:
@@ -265,18 +276,13 @@ func (a adapter) NativeToValue(value any) ref.Val {
 	case int:
 		return types.Double(v)
 	case int64:
-		return types.Double(v)
+		return toNumber(types.Int(v))
 	case int32:
 		return types.Double(v)
 	case uint64:
-		return types.Double(v)
+		return toNumber(types.Uint(v))
 	case float32:
 		return types.Double(v)
-	case json.Number:
-		if f, err := v.Float64(); err == nil {
-			return types.Double(f)
-		}
-		return types.NewErr("not a number")
 	case History:
 		return historyValue{v}
 	}

@@ -142,10 +142,8 @@ func toGo(v ref.Val, depth int) (any, error) {
 			return nil, errors.New("the number is not finite")
 		}
 		return float64(v), nil
-	case types.Int:
-		return float64(v), nil
-	case types.Uint:
-		return float64(v), nil
+	case types.Int, types.Uint, long:
+		return native(v), nil
 	case types.Bool:
 		return bool(v), nil
 	case types.String:
@@ -169,7 +167,7 @@ func toGo(v ref.Val, depth int) (any, error) {
 		out := map[string]any{}
 		for it := v.Iterator(); it.HasNext() == types.True; {
 			key := it.Next()
-			name, ok := key.ConvertToType(types.StringType).(types.String)
+			name, ok := toText(key).(types.String)
 			item, found := v.Find(key)
 			if !ok || !found {
 				return nil, ErrMissing

@@ -1,6 +1,7 @@
 package expr_test
 
 import (
+	"encoding/json"
 	"reflect"
 	"testing"
 	"time"
@@ -86,15 +87,41 @@ func TestEval(t *testing.T) {
 		"!(event.missing > 1 && customer.tier == 'silver')":        true,
 		"type(1) == type(2.5)":                                     true,
 		"customer.mrr >= 100 && customer.mrr < 100.5":              true,
-		"[3, 1, 2][0]":                     3.0,
-		"optional.of(1).hasValue()":        true,
-		"now > '2026-03-02T09:59:59.5Z'":   true,
-		"customer.tags.map(x, x + '!')[1]": "b!",
-		"(1 + 2) * 3 - -1":                 10.0,
-		"dyn(1) + 1":                       2.0,
-		"double('2.5')":                    2.5,
-		"bool('true')":                     true,
-		"\"日本\".size()":                    2.0,
+		"[3, 1, 2][0]":                                 3.0,
+		"optional.of(1).hasValue()":                    true,
+		"now > '2026-03-02T09:59:59.5Z'":               true,
+		"customer.tags.map(x, x + '!')[1]":             "b!",
+		"(1 + 2) * 3 - -1":                             10.0,
+		"dyn(1) + 1":                                   2.0,
+		"double('2.5')":                                2.5,
+		"bool('true')":                                 true,
+		"\"日本\".size()":                                2.0,
+		"string(1234567)":                              "1234567",
+		"string(0.25)":                                 "0.25",
+		"{1000000: 'x'}":                               map[string]any{"1000000": "x"},
+		"entry.long":                                   json.Number("820982911946154509"),
+		"entry.long == 820982911946154509":             true,
+		"entry.long == 820982911946154508":             false,
+		"entry.long != 820982911946154508":             true,
+		"820982911946154509 == entry.long":             true,
+		"entry.long > 820982911946154508":              true,
+		"entry.long <= 1":                              false,
+		"1 < entry.long":                               true,
+		"entry.long in [1, 820982911946154509]":        true,
+		"entry.long in [1, 820982911946154508]":        false,
+		"'o-' + string(entry.long)":                    "o-820982911946154509",
+		"int('820982911946154509') == entry.long":      true,
+		"int(entry.long)":                              json.Number("820982911946154509"),
+		"entry.long + 1 > 8e17":                        true,
+		"1 + entry.long > 8e17 && -entry.long < -8e17": true,
+		"entry.long / 2 > 4e17 && entry.long * 0 == 0": true,
+		"entry.long % 2 == 0":                          true,
+		"double(entry.long) > 8e17":                    true,
+		"type(entry.long) == type(1)":                  true,
+		"[entry.long] == [820982911946154509]":         true,
+		"{'a': entry.long}":                            map[string]any{"a": json.Number("820982911946154509")},
+		"9007199254740992":                             9007199254740992.0,
+		"entry.long == '820982911946154509'":           false,
 	} {
 		got, err := p.Eval(source, journeytest.Vars())
 		if err != nil {

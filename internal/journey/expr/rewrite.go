@@ -7,6 +7,8 @@ import (
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
+
+	"github.com/tabi-journeys/tabi/internal/number"
 )
 
 // renamed maps CEL's functions to those of this package, which know only one kind of number, compare strings with
@@ -14,12 +16,15 @@ import (
 var renamed = map[string]string{
 	operators.Equals: "@eq", operators.NotEquals: "@ne", operators.Less: "@lt", operators.LessEquals: "@le",
 	operators.Greater: "@gt", operators.GreaterEquals: "@ge", operators.Divide: "@div", operators.Modulo: "@mod",
-	"duration": "@duration", "timestamp": "@timestamp", "count": "@count", "last": "@last",
+	"duration": "@duration", "string": "@string", "timestamp": "@timestamp", "count": "@count", "last": "@last",
 }
 
 // integral lists CEL's functions that return an int or uint. Their results are converted to doubles.
 var integral = []string{"size", "int", "uint", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours",
 	"getMilliseconds", "getMinutes", "getMonth", "getSeconds"}
+
+// arithmetic lists the operators that compute with doubles only.
+var arithmetic = []string{operators.Add, operators.Subtract, operators.Multiply, operators.Negate}
 
 // rewriter changes a parsed expression so that all numbers are doubles.
 type rewriter struct {
@@ -36,7 +41,10 @@ type rewriter struct {
 // of this package. Their names start with @, which no expression can write:
 //
 //	customer.orders > 3             @gt(customer.orders, 3.0)
-//	size(vars.list)                 double(size(vars.list))
+//	size(vars.list)                 @number(size(vars.list))
+//	event.order == 820982911946154508   @eq(event.order, @number("820982911946154508"))   a double has 15 digits
+//	customer.orders + 1             @float(customer.orders) + 1.0   arithmetic is done with doubles
+//	string(1234567)                 @string(1234567.0)         and not 1.234567e+06
 //	entry.at < now                  @lt(entry.at, now)         an RFC 3339 string compares as a timestamp
 //	duration("2d")                  @duration("2d")            days and weeks
 //	vars.tags.exists(t, t == "a")   the range becomes @ordered(vars.tags): keys in order, on every replay
@@ -74,10 +82,8 @@ func (r *rewriter) visit(e ast.Expr) {
 	switch e.Kind() {
 	case ast.LiteralKind:
 		switch v := e.AsLiteral().(type) {
-		case types.Int:
-			e.SetKindCase(r.factory.NewLiteral(e.ID(), types.Double(v)))
-		case types.Uint:
-			e.SetKindCase(r.factory.NewLiteral(e.ID(), types.Double(v)))
+		case types.Int, types.Uint:
+			r.literal(e, native(v))
 		}
 	case ast.CallKind:
 		r.call(e)
@@ -109,6 +115,16 @@ func (r *rewriter) visit(e ast.Expr) {
 	}
 }
 
+// literal replaces a whole number by a double, or by its digits where a double would change them.
+func (r *rewriter) literal(e ast.Expr, value any) {
+	if f, ok := value.(float64); ok {
+		e.SetKindCase(r.factory.NewLiteral(e.ID(), types.Double(f)))
+		return
+	}
+	text, _ := number.Text(value)
+	e.SetKindCase(r.factory.NewCall(e.ID(), "@number", r.factory.NewLiteral(r.id(e.ID()), types.String(text))))
+}
+
 func (r *rewriter) call(e ast.Expr) {
 	c := e.AsCall()
 	name, args := c.FunctionName(), c.Args()
@@ -129,7 +145,13 @@ func (r *rewriter) call(e ast.Expr) {
 			args[1].SetKindCase(r.factory.NewLiteral(args[1].ID(), types.String(Key(string(id)))))
 		}
 	case slices.Contains(integral, name):
-		r.wrap(e, "double")
+		r.wrap(e, "@number")
+	case slices.Contains(arithmetic, name):
+		for _, arg := range args {
+			if arg.Kind() != ast.LiteralKind {
+				r.wrap(arg, "@float")
+			}
+		}
 	case c.IsMemberFunction():
 	case name == "count" || name == "last":
 		history := r.factory.NewIdent(r.id(e.ID()), historyVariable)

@@ -2,19 +2,18 @@
 package journeytest
 
 import (
-	"errors"
-	"time"
-
-	"github.com/tabi-journeys/tabi/channel"
-	"github.com/tabi-journeys/tabi/internal/journey/expr"
-
 	"bytes"
+	"encoding/json"
+	"errors"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 )
 
@@ -193,7 +192,8 @@ func Vars() expr.Vars {
 			"tags":          []any{"a", "b"},
 			"none":          nil,
 		},
-		Entry:     map[string]any{"cart_id": "k1", "items": []any{map[string]any{"price": 10.0}, map[string]any{"price": 25.0}}, "n": 3},
+		Entry: map[string]any{"cart_id": "k1", "items": []any{map[string]any{"price": 10.0}, map[string]any{"price": 25.0}}, "n": 3,
+			"long": json.Number("820982911946154509")},
 		Event:     map[string]any{"total": 120.0, "cart_id": "k1", "at": "2026-03-02T12:00:00+02:00"},
 		EventName: "Cart Updated",
 		Vars:      map[string]any{"tries": 1.0, "zero": 0.0, "i": 1.0},

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"encoding/json"
 	"math"
 	"regexp"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/human"
+	"github.com/tabi-journeys/tabi/internal/number"
 )
 
 // Mapping reads a mapping key by key and reports the keys that remain.
@@ -243,6 +245,15 @@ func ParseNumber(n *Node) (float64, bool) {
 	return v, err == nil && !math.IsInf(v, 0) && !math.IsNaN(v)
 }
 
+// exactNumber returns the value of a YAML number as package number represents it: a float64 would change long ids.
+func exactNumber(n *Node) (any, bool) {
+	text := strings.ReplaceAll(n.Text, "_", "")
+	if v, err := number.Read(json.Number(text)); err == nil && n.Tag == "int" && json.Valid([]byte(text)) {
+		return v, true
+	}
+	return ParseNumber(n)
+}
+
 // Words reads a string or a list of strings. It also returns the nodes, for their positions.
 func (f *Document) Words(n *Node, what string) ([]string, []*Node) {
 	items := []*Node{n}
@@ -305,7 +316,7 @@ func (f *Document) Value(n *Node) any {
 	case n.Tag == "bool":
 		return strings.EqualFold(n.Text, "true")
 	case n.Tag == "int" || n.Tag == "float":
-		if v, ok := ParseNumber(n); ok {
+		if v, ok := exactNumber(n); ok {
 			return v
 		}
 		f.Report(n.Pos, "bad-value", "", "the number is not finite")

@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -136,6 +137,8 @@ func Flow(value any) *yaml.Node {
 		return Plain(strconv.FormatBool(v))
 	case float64:
 		return Number(v)
+	case json.Number:
+		return Plain(string(v))
 	case string:
 		return Quoted(v)
 	case []any:

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/apiclient"
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/number"
 )
 
 // Client is the gateway client of a command, with its flags.
@@ -63,8 +64,8 @@ func Object(flag, text string) (map[string]any, error) {
 	if text == "" {
 		return nil, nil
 	}
-	var out map[string]any
-	if err := json.Unmarshal([]byte(text), &out); err != nil || out == nil {
+	out, err := number.DecodeObject([]byte(text))
+	if err != nil || out == nil {
 		if kind := (*json.UnmarshalTypeError)(nil); errors.As(err, &kind) {
 			err = fmt.Errorf("it is a JSON %s", kind.Value)
 		} else if err == nil {
