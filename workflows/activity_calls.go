@@ -37,7 +37,7 @@ func (r *run) local(ctx workflow.Context, name, summary string, in, out any) err
 			InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: time.Minute,
 			NonRetryableErrorTypes: []string{contract.Superseded},
 		},
-		Summary: summary,
+		Summary: contract.Summary(summary),
 	})
 	return workflow.ExecuteLocalActivity(ctx, name, in).Get(ctx, out)
 }
@@ -117,6 +117,6 @@ func (r *run) activityOptions(e retryBudget, summary string) workflow.ActivityOp
 			), BackoffCoefficient: e.growth, MaximumInterval: max(clock.Real(e.pause), e.pause),
 			NonRetryableErrorTypes: []string{contract.Superseded},
 		},
-		Summary: summary,
+		Summary: contract.Summary(summary),
 	}
 }

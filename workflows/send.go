@@ -88,7 +88,7 @@ func (m *message) send(ctx workflow.Context) (contract.SendResult, contract.Send
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: localTry,
 		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
-		Summary:             "send " + m.order.Spec.Message,
+		Summary:             contract.Summary("send " + m.order.Spec.Message),
 	})
 	var result contract.SendResult
 	err := workflow.ExecuteLocalActivity(ctx, contract.SendActivity, m.order).Get(ctx, &result)

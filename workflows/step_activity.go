@@ -103,7 +103,7 @@ func (r *run) runActivity(ctx workflow.Context, spec *journey.Activity, p waitSp
 			BackoffCoefficient: 2,
 			MaximumInterval:    5 * time.Minute,
 		},
-		Summary: clip(p.words[0]+", since "+stamp(r.now(ctx)), 200),
+		Summary: contract.Summary(p.words[0] + ", since " + stamp(r.now(ctx))),
 	}))
 	defer cancel()
 	done := workflow.ExecuteActivity(activityCtx, spec.Name, input)

@@ -25,7 +25,7 @@ func Track(ctx workflow.Context, in contract.TrackInput) (contract.TrackResult, 
 			MaximumInterval:        time.Minute,
 			NonRetryableErrorTypes: []string{contract.RejectInvalid},
 		},
-		Summary: "record " + in.Event,
+		Summary: contract.Summary("record " + in.Event),
 	})
 	var out contract.TrackResult
 	err := workflow.ExecuteActivity(ctx, contract.RecordActivity, contract.Record{Call: in}).Get(ctx, &out)

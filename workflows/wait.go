@@ -125,14 +125,14 @@ func (r *run) setTimer(ctx workflow.Context, deadline time.Time, summary string)
 	}
 	duration := max(r.in.Clock.Until(workflow.Now(ctx), deadline), time.Millisecond)
 	timerCtx, cancel := workflow.WithCancel(ctx)
-	future := workflow.NewTimerWithOptions(timerCtx, duration, workflow.TimerOptions{Summary: summary})
+	future := workflow.NewTimerWithOptions(timerCtx, duration, workflow.TimerOptions{Summary: contract.Summary(summary)})
 	r.timer = &timer{at: deadline, future: future, cancel: cancel}
 }
 
-// timerSummary returns the text that the Temporal UI shows beside the timer, at most 200 bytes.
+// timerSummary returns the text that the Temporal UI shows beside the timer.
 func timerSummary(p waitSpec, deadline time.Time, fades bool) string {
 	if fades {
-		return clip(fmt.Sprintf("%s, until an intent may have faded at %s", p.label, stamp(deadline)), 200)
+		return fmt.Sprintf("%s, until an intent may have faded at %s", p.label, stamp(deadline))
 	}
 	text := fmt.Sprintf("%s, until %s", p.label, stamp(deadline))
 	if p.label == "" {
@@ -145,5 +145,5 @@ func timerSummary(p waitSpec, deadline time.Time, fades bool) string {
 			text += " or " + word
 		}
 	}
-	return clip(text, 200) // the server's limit on summaries is 400 bytes
+	return text
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/outbox"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
@@ -16,7 +17,8 @@ import (
 func (s *Room) Command(ctx context.Context, now time.Time, workflowID string, c contract.Command) error {
 	return s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		var id string
-		err := tx.QueryRowContext(ctx, `select id from enrollments where workflow_id = $1 and state <> 'closed'`, workflowID).Scan(&id)
+		err := tx.QueryRowContext(ctx, `select id from enrollments where workflow_id = $1 and state <> 'closed'`,
+			journey.FitWorkflowID(workflowID)).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
 			return sqldb.ErrNotFound
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -25,7 +26,7 @@ func (s *Room) List(ctx context.Context, f Filter) ([]unit.Enrollment, error) {
 		w.Equals("customer", customerID)
 		w.Equals("state", f.State)
 		w.Equals("outcome", f.Outcome)
-		w.Equals("workflow_id", f.WorkflowID)
+		w.Equals("workflow_id", journey.FitWorkflowID(f.WorkflowID))
 		if f.Live {
 			w.Raw("state <> 'closed'")
 		}

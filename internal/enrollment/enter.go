@@ -25,9 +25,6 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// maxAddress is the maximum length of a workflow id, in bytes, by Temporal's default.
-const maxAddress = 1000
-
 // An entry is a request to enter a customer into a journey because of an event.
 type entry struct {
 	journey string
@@ -204,7 +201,7 @@ func enter(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, q entry) (
 		if program.Entry.Key != "" {
 			value, err := program.Eval(program.Entry.Key, vars)
 			if err == nil {
-				key = keyText(value)
+				key = journey.Shorten(keyText(value), journey.MaxKey)
 			}
 			if key == "" {
 				return "", fmt.Sprintf("its key %s has no value", program.Entry.Key), nil
@@ -220,13 +217,7 @@ func enter(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, q entry) (
 	}
 	e := &unit.EnrollmentRow{Fresh: true, Head: 1, Depth: q.event.Depth}
 	e.Journey, e.Revision, e.Customer, e.Key = q.journey, program.Revision(), p.ID, key
-	if e.WorkflowID = freeAddress(p, q.journey, key); len(e.WorkflowID) > maxAddress {
-		return "", fmt.Sprintf(
-			"its address would be %d bytes long, at most %d fit: shorten the customer id or the key",
-			len(e.WorkflowID),
-			maxAddress,
-		), nil
-	}
+	e.WorkflowID = freeAddress(p, q.journey, key)
 	if e.ID, err = NewID(q.at); err != nil {
 		return "", "", err
 	}

@@ -107,7 +107,9 @@ func TestEntryKeySeparatesEnrollments(t *testing.T) {
 			"cart/ana/k%2F1",
 		}, "number": {12.0, "cart/ana/12"}, "fraction": {0.5, "cart/ana/0.5"}, "large": {1e15, "cart/ana/1000000000000000"},
 		"boolean": {true, "cart/ana/true"},
-		"null":    {nil, ""}, "empty": {"", ""}, "list": {[]any{"x"}, ""}, "too long": {strings.Repeat("x", 1000), ""},
+		"null":    {nil, ""}, "empty": {"", ""}, "list": {[]any{"x"}, ""},
+		"long":       {strings.Repeat("x", 1000), journey.WorkflowID("cart", "ana", journey.Shorten(strings.Repeat("x", 1000), 500), 1)},
+		"long kanji": {strings.Repeat("籠", 30), journey.WorkflowID("cart", "ana", strings.Repeat("籠", 30), 1)},
 	}
 	each(t, func(s *suite) {
 		s.Publish([]*journey.Definition{enginetest.Cart(enginetest.Keyed)})

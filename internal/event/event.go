@@ -4,6 +4,12 @@ package event
 
 import "strings"
 
+// Limits of what a call names, in bytes. Indexes of PostgreSQL, and search attributes of Temporal's SQL stores, take no more.
+const (
+	MaxID   = 255 // of a user id, an anonymous id or a message id
+	MaxName = 255 // of an event
+)
+
 // Prefixes that others may not use. An id of tabi continues its prefix with what makes the event unique, so a repeated
 // call is recorded once.
 const (

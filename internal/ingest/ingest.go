@@ -117,6 +117,10 @@ func clean(c *customer.SegmentCall) {
 	}
 }
 
+// maxOwnID is the maximum length, in bytes, of a message id that tabi makes: it has the parts of what the event is about.
+const maxOwnID = 1000
+
+// checkCall refuses a call that cannot be stored, whichever way it came: a database or Temporal would refuse it at every try.
 func checkCall(c *customer.SegmentCall) error {
 	switch c.Type {
 	case "track", "identify", "page", "screen", "alias", "group":
@@ -125,6 +129,20 @@ func checkCall(c *customer.SegmentCall) error {
 	}
 	if err := c.Placeholder(); err != nil {
 		return err
+	}
+	message := event.MaxID
+	if event.Reserved(c.MessageID) {
+		message = maxOwnID
+	}
+	customer := event.MaxID + len(event.AnonymousPrefix)
+	for _, f := range []struct {
+		name, text string
+		most       int
+	}{{"messageId", c.MessageID, message}, {"userId", c.UserID, customer}, {"anonymousId", c.AnonymousID, event.MaxID},
+		{"previousId", c.PreviousID, customer}, {"event", c.Event, event.MaxName}} {
+		if len(f.text) > f.most {
+			return fmt.Errorf("%s has %d bytes; at most %d can be stored", f.name, len(f.text), f.most)
+		}
 	}
 	switch {
 	case c.MessageID == "":

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -18,7 +19,8 @@ func (s *Room) SendByProvider(ctx context.Context, channel, id string) (Send, er
 	if id == "" {
 		return Send{}, sqldb.ErrNotFound
 	}
-	return s.oneSend(ctx, `provider_id = $1 and provider_id <> '' and channel = $2 order by at desc, key desc limit 1`, id, channel)
+	return s.oneSend(ctx, `provider_id = $1 and provider_id <> '' and channel = $2 order by at desc, key desc limit 1`,
+		journey.Shorten(sqldb.Clean(id), journey.MaxStoredID), channel)
 }
 
 func (s *Room) oneSend(ctx context.Context, condition string, args ...any) (Send, error) {

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -27,10 +28,10 @@ func StartOptions(e unit.Enrollment) client.StartWorkflowOptions {
 		Memo:                                     map[string]any{contract.MemoEnrollment: e.ID},
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			temporal.NewSearchAttributeKeyKeyword(contract.AttrJourney).ValueSet(e.Journey),
-			temporal.NewSearchAttributeKeyKeyword(contract.AttrCustomer).ValueSet(e.Customer),
+			temporal.NewSearchAttributeKeyKeyword(contract.AttrCustomer).ValueSet(journey.Shorten(e.Customer, journey.MaxStoredID)),
 			temporal.NewSearchAttributeKeyKeyword(contract.AttrRevision).ValueSet(e.Revision),
 		),
-		StaticSummary: fmt.Sprintf("%s of customer %s", e.Journey, e.Customer),
+		StaticSummary: contract.Summary(fmt.Sprintf("%s of customer %s", e.Journey, e.Customer)),
 		StaticDetails: fmt.Sprintf(
 			"Entered by **%s** at %s (virtual time), on revision `%s`. The current details say which step it is at; the query `state` "+
 				"has more.",

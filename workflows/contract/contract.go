@@ -5,7 +5,9 @@ package contract
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/number"
@@ -41,6 +43,26 @@ const MemoEnrollment = "enrollment"
 
 // InterpreterVersion is the version of this interpreter that new enrollments start with.
 const InterpreterVersion = 1
+
+// maxSummary is the maximum length of a summary, in bytes. Servers allow 400 for its JSON, in which a quote has two bytes.
+const maxSummary = 180
+
+// plainSummary replaces what has six bytes as JSON.
+var plainSummary = strings.NewReplacer("<", "‹", ">", "›", "&", "+", "\x00", "", "\t", " ", "\n", " ", "\r", " ")
+
+// Summary returns text as a summary that the Temporal UI shows beside a run, an activity or a timer. A longer text would make
+// the server refuse the start, or the workflow task at each try.
+func Summary(text string) string {
+	text = plainSummary.Replace(text)
+	if len(text) <= maxSummary {
+		return text
+	}
+	end := maxSummary - len("…")
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "…"
+}
 
 // Event is an event of the customer as a channel sends it straight to a run: the signal and the update `event`
 // carry it. The run first stores it, as every event; it comes back as a Delivery, to this run and to all others

@@ -20,10 +20,10 @@ import (
 )
 
 // MaxID is the longest id, in bytes.
-const MaxID = 255
+const MaxID = event.MaxID
 
 // MaxName is the longest name of an event, in bytes.
-const MaxName = 255
+const MaxName = event.MaxName
 
 // ReadBody reads a JSON body within the limits and unpacks gzip. text/plain is accepted because browsers'
 // beacons send it.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/apiclient"
+	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
 // ByWorkflowID calls with a workflow id as it was given and, where there is none such, with its parts escaped
@@ -35,5 +36,5 @@ func escapedID(given string) string {
 	for i, part := range parts {
 		parts[i] = url.PathEscape(part)
 	}
-	return strings.Join(parts, "/") + number
+	return journey.FitWorkflowID(strings.Join(parts, "/") + number)
 }
