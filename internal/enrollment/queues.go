@@ -15,15 +15,15 @@ import (
 var _ outbox.Queues = Table{}
 
 // Due implements outbox.Queues.
-func (Table) Due(ctx context.Context, tx sqldb.Conn, from, now int64, limit int) ([]string, error) {
+func (Table) Due(ctx context.Context, tx sqldb.Conn, from, now int64, failures, limit int) ([]string, error) {
 	var ids []string
 	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
 		var id string
 		err := r.Scan(&id)
 		ids = append(ids, id)
 		return err
-	}, `select id from enrollments where next_seq <= last_seq and due_at >= $3 and due_at <= $1 and lease_until <= $1 order by
-		due_at, queued_at, id limit $2`, now, limit, from)
+	}, `select id from enrollments where next_seq <= last_seq and due_at >= $3 and due_at <= $1 and lease_until <= $1 and
+		attempts < $4 order by due_at, queued_at, id limit $2`, now, limit, from, failures)
 	return ids, err
 }
 

@@ -66,7 +66,8 @@ func TestTooLongIDsAreRefused(t *testing.T) {
 		} {
 			c.Type = "track"
 			_, err := s.Intake.Ingest(s.Ctx, enginetest.Noon, []customer.SegmentCall{c})
-			if want := fmt.Sprintf("call 1: %s has 300 bytes; at most ", field); !message.IsInput(err) || !strings.HasPrefix(err.Error(), want) {
+			want := fmt.Sprintf("call 1: %s has 300 bytes; at most ", field)
+			if !message.IsInput(err) || !strings.HasPrefix(err.Error(), want) {
 				s.T.Errorf("%s: %v", field, err)
 			}
 		}

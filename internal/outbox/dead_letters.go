@@ -114,7 +114,8 @@ func (s *Room) DeadLetters(ctx context.Context, f DeadLetterFilter) ([]DeadLette
 		from dead_letters a join enrollment_states e on e.id = a.enrollment left join event_log v on v.id = a.event
 		where e.state <> 'closed' and (cast($1 as text) = '' or e.workflow_id = $1) and (a.enrollment > $2 or a.enrollment = $2 and a.seq
 		> $3)
-		order by a.enrollment, a.seq limit $4`, journey.FitWorkflowID(sqldb.Clean(f.WorkflowID)), sqldb.Clean(f.After), f.AfterSeq, min(limit, 1000))
+		order by a.enrollment, a.seq limit $4`, journey.FitWorkflowID(sqldb.Clean(f.WorkflowID)),
+		sqldb.Clean(f.After), f.AfterSeq, min(limit, 1000))
 	return out, sqldb.DatabaseError(err)
 }
 

@@ -11,7 +11,8 @@ import (
 // Without it a steady stream of new deliveries would starve the retries and the customers with many enrollments.
 const TurnOfTheOthers = 4
 
-// due returns the ids of at most limit enrollments to lease, in the order in which they are served.
+// due returns the ids of at most limit enrollments to lease, in the order in which they are served, without those that have
+// failed so often.
 //
 // The invariant: no enrollment with a due delivery waits forever, and a customer or an enrollment with very many
 // deliveries does not delay the others. The column due_at holds both the lane and the time:
@@ -27,10 +28,10 @@ const TurnOfTheOthers = 4
 // Strict order alone would starve the later lanes while new deliveries keep coming, so some calls read them first (see
 // TurnOfTheOthers). The counter belongs to the process and is not stored: with several relays each one takes its turns.
 // See docs/decisions/0009.
-func (s *Room) due(ctx context.Context, now int64, limit int) ([]string, error) {
+func (s *Room) due(ctx context.Context, now int64, failures, limit int) ([]string, error) {
 	var ids []string
 	read := func(from int64) error {
-		more, err := s.enrollments.Due(ctx, s.db.Reader, from, now, limit)
+		more, err := s.enrollments.Due(ctx, s.db.Reader, from, now, failures, limit)
 		for _, id := range more {
 			if !slices.Contains(ids, id) {
 				ids = append(ids, id)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -26,9 +27,9 @@ type Room struct {
 // Times are Unix milliseconds of the wall clock. Advance, Release and Fail return ErrSuperseded if the lease has another
 // token now.
 type Queues interface {
-	// Due returns the ids of at most limit enrollments with a queue that is not leased and has a due_at from from to now,
-	// in the order in which they are served. See due.
-	Due(ctx context.Context, tx sqldb.Conn, from, now int64, limit int) ([]string, error)
+	// Due returns the ids of at most limit enrollments with a queue that is not leased, has a due_at from from to now and
+	// fewer failed attempts than failures, in the order in which they are served. See due.
+	Due(ctx context.Context, tx sqldb.Conn, from, now int64, failures, limit int) ([]string, error)
 	// Lease leases those of the enrollments that are still due, until a time, and returns them with their new tokens.
 	Lease(ctx context.Context, tx sqldb.Conn, ids []string, now, until int64) ([]*unit.EnrollmentRow, error)
 	// Holds reports whether a lease is held and delivery seq of the open enrollment is not done.
@@ -79,8 +80,20 @@ const unreadable = time.Minute
 //
 // Delivery is therefore at least once, in order, and the run removes duplicates. See docs/decisions/0010.
 func (s *Room) Lease(ctx context.Context, wall time.Time, limit int, ttl time.Duration) ([]Lease, error) {
+	return s.lease(ctx, wall, limit, ttl, math.MaxInt32)
+}
+
+// failing is how many failed attempts in a row LeaseSteady passes over. Less may be a short outage.
+const failing = 3
+
+// LeaseSteady is Lease without the enrollments whose first delivery has failed three times or more.
+func (s *Room) LeaseSteady(ctx context.Context, wall time.Time, limit int, ttl time.Duration) ([]Lease, error) {
+	return s.lease(ctx, wall, limit, ttl, failing)
+}
+
+func (s *Room) lease(ctx context.Context, wall time.Time, limit int, ttl time.Duration, failures int) ([]Lease, error) {
 	now := sqldb.Millis(wall)
-	ids, err := s.due(ctx, now, limit)
+	ids, err := s.due(ctx, now, failures, limit)
 	if err != nil || len(ids) == 0 {
 		return nil, sqldb.DatabaseError(err)
 	}

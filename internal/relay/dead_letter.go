@@ -18,7 +18,7 @@ import (
 type errorClass int
 
 const (
-	transient errorClass = iota // the cause is elsewhere: Temporal, the network, the database, a limit that resets
+	transient errorClass = iota // the cause seems to be elsewhere: Temporal, the network, the database, a limit that resets
 	ambiguous                   // the cause may be this entry
 	permanent                   // Temporal refuses this entry
 )
@@ -74,19 +74,26 @@ func classify(err error) errorClass {
 // An entry that Temporal refuses blocks its enrollment forever, since nothing may overtake it. An outage looks the same
 // at first, and must not turn every entry of an hour into a dead letter that people have to retry by hand. So an entry
 // needs few attempts while others are delivered, and many (…Alone) while nothing is. With backoff's rests 3 attempts
-// take a second, 25 take 18 minutes, and 500 take eight hours.
+// take a second, 20 take 13 minutes, 25 take 18 minutes, and 500 take eight hours.
+//
+// An error that looks like an outage makes a dead letter too if others were delivered between the attempts of this entry,
+// transientPassed times: then it is no outage. One part of Temporal may be away for some minutes while the others work, so the
+// entry must also have failed transientAttempts times. While nothing is delivered, it never becomes a dead letter.
 const (
 	permanentAttempts      = 3
 	permanentAttemptsAlone = 25
 	ambiguousAttempts      = 25
 	ambiguousAttemptsAlone = 500
+	transientAttempts      = 20
+	transientPassed        = 10
 )
 
 // recent is how long after the last successful delivery Temporal counts as healthy.
 const recent = time.Minute
 
-// isDead reports whether an entry that failed so often becomes a dead letter.
-func (r *Relay) isDead(attempts int, cause error) bool {
+// isDead reports whether an entry that failed so often becomes a dead letter. passed is how many of its failures others were
+// delivered between.
+func (r *Relay) isDead(attempts, passed int, cause error) bool {
 	alone := clock.Wall().Sub(time.UnixMilli(r.lastSuccess.Load())) > recent
 	switch classify(cause) {
 	case permanent:
@@ -94,7 +101,7 @@ func (r *Relay) isDead(attempts int, cause error) bool {
 	case ambiguous:
 		return attempts >= ambiguousAttempts && (!alone || attempts >= ambiguousAttemptsAlone)
 	}
-	return false
+	return attempts >= transientAttempts && passed >= transientPassed
 }
 
 // deadLetter sets an entry aside, so that the entries after it can be delivered, and returns the lease.
@@ -113,5 +120,6 @@ func (r *Relay) deadLetter(ctx context.Context, l outbox.Lease, d outbox.Deliver
 		}
 		return
 	}
-	r.cfg.Logger.Error("an outbox entry is now a dead letter: Temporal refuses it; see tabi deadletter list", fields...)
+	r.cfg.Logger.Error("an outbox entry is now a dead letter: Temporal does not take it, though it takes others; see tabi deadletter list",
+		fields...)
 }

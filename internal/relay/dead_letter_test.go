@@ -48,25 +48,27 @@ func TestOutageMakesNoDeadLetters(t *testing.T) {
 	r := New(Config{})
 	refusal, bug, away := serviceerror.NewInvalidArgument("no"), serviceerror.NewInternal("no"), serviceerror.NewUnavailable("no")
 	type ask struct {
-		attempts int
-		err      error
+		attempts, passed int
+		err              error
 	}
 	check := func(when string, want map[ask]bool) {
 		t.Helper()
 		for a, dead := range want {
-			if got := r.isDead(a.attempts, a.err); got != dead {
+			if got := r.isDead(a.attempts, a.passed, a.err); got != dead {
 				t.Errorf("%s, attempt %d, %v: dead %t", when, a.attempts, a.err, got)
 			}
 		}
 	}
 	check(
 		"nothing gets through",
-		map[ask]bool{{3, refusal}: false, {25, refusal}: true, {25, bug}: false, {500, bug}: true, {9999, away}: false},
+		map[ask]bool{{3, 0, refusal}: false, {25, 0, refusal}: true, {25, 0, bug}: false, {500, 0, bug}: true, {9999, 0, away}: false,
+			{9999, 9, away}: false},
 	)
 	r.lastSuccess.Store(clock.Wall().UnixMilli())
 	check(
 		"others get through",
-		map[ask]bool{{2, refusal}: false, {3, refusal}: true, {24, bug}: false, {25, bug}: true, {9999, away}: false},
+		map[ask]bool{{2, 0, refusal}: false, {3, 0, refusal}: true, {24, 0, bug}: false, {25, 0, bug}: true, {9999, 9, away}: false,
+			{19, 19, away}: false, {20, 10, away}: true, {20, 10, context.DeadlineExceeded}: true},
 	)
 }
 

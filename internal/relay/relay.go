@@ -21,6 +21,8 @@ import (
 type Outbox interface {
 	// Lease returns up to limit enrollments with entries due, for ttl of wall time each.
 	Lease(ctx context.Context, wall time.Time, limit int, ttl time.Duration) ([]outbox.Lease, error)
+	// LeaseSteady is Lease without the enrollments whose last attempts failed.
+	LeaseSteady(ctx context.Context, wall time.Time, limit int, ttl time.Duration) ([]outbox.Lease, error)
 	// Delivered removes the entries of a lease up to seq, and returns the lease.
 	Delivered(ctx context.Context, l outbox.Lease, seq int64) error
 	// ReleaseLease returns a lease; after a failure the entry is due again at retry.
@@ -61,6 +63,8 @@ type Relay struct {
 	wake      chan struct{}
 	// lastSuccess is when an entry was delivered last, in milliseconds. It tells a bad entry from an outage.
 	lastSuccess atomic.Int64
+	delivered   atomic.Uint64 // entries delivered in all
+	suspects    suspects
 }
 
 // New returns a relay.
@@ -80,7 +84,7 @@ func New(cfg Config) *Relay {
 	if cfg.UpdateTimeout <= 0 {
 		cfg.UpdateTimeout = 2 * time.Second
 	}
-	return &Relay{cfg: cfg, wake: make(chan struct{}, 1)}
+	return &Relay{cfg: cfg, wake: make(chan struct{}, 1), suspects: suspects{slots: max(cfg.Workers/4, 1)}}
 }
 
 // Run delivers until ctx ends, then finishes the deliveries in progress.
@@ -96,7 +100,11 @@ func (r *Relay) Run(ctx context.Context) error {
 		var leases []outbox.Lease
 		if room > 0 {
 			var err error
-			leases, err = r.cfg.Outbox.Lease(ctx, clock.Wall(), room, r.cfg.LeaseTime)
+			lease := r.cfg.Outbox.Lease
+			if r.suspects.full() {
+				lease = r.cfg.Outbox.LeaseSteady
+			}
+			leases, err = lease(ctx, clock.Wall(), room, r.cfg.LeaseTime)
 			switch {
 			case ctx.Err() != nil:
 				return nil
@@ -111,7 +119,12 @@ func (r *Relay) Run(ctx context.Context) error {
 		for _, lease := range leases {
 			free <- struct{}{}
 			serving.Go(func() {
-				r.serve(ctx, lease)
+				if done, ok := r.suspects.admit(lease.Enrollment.ID); ok {
+					r.serve(ctx, lease)
+					done()
+				} else {
+					r.postpone(ctx, lease)
+				}
 				<-free
 				r.notify()
 			})
@@ -154,13 +167,15 @@ func (r *Relay) serve(ctx context.Context, l outbox.Lease) {
 			if done > 0 {
 				l.Attempts = 0 // they were of the first entry
 			}
-			if !r.isDead(l.Attempts+1, cause) {
+			if !r.isDead(l.Attempts+1, r.passedMeanwhile(ctx, l, d, cause), cause) {
 				break
 			}
+			r.suspects.clear(l.Enrollment.ID)
 			r.deadLetter(ctx, l, d, cause)
 			return
 		}
 		r.lastSuccess.Store(clock.Wall().UnixMilli())
+		r.delivered.Add(1)
 		done = d.Seq
 		if ctx.Err() != nil {
 			break // stopped: another relay delivers the rest
@@ -170,6 +185,9 @@ func (r *Relay) serve(ctx context.Context, l outbox.Lease) {
 	marking, cancelMarking := context.WithTimeout(context.WithoutCancel(ctx), markTime)
 	defer cancelMarking()
 	if done > 0 {
+		if cause == nil {
+			r.suspects.clear(l.Enrollment.ID)
+		}
 		if err := r.cfg.Outbox.Delivered(marking, l, done); err != nil {
 			if !errors.Is(err, unit.ErrSuperseded) {
 				r.cfg.Logger.Warn(
@@ -201,6 +219,23 @@ func (r *Relay) serve(ctx context.Context, l outbox.Lease) {
 			zap.String("workflow", l.Enrollment.WorkflowID),
 			zap.Error(err),
 		)
+	}
+}
+
+// passedMeanwhile counts a failure and returns how often this entry has failed while others were delivered.
+func (r *Relay) passedMeanwhile(ctx context.Context, l outbox.Lease, d outbox.Delivery, cause error) int {
+	if ctx.Err() != nil || errors.Is(cause, errAddressTaken) || errors.Is(cause, errStore) {
+		return 0 // the process stops; the entry waits for another run to end; the database is away
+	}
+	return r.suspects.failed(l.Enrollment.ID, d.Seq, r.delivered.Load())
+}
+
+// postpone returns the lease of a suspect that finds no slot.
+func (r *Relay) postpone(ctx context.Context, l outbox.Lease) {
+	marking, cancel := context.WithTimeout(context.WithoutCancel(ctx), markTime)
+	defer cancel()
+	if err := r.cfg.Outbox.ReleaseLease(marking, l, "", time.Time{}); err != nil && !errors.Is(err, unit.ErrSuperseded) {
+		r.cfg.Logger.Warn("returning a lease failed; it expires by itself", zap.String("workflow", l.Enrollment.WorkflowID), zap.Error(err))
 	}
 }
 
