@@ -89,7 +89,7 @@ func playOf(t testing.TB, w *world, in *Input, start time.Time) *play {
 	}
 	p.in = Input{Input: contract.Input{
 		Interpreter: contract.InterpreterVersion, Enrollment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(),
-		Definition: packed, Customer: "ana",
+		Definition: packed, Customer: "ana", Draw: "ana",
 		EnteredAt: testStart, EntryEvent: "entry-1", EntryName: "Start", Entry: rawJSON(map[string]any{"cart_id": "k1", "total": 120.0}),
 	}}
 	return p

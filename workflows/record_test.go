@@ -386,7 +386,7 @@ func (s shape) record(t *testing.T, c client.Client) {
 	defer booking.Stop()
 	one := &session{t: t, c: c, world: w, id: s.name + "/ana", in: contract.Input{
 		Interpreter: contract.InterpreterVersion, Enrollment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(),
-		Definition: packed, Customer: "ana",
+		Definition: packed, Customer: "ana", Draw: "ana",
 		Clock: w.clock, EnteredAt: now, EntryEvent: "entry-1", EntryName: "Start",
 		Entry: rawJSON(map[string]any{
 			"cart_id":     "k1",

@@ -67,7 +67,7 @@ func TestSplitIsStickyAndFair(t *testing.T) {
 		}
 		counts[want]++
 		p := playOf(t, &world{prog: prog, start: testStart}, nil, testStart)
-		p.in.Customer = customer
+		p.in.Draw = customer
 		p.expect(want, p.run(), "ab@0s: "+want, "x"+want+"@0s: "+want)
 	}
 	if counts["a"] < 35 || counts["b"] < 5 {

@@ -6,13 +6,14 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// split takes an arm that depends on journey, step and customer alone: the same customer takes the same arm every time.
+// split takes an arm that depends on journey, step and the customer's draw id alone: the same customer takes the same arm every time.
+// The draw id is of the entry, so that a merge does not change the arm of an enrollment that visits a split again.
 // A simulation may choose the arm instead.
 func (r *run) split(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Split)
 	chosen, forced := forcedArm(spec, r.in.Arms[step.ID])
 	if !forced {
-		chosen = drawnArm(spec, journey.Bucket(r.in.Journey, step.ID, r.in.Customer))
+		chosen = drawnArm(spec, journey.Bucket(r.in.Journey, step.ID, r.in.Draw))
 	}
 	arm := spec.Arms[chosen]
 	key := arm.Key(chosen)

@@ -1,6 +1,7 @@
 package customer
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -27,15 +28,16 @@ func (Table) Read(ctx context.Context, tx sqldb.Conn, id string) (*unit.LockedCu
 	return Read(ctx, tx, id)
 }
 
-const customerColumns = `id, version, traits, merged_into, created_at`
+const customerColumns = `id, version, traits, merged_into, created_at, draw_id`
 
 func scanCustomer(r sqldb.Scanner) (*unit.LockedCustomer, error) {
 	var p unit.LockedCustomer
 	var traits string
-	if err := r.Scan(&p.ID, &p.Version, &traits, &p.Merged, &p.Created); err != nil {
+	if err := r.Scan(&p.ID, &p.Version, &traits, &p.Merged, &p.Created, &p.Draw); err != nil {
 		return nil, err
 	}
 	var err error
+	p.Draw = cmp.Or(p.Draw, p.ID)
 	p.Traits, err = sqldb.Object(traits)
 	p.Stored = p.Traits
 	return &p, err

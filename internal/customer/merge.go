@@ -7,7 +7,7 @@ import (
 )
 
 // Merge is the OnMerge hook of this room: gone becomes a redirect to survivor, which takes over its traits, its enrollments and its
-// age. How customers are merged as a whole follows.
+// age and its draws if it is the older. How customers are merged as a whole follows.
 //
 // The invariant: after the commit no row of any room names gone, except its own row in customers, whose merged_into
 // redirects later calls. The survivor has both histories. Its traits win over those of gone, but a refused consent stays
@@ -34,8 +34,11 @@ func Merge(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustome
 	if _, err := b.Tx.ExecContext(ctx, `delete from customer_timezones where customer = $1`, gone.ID); err != nil {
 		return err
 	}
-	survivor.Created = min(survivor.Created, gone.Created)
-	if _, err := b.Tx.ExecContext(ctx, `update customers set created_at = $2 where id = $1`, survivor.ID, survivor.Created); err != nil {
+	if older(gone, survivor) {
+		survivor.Created, survivor.Draw = gone.Created, gone.Draw
+	}
+	if _, err := b.Tx.ExecContext(ctx, `update customers set created_at = $2, draw_id = $3 where id = $1`, survivor.ID, survivor.Created,
+		survivor.Draw); err != nil {
 		return err
 	}
 	merged := unit.State[mergedTraits](b)
@@ -51,6 +54,12 @@ func Merge(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustome
 	survivor.Sort()
 	gone.Open, gone.Traits, gone.Stored, gone.Merged, gone.Dirty = nil, map[string]any{}, nil, survivor.ID, false
 	return nil
+}
+
+// older reports whether gone is the older of two customers, whose draws the merged one keeps: the one that tabi has known for longer.
+// If both came in the same millisecond, as in one batch, it is gone if it has entered a journey, because what has been drawn stays.
+func older(gone, survivor *unit.LockedCustomer) bool {
+	return gone.Created < survivor.Created || gone.Created == survivor.Created && len(gone.Open) > 0
 }
 
 // mergedTraits is this room's part of a unit: the traits of the survivor that the latest merge has changed.

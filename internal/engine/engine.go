@@ -44,8 +44,8 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		o.Notice = func(string, error) {}
 	}
 	if o.Holdout == nil {
-		o.Holdout = func(name, customerID string, percent float64) bool {
-			return journey.Bucket(name, customerID)*100 < percent
+		o.Holdout = func(name, drawID string, percent float64) bool {
+			return journey.Bucket(name, drawID)*100 < percent
 		}
 	}
 	database, err := sqldb.Open(ctx, o.URL, o.MaxConns, o.Statements)

@@ -21,8 +21,8 @@ type Options struct {
 	// Notice is called once for each problem in the database that stops nothing. It must not block. It gets no customer
 	// data. Default: ignored.
 	Notice func(text string, err error)
-	// Holdout reports whether a customer is held out. Default: if a hash of journey and customer is below percent.
-	Holdout func(journey, customerID string, percent float64) bool
+	// Holdout reports whether a customer is held out. Default: if a hash of journey and draw id is below percent.
+	Holdout func(journey, drawID string, percent float64) bool
 	// Statements counts the SQL statements, without begin and commit, for measurements. Default: not counted.
 	Statements *atomic.Int64
 }

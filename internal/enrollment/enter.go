@@ -222,7 +222,7 @@ func enter(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, q entry) (
 		return "", "", err
 	}
 	e.EntryEvent, e.EntryName, e.EnteredAt, e.State = q.event.ID, q.event.Name, sqldb.Moment(q.at), unit.StateOpen
-	e.Holdout = b.Units.Holdout(q.journey, p.ID, program.Entry.Holdout)
+	e.Draw, e.Holdout = p.Draw, b.Units.Holdout(q.journey, p.Draw, program.Entry.Holdout)
 	persistLazy(b, q.event)
 	p.Open = append(p.Open, e)
 	b.Starts = append(b.Starts, e)

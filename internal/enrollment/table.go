@@ -59,7 +59,7 @@ func (Table) Claim(ctx context.Context, tx sqldb.Conn, id, chain string) error {
 	return err
 }
 
-const enrollmentColumns = `id, workflow_id, journey, revision, customer, instance_key, entry_event, entry_name, depth, entered_at,
+const enrollmentColumns = `id, workflow_id, journey, revision, customer, instance_key, entry_event, entry_name, draw_id, depth, entered_at,
 	closed_at, state, outcome, reason, value, holdout,
 	first_run_id, report_seq, step, step_kind, since_at, until_at, paused, next_seq, last_seq, attempts, lease_token, migrating_to`
 
@@ -76,6 +76,7 @@ func scanEnrollment(r sqldb.Scanner) (*unit.EnrollmentRow, error) {
 		&e.Key,
 		&e.EntryEvent,
 		&e.EntryName,
+		&e.Draw,
 		&e.Depth,
 		&entered,
 		&closed,
@@ -154,6 +155,7 @@ func Flush(ctx context.Context, b *unit.Unit) error {
 				e.Key,
 				e.EntryEvent,
 				e.EntryName,
+				e.Draw,
 				e.Depth,
 				sqldb.Millis(e.EnteredAt),
 				e.State,
@@ -166,7 +168,7 @@ func Flush(ctx context.Context, b *unit.Unit) error {
 	}
 	b.Starts = nil
 	if _, err := sqldb.Insert(ctx, b.Tx, "enrollments (id, workflow_id, journey, revision, customer, instance_key, entry_event, "+
-		"entry_name, depth, entered_at, state, holdout, last_seq, queued_at, due_at)", starts, ""); err != nil {
+		"entry_name, draw_id, depth, entered_at, state, holdout, last_seq, queued_at, due_at)", starts, ""); err != nil {
 		return err
 	}
 	var tails [][]any

@@ -48,7 +48,7 @@ func (s *Room) draft(
 		Random: chance(d.Key), Explore: !s.db.Scenario && !s.Certain && !c.preview,
 	}
 	if !s.db.Scenario {
-		q.Control = decisioning.ControlGroup(rel.Rules.Policy, p.ID)
+		q.Control = decisioning.ControlGroup(rel.Rules.Policy, p.Draw)
 	}
 	if out.predictors, err = Predict(ctx, tx, p.ID, vars, now); err != nil {
 		return nil, err

@@ -45,6 +45,7 @@ func TestLeaseDeliversTheStartFirst(t *testing.T) {
 				Journey:     "cart",
 				Revision:    d.Revision(),
 				Customer:    "ana",
+				Draw:        "ana",
 				Key:         "k1",
 				Clock:       clock,
 				EnteredAt:   enginetest.Noon,

@@ -78,7 +78,7 @@ func (s *Room) deliveries(ctx context.Context, tx sqldb.Conn, e *unit.Enrollment
 			}
 			d.Start = &contract.Input{
 				Interpreter: contract.InterpreterVersion, Enrollment: e.ID, Journey: e.Journey, Revision: e.Revision, Definition: p.Packed,
-				Customer: e.Customer, Key: e.Key,
+				Customer: e.Customer, Draw: e.Draw, Key: e.Key,
 				Clock: clock, EnteredAt: e.EnteredAt, EntryEvent: e.EntryEvent, EntryName: e.EntryName,
 				Entry: entry, Holdout: e.Holdout,
 			}

@@ -37,6 +37,7 @@ type Enrollment struct {
 	State, Outcome, Reason                           string
 	Value                                            float64
 	Holdout                                          bool
+	Draw                                             string // the customer's draw id at the entry; see LockedCustomer
 	Chain                                            string // first run id of the Temporal workflow; empty until claimed
 	Step, StepKind                                   string // the step that is waiting
 	Since, Until                                     time.Time

@@ -26,7 +26,7 @@ type Units struct {
 type Options struct {
 	Channels []channel.Spec // of this build
 	Scenario bool           // see engine.Options
-	Holdout  func(journey, customerID string, percent float64) bool
+	Holdout  func(journey, drawID string, percent float64) bool
 }
 
 // New returns Units that calls the hooks h.
@@ -183,6 +183,7 @@ type LockedCustomer struct {
 	Version int64
 	Traits  map[string]any
 	Merged  string // the customer it was merged into
+	Draw    string // the id that its draws hash: holdouts, splits, control groups. It is the oldest of its ids, its own or a merged one
 	Created int64
 	Stored  map[string]any   // traits as stored; a change creates a new map
 	Dirty   bool             // the traits have changed and must be written

@@ -159,7 +159,8 @@ type Input struct {
 	Enrollment  string      `json:"enrollment"`
 	Journey     string      `json:"journey"`
 	Revision    string      `json:"revision"`
-	Customer    string      `json:"customer"`
+	Customer    string      `json:"customer"` // the id by which the customer entered; a merge does not change it
+	Draw        string      `json:"draw"`     // the id that splits hash, as of the entry
 	Key         string      `json:"key,omitempty"`
 	Clock       clock.Clock `json:"clock,omitzero"`
 	EnteredAt   time.Time   `json:"entered_at"`  // virtual

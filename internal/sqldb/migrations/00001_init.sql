@@ -30,12 +30,14 @@ create table definitions (
   at       bigint not null
 );
 
+-- draw_id is what the customer's draws hash: the oldest of the ids that are one customer by now; '' is the own id.
 create table customers (
   id          text primary key,
   version     bigint not null,
   traits      text not null,
   merged_into text not null default '',
-  created_at  bigint not null
+  created_at  bigint not null,
+  draw_id     text not null default ''
 );
 create index customers_merged on customers (merged_into) where merged_into <> '';
 
@@ -89,7 +91,8 @@ create table paused_journeys (
 create view journeys_on_hold as select journey from paused_journeys where paused = 1;
 
 -- next_seq is the first entry of the outbox that is not delivered, last_seq the last one that was added.
--- migrating_to is the revision that the enrollment was ordered to migrate to, until it answers.
+-- migrating_to is the revision that the enrollment was ordered to migrate to, until it answers. draw_id is the customer's
+-- at the entry: the enrollment's holdout and splits are drawn by it, whatever is merged later.
 create table enrollments (
   id           text primary key,
   workflow_id  text not null,
@@ -99,6 +102,7 @@ create table enrollments (
   instance_key text not null,
   entry_event  text not null,
   entry_name   text not null,
+  draw_id      text not null default '',
   depth        integer not null,
   entered_at   bigint not null,
   closed_at    bigint not null default 0,
