@@ -30,12 +30,12 @@ func (a *Activities) Evaluate(ctx context.Context, in contract.Evaluate) (contra
 	for i, source := range in.Exprs {
 		value, err := prog.Eval(source, vars)
 		if err == nil && in.Moment != nil {
-			at, ok := parseMoment(value, stepZone(in.Moment.Timezone, vars.Customer))
+			at, ok := parseMoment(value, stepZone(in.Moment.Timezone, vars.Customer), in.Moment.Offset)
 			if !ok {
 				result.Missing[i] = true
 				continue
 			}
-			value = at.Add(in.Moment.Offset)
+			value = at
 		}
 		result.Values[i], result.Missing[i] = expr.ToPlain(value), err != nil
 	}
@@ -76,20 +76,21 @@ func stepZone(name string, customer map[string]any) *time.Location {
 	return time.UTC
 }
 
-// parseMoment reads a timestamp, an RFC 3339 string, or a date (midnight in zone).
-func parseMoment(value any, zone *time.Location) (time.Time, bool) {
+// maxMoment is the latest moment that RFC 3339 can write. An offset moves no moment beyond it.
+var maxMoment = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+
+// parseMoment reads a timestamp, an RFC 3339 string, or a date (midnight in zone), and adds offset.
+func parseMoment(value any, zone *time.Location, offset time.Duration) (at time.Time, ok bool) {
 	switch v := value.(type) {
 	case time.Time:
-		return v, true
+		at, ok = v, true
 	case string:
-		if at, err := time.Parse(time.RFC3339Nano, v); err == nil {
-			return at, true
-		}
-		if at, err := time.ParseInLocation(time.DateOnly, v, zone); err == nil {
-			return at, true
-		}
+		at, ok = localtime.Moment(v, zone)
 	}
-	return time.Time{}, false
+	if at = at.Add(offset); at.After(maxMoment) {
+		at = maxMoment
+	}
+	return at, ok
 }
 
 // setPath sets the value at a dotted path. It makes maps where they are missing and copies those it changes, since

@@ -9,15 +9,13 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 func TestMoment(t *testing.T) {
 	t.Parallel()
-	tokyo, err := time.LoadLocation("Asia/Tokyo")
-	if err != nil {
-		t.Fatal(err)
-	}
+	tokyo, _ := localtime.Zone("Asia/Tokyo")
 	for _, c := range []struct {
 		value any
 		zone  *time.Location
@@ -32,10 +30,13 @@ func TestMoment(t *testing.T) {
 		{12.0, time.UTC, time.Time{}},
 		{nil, time.UTC, time.Time{}},
 	} {
-		got, ok := parseMoment(c.value, c.zone)
+		got, ok := parseMoment(c.value, c.zone, 0)
 		if ok == c.want.IsZero() || ok && !got.Equal(c.want) {
 			t.Errorf("%v: %v %v, want %v", c.value, got, ok, c.want)
 		}
+	}
+	if at, ok := parseMoment("9999-12-31", tokyo, 100*24*time.Hour); !ok || !at.Equal(maxMoment) {
+		t.Errorf("an offset moves a moment to %s, which RFC 3339 cannot write", at)
 	}
 	if stepZone("", map[string]any{"timezone": "Asia/Tokyo"}).String() != "Asia/Tokyo" || stepZone("customer", nil) != time.UTC ||
 		stepZone("", map[string]any{"timezone": "Mars/Olympus"}) != time.UTC || stepZone("Europe/Lisbon", nil).String() != "Europe/Lisbon" {

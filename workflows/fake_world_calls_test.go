@@ -3,12 +3,14 @@ package workflows
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -31,9 +33,9 @@ func (w *world) onClock(in contract.Evaluate) (contract.EvaluateResult, error) {
 	if name == "" || name == "customer" {
 		name, _ = w.customer["timezone"].(string)
 	}
-	zone, err := time.LoadLocation(name)
-	if err != nil {
-		return contract.EvaluateResult{}, err
+	zone, ok := localtime.Zone(name)
+	if !ok {
+		return contract.EvaluateResult{}, fmt.Errorf("%q is not a time zone", name)
 	}
 	at, ok := in.Moment.At.Next(in.Clock.At(w.now()), zone, in.Moment.Days)
 	return contract.EvaluateResult{Values: []any{at.UTC().Format(time.RFC3339Nano)}, Missing: []bool{!ok}}, nil

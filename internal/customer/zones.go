@@ -36,13 +36,14 @@ func FlushTimezones(ctx context.Context, b *unit.Unit) error {
 	return err
 }
 
-// ZoneOf returns the name of a customer's time zone, or UTC if it is unknown.
+// ZoneOf returns the name of a customer's time zone as localtime.Zone spells it, or UTC if it is unknown.
 func ZoneOf(traits map[string]any) string {
 	name, _ := traits["timezone"].(string)
-	if _, ok := localtime.Zone(name); !ok {
+	zone, ok := localtime.Zone(name)
+	if !ok {
 		return Utc
 	}
-	return name
+	return zone.String()
 }
 
 // ZonesInUse returns the time zones of customers, and always UTC. It takes one index lookup for each zone.

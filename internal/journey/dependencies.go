@@ -147,7 +147,7 @@ func (d *Definition) listens(exprs map[expr.Expr]*expr.Evaluator) Listens {
 		switch e := exprs[spec.Moment]; {
 		case e != nil:
 			traits.add(e.Refs.Properties("customer")...)
-			dated = dated || spec.Local && !e.Timestamp()
+			dated = dated || spec.Local && !e.Timestamp() || e.Refs.Zone
 		case spec.Local:
 			traits.add(zoneTrait)
 		}

@@ -166,7 +166,7 @@ func (p *Program) Test(e expr.Expr, v expr.Vars) bool {
 	return err == nil && ok && truth
 }
 
-// Remote reports whether e reads customer, intent, count or last, and so must be evaluated where the data is.
+// Remote reports whether e reads customer, their time zone, intent, count or last, and so must be evaluated where the data is.
 func (p *Program) Remote(e expr.Expr) bool {
 	if e == "" {
 		return false
@@ -175,7 +175,7 @@ func (p *Program) Remote(e expr.Expr) bool {
 	if err != nil {
 		return false
 	}
-	return evaluator.Refs.History || evaluator.Refs.Reads("customer") || evaluator.Refs.Reads("intent")
+	return evaluator.Refs.History || evaluator.Refs.Zone || evaluator.Refs.Reads("customer") || evaluator.Refs.Reads("intent")
 }
 
 // Reads returns the properties that the journey's expressions name.

@@ -4,11 +4,11 @@ import (
 	"testing"
 )
 
-// The folder holds scenarios that were written to the language's page alone: what it says must be so.
+// The folders hold scenarios that were written to the language's page alone: what it says must be so.
 func TestLanguage(t *testing.T) {
 	t.Parallel()
-	jobs := everything(load(t, "testdata/language"))
-	if len(jobs) < 60 {
+	jobs := append(everything(load(t, "testdata/language")), everything(load(t, "testdata/time"))...)
+	if len(jobs) < 70 {
 		t.Fatalf("only %d scenarios were read", len(jobs))
 	}
 	for _, job := range jobs {

@@ -30,6 +30,11 @@ var rules = []rule{
 		"simulations and tests run in virtual time: take the time as a parameter, or call clock.Wall or clock.Now",
 		clockBreaches,
 	},
+	{
+		"time zones",
+		"two machines have two zones and two databases of them: ask internal/journey/localtime, which has its own",
+		zoneBreaches,
+	},
 	{"package size", "a package is read as a whole", packageSizes},
 	{"file length", "a long file hides its parts: split it by what they do", fileLengths},
 	{"line width", "two files fit beside each other", lineWidths},
@@ -121,6 +126,18 @@ func TestRulesCatch(t *testing.T) {
 				"internal/p/p_test.go":      "package p\nimport \"time\"\nvar then = time.Now()",
 				"internal/clock/clock.go":   "package clock\nimport \"time\"\nvar now = time.Now()",
 				"internal/p/other_clock.go": "package p\nimport \"example.com/time\"\nvar c = x.Now()",
+			}, nil, nil,
+		},
+		{
+			"time zones", "internal/p/p.go:3", map[string]string{
+				"internal/p/p.go":                    "package p\nimport \"time\"\nvar z, _ = time.LoadLocation(\"UTC\")",
+				"internal/journey/localtime/zone.go": "package localtime\nimport \"time\"\nvar z = time.Local",
+				"internal/p/zones.go":                "package p\nvar c = local.Zone(\"Asia/Tokyo\")",
+			}, nil, nil,
+		},
+		{
+			"time zones", "internal/p/p.go:3", map[string]string{
+				"internal/p/p.go": "package p\nimport \"time\"\nfunc f(t time.Time) time.Time { return t.Local() }",
 			}, nil, nil,
 		},
 		{"package size", "internal/p", many, nil, nil},

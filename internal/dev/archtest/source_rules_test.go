@@ -27,8 +27,39 @@ func clockBreaches(t *tree) []breach {
 	return out
 }
 
+// zoneReads are the functions and variables of package time that ask the machine for a time zone, or read a text in one.
+var zoneReads = []string{"LoadLocation", "LoadLocationFromTZData", "ParseInLocation", "Local"}
+
+// zoneBreaches returns the places outside localtime that name one of zoneReads, and calls of a method Local. Tests are looked
+// at, too: one that passes in the zone of its author is no test.
+func zoneBreaches(t *tree) []breach {
+	var out []breach
+	for name, s := range t.sources {
+		if path.Dir(name) == "internal/journey/localtime" || path.Dir(name) == "internal/dev/archtest" {
+			continue
+		}
+		found := timeNames(s.ast, zoneReads)
+		ast.Inspect(s.ast, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok && len(call.Args) == 0 {
+				if method, ok := call.Fun.(*ast.SelectorExpr); ok && method.Sel.Name == "Local" {
+					found = append(found, call)
+				}
+			}
+			return true
+		})
+		for _, at := range found {
+			p := t.fset.Position(at.Pos())
+			out = append(out, breach{fmt.Sprintf("%s:%d", name, p.Line), "asks the machine for a time zone"})
+		}
+	}
+	return out
+}
+
 // wallClock returns the places where a file names one of clockReads.
-func wallClock(file *ast.File) []ast.Node {
+func wallClock(file *ast.File) []ast.Node { return timeNames(file, clockReads) }
+
+// timeNames returns the places where a file names one of these functions or variables of package time.
+func timeNames(file *ast.File, names []string) []ast.Node {
 	timeName := ""
 	for _, i := range file.Imports {
 		if p, _ := strconv.Unquote(i.Path.Value); p == "time" {
@@ -42,7 +73,7 @@ func wallClock(file *ast.File) []ast.Node {
 		return nil
 	}
 	ast.Inspect(file, func(n ast.Node) bool {
-		if s, ok := n.(*ast.SelectorExpr); ok && slices.Contains(clockReads, s.Sel.Name) {
+		if s, ok := n.(*ast.SelectorExpr); ok && slices.Contains(names, s.Sel.Name) {
 			if x, ok := s.X.(*ast.Ident); ok && x.Name == timeName {
 				out = append(out, s)
 			}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"cel.dev/cel-go/cel"
@@ -13,6 +14,7 @@ import (
 	"cel.dev/cel-go/common/types"
 
 	"github.com/tabi-journeys/tabi/internal/human"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 )
 
 // Issue is a problem of an expression. Its offset counts characters from 0.
@@ -29,6 +31,7 @@ type Compiled struct {
 	ast    *cel.Ast
 	Refs   refs
 	Kind   *cel.Type
+	Texts  []LiteralText // literals that may be its value
 }
 
 // compileExpr parses, rewrites and type-checks. It returns either the result or at least one issue.
@@ -64,7 +67,11 @@ func compileExpr(source Expr) (out *Compiled, issues []Issue) {
 	if len(issues) > 0 {
 		return nil, sortIssues(issues)
 	}
-	return &Compiled{source: source, ast: checked, Refs: reads, Kind: checked.OutputType()}, nil
+	reads.Zone = zoned(checked.NativeRep())
+	return &Compiled{
+		source: source, ast: checked, Refs: reads, Kind: checked.OutputType(),
+		Texts: resultTexts(checked.NativeRep(), checked.NativeRep().Expr(), runes),
+	}, nil
 }
 
 func sortIssues(issues []Issue) []Issue {
@@ -223,7 +230,7 @@ func overloadWords(function, arguments string) string {
 			name = strings.Trim(function, "_@")
 		}
 	}
-	arguments = strings.ReplaceAll(strings.Trim(arguments, "()"), "dyn, ", "")
+	arguments = strings.TrimSuffix(strings.ReplaceAll(strings.Trim(arguments, "()"), "dyn, ", ""), ", zone")
 	for from, to := range map[string]string{"double": "number", "string": "text", "google.protobuf.Timestamp": "timestamp",
 		"google.protobuf.Duration": "duration"} {
 		arguments = strings.ReplaceAll(arguments, from, to)
@@ -231,26 +238,32 @@ func overloadWords(function, arguments string) string {
 	return fmt.Sprintf("%s cannot be applied to (%s)", name, arguments)
 }
 
-// comparisonIssues reports == and != between types that can never be equal.
+// comparisonIssues reports == and != between types that can never be equal, and a timestamp that is compared with a literal
+// text that is no moment.
 func comparisonIssues(runes []rune, tree *ast.AST) []Issue {
 	var issues []Issue
 	ast.PostOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		if e.Kind() != ast.CallKind || e.AsCall().FunctionName() != "@eq" && e.AsCall().FunctionName() != "@ne" {
+		if e.Kind() != ast.CallKind || !slices.Contains(comparisons, e.AsCall().FunctionName()) {
 			return
 		}
-		args := e.AsCall().Args()
+		args, equality := e.AsCall().Args(), e.AsCall().FunctionName() == "@eq" || e.AsCall().FunctionName() == "@ne"
 		a, b := tree.GetType(args[0].ID()), tree.GetType(args[1].ID())
-		if comparable(a, b) {
-			return
+		for i, other := range []*cel.Type{b, a} {
+			if args[i].Kind() != ast.LiteralKind || other.Kind() != types.TimestampKind {
+				continue
+			}
+			text, ok := args[i].AsLiteral().(types.String)
+			if _, moment := localtime.Moment(string(text), time.UTC); ok && !moment {
+				issues = append(issues, Issue{Offset: offsetIn(tree, args[i], runes),
+					Message: "this text can never be a moment: write 2026-05-04, or 2026-05-04T09:00:00Z"})
+			}
 		}
-		offset := 0
-		if at, ok := tree.SourceInfo().GetOffsetRange(e.ID()); ok {
-			offset = min(int(at.Start), len(runes))
+		if equality && !comparable(a, b) {
+			issues = append(issues, Issue{
+				Offset:  offsetIn(tree, e, runes),
+				Message: fmt.Sprintf("compares %s with %s, which are never equal", TypeWords(a), TypeWords(b)),
+			})
 		}
-		issues = append(
-			issues,
-			Issue{Offset: offset, Message: fmt.Sprintf("compares %s with %s, which are never equal", TypeWords(a), TypeWords(b))},
-		)
 	}))
 	return issues
 }

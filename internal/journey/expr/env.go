@@ -10,10 +10,8 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
-	"cel.dev/cel-go/common/types/traits"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/number"
 )
 
 // Bounds of an expression, so that no journey can stall a worker.
@@ -65,8 +63,12 @@ var exprFunctions = []string{
 	"hasValue",
 }
 
-// historyVariable passes History to @count and @last. Expressions cannot name it.
-const historyVariable = "@history"
+// Variables that expressions cannot name. historyVariable passes History to @count and @last; zoneVariable passes the
+// customer's time zone to comparisons, for a date that is compared with a timestamp.
+const (
+	historyVariable = "@history"
+	zoneVariable    = "@zone"
+)
 
 // exprEnv is the only CEL environment. Creating it costs more than compiling an expression.
 var exprEnv = sync.OnceValues(func() (*cel.Env, error) {
@@ -82,7 +84,7 @@ var exprEnv = sync.OnceValues(func() (*cel.Env, error) {
 		cel.Variable("event_name", cel.StringType),
 		cel.Variable("intent", cel.MapType(cel.StringType, cel.DoubleType)),
 		cel.Variable("vars", object), cel.Variable("steps", cel.MapType(cel.StringType, object)),
-		cel.Variable("now", cel.TimestampType), cel.Variable(historyVariable, cel.DynType),
+		cel.Variable("now", cel.TimestampType), cel.Variable(historyVariable, cel.DynType), cel.Variable(zoneVariable, zoneType),
 	}
 	return cel.NewEnv(append(options, exprFunctionOptions()...)...)
 })
@@ -93,13 +95,8 @@ func exprFunctionOptions() []cel.EnvOption {
 	moment, span := cel.TimestampType, cel.DurationType
 	list, dict := cel.ListType(cel.TypeParamType("A")), cel.MapType(cel.TypeParamType("A"), cel.TypeParamType("B"))
 	options := []cel.EnvOption{
-		cel.Function("@eq", cel.Overload("tabi_eq", []*cel.Type{dyn, dyn}, boolean, cel.BinaryBinding(equal))),
-		cel.Function("@ne", cel.Overload("tabi_ne", []*cel.Type{dyn, dyn}, boolean, cel.BinaryBinding(func(a, b ref.Val) ref.Val {
-			if same, ok := equal(a, b).(types.Bool); ok {
-				return !same
-			}
-			return types.MaybeNoSuchOverloadErr(a)
-		}))),
+		cel.Function("@eq", cel.Overload("tabi_eq", []*cel.Type{dyn, dyn, zoneType}, boolean, cel.FunctionBinding(equal))),
+		cel.Function("@ne", cel.Overload("tabi_ne", []*cel.Type{dyn, dyn, zoneType}, boolean, cel.FunctionBinding(unequal))),
 		cel.Function(
 			"@div",
 			cel.Overload(
@@ -143,61 +140,17 @@ func exprFunctionOptions() []cel.EnvOption {
 		id := "tabi_" + name[1:]
 		options = append(options, cel.Function(
 			name,
-			cel.Overload(id+"_number", []*cel.Type{number, number}, boolean),
-			cel.Overload(id+"_text", []*cel.Type{text, text}, boolean),
-			cel.Overload(id+"_bool", []*cel.Type{boolean, boolean}, boolean),
-			cel.Overload(id+"_span", []*cel.Type{span, span}, boolean),
-			cel.Overload(id+"_moment", []*cel.Type{moment, moment}, boolean),
-			cel.Overload(
-				id+"_moment_text",
-				[]*cel.Type{moment, text},
-				boolean,
-			),
-			cel.Overload(id+"_text_moment", []*cel.Type{text, moment}, boolean),
-			cel.SingletonBinaryBinding(order(holds)),
+			cel.Overload(id+"_number", []*cel.Type{number, number, zoneType}, boolean),
+			cel.Overload(id+"_text", []*cel.Type{text, text, zoneType}, boolean),
+			cel.Overload(id+"_bool", []*cel.Type{boolean, boolean, zoneType}, boolean),
+			cel.Overload(id+"_span", []*cel.Type{span, span, zoneType}, boolean),
+			cel.Overload(id+"_moment", []*cel.Type{moment, moment, zoneType}, boolean),
+			cel.Overload(id+"_moment_text", []*cel.Type{moment, text, zoneType}, boolean),
+			cel.Overload(id+"_text_moment", []*cel.Type{text, moment, zoneType}, boolean),
+			cel.SingletonFunctionBinding(order(holds)),
 		))
 	}
-	return options
-}
-
-// meet converts an RFC 3339 string that is compared with a timestamp to a timestamp.
-func meet(a, b ref.Val) (ref.Val, ref.Val) {
-	if text, ok := b.(types.String); ok && a.Type() == types.TimestampType {
-		if at, err := time.Parse(time.RFC3339Nano, string(text)); err == nil {
-			return a, types.Timestamp{Time: at}
-		}
-	}
-	if text, ok := a.(types.String); ok && b.Type() == types.TimestampType {
-		if at, err := time.Parse(time.RFC3339Nano, string(text)); err == nil {
-			return types.Timestamp{Time: at}, b
-		}
-	}
-	return a, b
-}
-
-func equal(a, b ref.Val) ref.Val {
-	a, b = meet(a, b)
-	if x, ok := a.(types.Timestamp); ok {
-		if y, ok := b.(types.Timestamp); ok {
-			return types.Bool(x.Time.Equal(y.Time))
-		}
-	}
-	return types.Equal(a, b)
-}
-
-func order(holds func(int) bool) func(a, b ref.Val) ref.Val {
-	return func(a, b ref.Val) ref.Val {
-		a, b = meet(a, b)
-		if c, ok := number.Compare(native(a), native(b)); ok && (isLong(a) || isLong(b)) {
-			return types.Bool(holds(c))
-		}
-		if comparer, ok := a.(traits.Comparer); ok {
-			if c, ok := comparer.Compare(b).(types.Int); ok {
-				return types.Bool(holds(int(c)))
-			}
-		}
-		return types.NewErr("cannot compare a %s with a %s", a.Type().TypeName(), b.Type().TypeName())
-	}
+	return append(options, accessorOptions()...)
 }
 
 func divide(by func(a, b float64) float64) func(a, b ref.Val) ref.Val {
@@ -257,6 +210,8 @@ func (a adapter) NativeToValue(value any) ref.Val {
 	switch v := value.(type) {
 	case nil:
 		return types.NullValue
+	case time.Time:
+		return types.Timestamp{Time: v.UTC()} // a local time would print in the machine's zone
 	case ref.Val:
 		return v
 	case float64, json.Number:

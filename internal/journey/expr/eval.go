@@ -88,6 +88,7 @@ func Activation(v Vars) map[string]any {
 	vars := map[string]any{
 		"customer": orEmpty(v.Customer), "entry": orEmpty(v.Entry), "vars": orEmpty(v.Vars), "steps": steps,
 		"now": types.Timestamp{Time: v.Now.UTC()}, historyVariable: historyValue{v.History},
+		zoneVariable: zoneOf(v.Customer),
 	}
 	if v.Event != nil {
 		vars["event"] = v.Event

@@ -34,6 +34,15 @@ func TestEval(t *testing.T) {
 		"int(2.9)":                            2.0,
 		"now.getFullYear() + 1":               2027.0,
 		"now.getHours('Asia/Tokyo')":          19.0,
+		"now.getHours('asia/tokyo')":          19.0,
+		"now.getHours('+09:00')":              19.0,
+		"now.getMinutes('-02:30')":            30.0,
+		"now.getHours('UTC+9')":               19.0,
+		"now.getHours()":                      10.0,
+		"now.getDayOfWeek('Asia/Tokyo')":      1.0,
+		"now.getDayOfYear()":                  60.0,
+		"now.getMonth() + now.getDate()":      4.0,
+		"duration('90m').getMinutes()":        90.0,
 		"duration('1d').getHours()":           24.0,
 		"string(vars.tries)":                  "1",
 		"'n' + string(size('abc'))":           "n3",
@@ -65,7 +74,6 @@ func TestEval(t *testing.T) {
 		"now == event.at":                     true,
 		"now != event.at":                     false,
 		"now == '2026-03-02T10:00:00Z'":       true,
-		"now == 'soon'":                       false,
 		"timestamp(customer.trial_ends_at) - now > duration('7d')": true,
 		"timestamp('2026-03-02T10:00:00Z') == now":                 true,
 		"timestamp(1772445600) == now":                             true,
@@ -140,6 +148,7 @@ func TestEvalErrors(t *testing.T) {
 		"count('broken')", "customer.?missing", "intent.churn > 0.5", "steps.nudge.status", "int('x')", "timestamp(customer.tier)",
 		"duration(customer.tier)",
 		"entry.items[9]", "entry.items[0.5]", "", "not an expression", "1e308 * 10", "now < customer.tier",
+		"now.getHours(customer.tier)", "now.getHours(customer.missing)", "now.getHours(customer.mrr)", "customer.tier.getHours()",
 		"[1,2,3,4,5,6,7,8,9,10].all(a, [1,2,3,4,5,6,7,8,9,10].all(b, [1,2,3,4,5,6,7,8,9,10].all(c, [1,2,3,4,5,6,7,8,9,10].all(d, " +
 			"[1,2,3,4,5,6,7,8,9,10].all(e, true)))))"} {
 		if got, err := p.Eval(source, journeytest.Vars()); err == nil {
@@ -157,5 +166,43 @@ func TestEvalErrors(t *testing.T) {
 	}
 	if p.Test("event.total > 1", expr.Vars{}) || p.Test("event_name == ''", expr.Vars{}) {
 		t.Error("an event that is not at hand can be read")
+	}
+}
+
+// A text that is a date is midnight of that day in the customer's zone where the other side is a timestamp. Two texts compare as
+// texts.
+func TestDatesCompareWithTimestamps(t *testing.T) {
+	t.Parallel()
+	p := journeytest.Program()
+	now := time.Date(2026, 5, 3, 20, 0, 0, 0, time.UTC) // 4 May, 05:00 in Tokyo
+	for zone, want := range map[any]map[expr.Expr]bool{
+		"Asia/Tokyo": {"customer.day <= now": true, "now >= customer.day": true, "customer.day > now": false,
+			"customer.day == timestamp('2026-05-03T15:00:00Z')": true, "'2026-05-04' < now": true, "now < '2026-05-05'": true,
+			"customer.day < customer.later": true, "customer.day == '2026-05-04'": true, "customer.day == '2026-05-03T15:00:00Z'": false,
+			"customer.day != timestamp('2026-05-03T15:00:00Z')": false, "last('Order Completed') < customer.day": true,
+			"[customer.day].all(d, d < now)": true, "(true ? now : customer.day) >= customer.day": true},
+		"Mars/Olympus": {"customer.day <= now": false, "now < customer.day": true},
+		"+09:00":       {"customer.day <= now": true},
+		nil:            {"customer.day <= now": false, "customer.day == timestamp('2026-05-04T00:00:00Z')": true},
+		// Midnight is skipped there on that day: it begins at 01:00, which is 04:00 UTC.
+		"America/Santiago": {"timestamp('2026-09-06T04:00:00Z') == customer.spring": true,
+			"timestamp('2026-09-06T03:59:59Z') < customer.spring": true},
+	} {
+		vars := journeytest.Vars()
+		vars.Now = now
+		vars.Customer = map[string]any{"timezone": zone, "day": "2026-05-04", "later": "2026-05-04T00:00:00Z", "spring": "2026-09-06"}
+		for source, want := range want {
+			if got, err := p.Eval(source, vars); err != nil || got != want {
+				t.Errorf("%v: %s = %v (%v), want %v", zone, source, got, err, want)
+			}
+		}
+	}
+	for source, want := range map[expr.Expr]bool{
+		"event.day < now": true, "now == event.at": true, "event.a == event.b": false, "now < timestamp(event.at)": false,
+		"now < '2026-05-04'": true, "now < '2026-05-04T00:00:00Z'": false, "event.day < event.other": false,
+	} {
+		if got := p.Remote(source); got != want {
+			t.Errorf("%s is evaluated where the customer is: %v, want %v", source, got, want)
+		}
 	}
 }

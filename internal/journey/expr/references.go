@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"cel.dev/cel-go/common/types"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 )
 
 // segment is a name in a chain such as customer.address.city, with the offset of its first character.
@@ -27,6 +29,7 @@ type Use []segment
 type refs struct {
 	Uses    []Use
 	History bool // count or last
+	Zone    bool // the customer's time zone: a timestamp is compared with what may be a date
 }
 
 // Reads reports whether a variable is read.
@@ -197,6 +200,7 @@ func checkLiterals(tree *ast.AST, runes []rune) []Issue {
 			which = 1
 		case call.FunctionName() == "matches" && len(args) > 0:
 			which = len(args) - 1
+		case call.IsMemberFunction() && accessors[call.FunctionName()] != nil && len(args) == 1:
 		case call.FunctionName() != "duration" && call.FunctionName() != "timestamp" || len(args) != 1:
 			return
 		}
@@ -205,6 +209,13 @@ func checkLiterals(tree *ast.AST, runes []rune) []Issue {
 		}
 		text, ok := args[which].AsLiteral().(types.String)
 		if !ok {
+			return
+		}
+		if accessors[call.FunctionName()] != nil {
+			if _, known := localtime.Zone(string(text)); !known {
+				issues = append(issues, Issue{Offset: c.offset(args[which].ID()), Hint: localtime.Suggest(string(text)),
+					Message: fmt.Sprintf("%q is not a time zone: write an IANA name such as Asia/Tokyo, or +09:00", string(text))})
+			}
 			return
 		}
 		var err error

@@ -20,8 +20,10 @@ var renamed = map[string]string{
 }
 
 // integral lists CEL's functions that return an int or uint. Their results are converted to doubles.
-var integral = []string{"size", "int", "uint", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours",
-	"getMilliseconds", "getMinutes", "getMonth", "getSeconds"}
+var integral = []string{"size", "int", "uint"}
+
+// conditional is CEL's name of `a ? b : c`.
+const conditional = operators.Conditional
 
 // arithmetic lists the operators that compute with doubles only.
 var arithmetic = []string{operators.Add, operators.Subtract, operators.Multiply, operators.Negate}
@@ -40,12 +42,13 @@ type rewriter struct {
 // and 1 is an int. CEL's overloads cannot be redefined, so the syntax tree is changed to use doubles and to call functions
 // of this package. Their names start with @, which no expression can write:
 //
-//	customer.orders > 3             @gt(customer.orders, 3.0)
+//	customer.orders > 3             @gt(customer.orders, 3.0, @zone)
 //	size(vars.list)                 @number(size(vars.list))
-//	event.order == 820982911946154508   @eq(event.order, @number("820982911946154508"))   a double has 15 digits
+//	event.order == 820982911946154508   @eq(event.order, @number("820982911946154508"), @zone)   a double has 15 digits
 //	customer.orders + 1             @float(customer.orders) + 1.0   arithmetic is done with doubles
 //	string(1234567)                 @string(1234567.0)         and not 1.234567e+06
-//	entry.at < now                  @lt(entry.at, now)         an RFC 3339 string compares as a timestamp
+//	entry.at < now                  @lt(entry.at, now, @zone)  an RFC 3339 string or a date compares as a timestamp
+//	now.getHours("Asia/Tokyo")      @getHours(now, "…")        zones of the embedded database, never the machine's
 //	duration("2d")                  @duration("2d")            days and weeks
 //	vars.tags.exists(t, t == "a")   the range becomes @ordered(vars.tags): keys in order, on every replay
 //	steps["ask-size"].text          steps["ask_size"].text     ids under the key that expressions use
@@ -152,10 +155,15 @@ func (r *rewriter) call(e ast.Expr) {
 				r.wrap(arg, "@float")
 			}
 		}
+	case c.IsMemberFunction() && accessors[name] != nil:
+		e.SetKindCase(r.factory.NewCall(e.ID(), "@"+name, append([]ast.Expr{c.Target()}, args...)...))
 	case c.IsMemberFunction():
 	case name == "count" || name == "last":
 		history := r.factory.NewIdent(r.id(e.ID()), historyVariable)
 		e.SetKindCase(r.factory.NewCall(e.ID(), renamed[name], append([]ast.Expr{history}, args...)...))
+	case slices.Contains(comparisons, renamed[name]):
+		zone := r.factory.NewIdent(r.id(e.ID()), zoneVariable)
+		e.SetKindCase(r.factory.NewCall(e.ID(), renamed[name], append(slices.Clone(args), zone)...))
 	case renamed[name] != "":
 		e.SetKindCase(r.factory.NewCall(e.ID(), renamed[name], args...))
 	}

@@ -4,13 +4,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/internal/journey/syntax"
 	"github.com/tabi-journeys/tabi/internal/journey/template"
 )
 
@@ -75,8 +78,26 @@ func (f *exprCheck) expr(n *source.Node, w expr.Want) expr.Expr {
 		f.Report(n.At(lead), "bad-expression", "", "%s, got %s", expr.Wants[w].Words, expr.TypeWords(compiled.Kind))
 		return unreadable
 	}
+	if w == expr.Moment {
+		f.checkMoments(n, compiled)
+	}
 	f.uses = append(f.uses, exprUse{n, compiled})
 	return out
+}
+
+// checkMoments reports literal texts that can never be a moment, so that a step would not wait for any customer.
+func (f *exprCheck) checkMoments(n *source.Node, compiled *expr.Compiled) {
+	for _, text := range compiled.Texts {
+		_, moment := localtime.Moment(text.Value, time.UTC)
+		switch {
+		case moment:
+		case syntax.ClockTime.MatchString(text.Value):
+			f.Report(n.At(text.Offset), "bad-value", `"`+text.Value+`"`, "a time of day has no quotes inside the quotes")
+		default:
+			f.Report(n.At(text.Offset), "bad-value", "",
+				"%q can never be a moment: write a date such as 2026-05-04, or 2026-05-04T09:00:00Z", text.Value)
+		}
+	}
 }
 
 // checkUses checks the names in expressions, once the whole journey is read.

@@ -106,8 +106,8 @@ func (r *ruleCheck) quietHours(n *source.Node) *journey.QuietHours {
 	}
 	if v := m.Get("missing_timezone"); v != nil {
 		zone, ok := r.Word(v, "missing_timezone")
-		if _, known := localtime.Zone(zone); ok && !known {
-			r.Report(v.Pos, "bad-value", "", "%q is not a time zone: write an IANA name such as Asia/Tokyo", zone)
+		if ok {
+			syntax.KnownZone(r.Document, v, zone, "write an IANA name such as Asia/Tokyo")
 		}
 		out.MissingTimezone = zone
 	}

@@ -4,6 +4,7 @@ package localtime
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -37,7 +38,7 @@ func (l Time) Parse() (hour, minute, second int, err error) {
 //   - A skipped day (Samoa had no 30 December 2011) has no moment; the search goes to the next permitted day.
 //
 // time.Date resolves such times too, but its documentation does not guarantee which of the two offsets it uses, and a
-// workflow must compute the same moment on every replay. onClock therefore walks the zone's offset periods itself.
+// workflow must compute the same moment on every replay. onClock therefore finds the zone's changes itself.
 //
 // The search starts one day early, because the first occurrence of "yesterday's" time may still be ahead of after, and
 // ends after two weeks, because the only permitted weekday may be the day that a zone skips.
@@ -61,19 +62,65 @@ func (l Time) Next(after time.Time, zone *time.Location, days []string) (at time
 
 // onClock returns the first moment at which the clocks of zone show the date and time that clocks shows in UTC, or the
 // moment at which they jump over it. It reports false if they jump over the whole day.
+//
+// It goes through the day before and the day after in periods of one offset, and takes the first in which the clocks show that
+// time or a later one. time.Time.ZoneBounds would name the periods, but on the last day of a leap year it names an end
+// that is past (Go 1.26), on which a loop hangs.
 func onClock(clocks time.Time, zone *time.Location) (at time.Time, ok bool) {
-	period := clocks.Add(-36 * time.Hour).In(zone) // no zone's offset is that large
+	start := clocks.Add(-maxOffset).In(zone) // here the clocks of each zone show an earlier time, and a later one at the end
 	for {
-		_, offset := period.Zone()
-		start, end := period.ZoneBounds()
+		_, offset := start.Zone()
+		end, more := nextChange(start, clocks.Add(maxOffset), offset)
 		at = clocks.Add(-time.Duration(offset) * time.Second)
 		switch {
-		case !start.IsZero() && at.Before(start):
+		case at.Before(start):
 			day := clocks.Format(time.DateOnly)
-			return start, start.Format(time.DateOnly) == day || start.Add(-time.Nanosecond).In(zone).Format(time.DateOnly) == day
-		case end.IsZero() || at.Before(end):
+			return start, start.Format(time.DateOnly) == day || start.Add(-time.Nanosecond).Format(time.DateOnly) == day
+		case !more || at.Before(end):
 			return at, true
 		}
-		period = end
+		start = end
 	}
+}
+
+// maxOffset is more than any zone's offset from UTC.
+const maxOffset = 24 * time.Hour
+
+// nextChange returns the first moment after start at which the zone's offset is another one, to the second. It reports false
+// if there is none before end.
+func nextChange(start, end time.Time, offset int) (time.Time, bool) {
+	const step = 6 * time.Hour // no zone changes twice in that time
+	same := func(t time.Time) bool {
+		_, now := t.Zone()
+		return now == offset
+	}
+	for before := start; before.Before(end); before = before.Add(step) {
+		if same(before.Add(step)) {
+			continue
+		}
+		n := sort.Search(int(step/time.Second), func(n int) bool { return !same(before.Add(time.Duration(n) * time.Second)) })
+		return before.Add(time.Duration(n) * time.Second), true
+	}
+	return time.Time{}, false
+}
+
+// Midnight returns the first moment of a calendar day in zone, given as 2026-05-04. Where the clocks jump over midnight
+// (Santiago, Beirut, the Azores), it is the moment of the jump, at which the day begins there; a midnight that comes twice
+// is the first; a day that the zone skips begins with the next one. It reports false if date is no date.
+func Midnight(date string, zone *time.Location) (time.Time, bool) {
+	day, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return time.Time{}, false
+	}
+	at, _ := onClock(day, zone)
+	return at.UTC(), true
+}
+
+// Moment reads a text as a moment: RFC 3339 (2026-05-04T09:00:00+09:00), or a date, which is its Midnight in zone. It reports
+// false for any other text. Nothing else in tabi turns a text of a customer or a designer into a moment.
+func Moment(text string, zone *time.Location) (time.Time, bool) {
+	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return at.UTC(), true
+	}
+	return Midnight(text, zone)
 }

@@ -10,9 +10,9 @@ import (
 )
 
 func mustZone(t interface{ Fatal(...any) }, name string) *time.Location {
-	zone, err := time.LoadLocation(name)
-	if err != nil {
-		t.Fatal(err)
+	zone, ok := Zone(name)
+	if !ok {
+		t.Fatal("there is no time zone", name)
 	}
 	return zone
 }
@@ -30,6 +30,9 @@ func TestNext(t *testing.T) {
 		{"today is permitted", "Asia/Tokyo", "09:00", "mon", "2026-03-02T00:00:00+09:00", "2026-03-02T09:00:00+09:00"},
 		{"the zone's weekday", "Asia/Tokyo", "00:30", "tue", "2026-03-02T15:00:00Z", "2026-03-03T00:30:00+09:00"},
 		{"over the year", "Asia/Tokyo", "09:00", "fri", "2026-12-31T10:00:00+09:00", "2027-01-01T09:00:00+09:00"},
+		{"the last day of a leap year", "Europe/Berlin", "09:00", "", "2028-12-30T10:00:00+01:00", "2028-12-31T09:00:00+01:00"},
+		{"the last hours of a leap year", "America/New_York", "23:59", "", "2028-12-31T20:00:00-05:00", "2028-12-31T23:59:00-05:00"},
+		{"the first day after a leap year", "America/New_York", "00:00", "", "2028-12-31T20:00:00-05:00", "2029-01-01T00:00:00-05:00"},
 		{"leap day", "UTC", "09:00", "", "2028-02-28T10:00:00Z", "2028-02-29T09:00:00Z"},
 
 		{"skipped: the next that exists", "Europe/Berlin", "02:30", "", "2026-03-28T12:00:00+01:00", "2026-03-29T03:00:00+02:00"},

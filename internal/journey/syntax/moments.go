@@ -91,14 +91,20 @@ func (Zone) Schema(b *shape.Builder) *shape.Schema { return b.Zone() }
 // ReadZone reads a time zone. It returns "" for the customer's own. It reports an unknown zone, and returns "".
 func ReadZone(d *source.Document, n *source.Node) string {
 	zone, ok := d.Word(n, "timezone")
-	if !ok || zone == "customer" {
-		return ""
-	}
-	if _, ok := localtime.Zone(zone); !ok {
-		d.Report(n.Pos, "bad-value", "", "%q is not a time zone: write customer or an IANA name such as Asia/Tokyo", zone)
+	if !ok || zone == "customer" || !KnownZone(d, n, zone, "write customer or an IANA name such as Asia/Tokyo") {
 		return ""
 	}
 	return zone
+}
+
+// KnownZone reports whether zone is a name of the IANA database. If not, it reports a bad-value that says what to write, with
+// the name that is probably meant.
+func KnownZone(d *source.Document, n *source.Node, zone, what string) bool {
+	if localtime.IANA(zone) {
+		return true
+	}
+	d.Report(n.Pos, "bad-value", localtime.Suggest(zone), "%q is not a time zone: %s", zone, what)
+	return false
 }
 
 // Offset is a duration that may have a sign. 0 is left out of the YAML.
