@@ -53,6 +53,9 @@ type Enrollment struct {
 	Since      time.Time `json:"since,omitzero"`
 	Until      time.Time `json:"until,omitzero"`
 	Paused     bool      `json:"paused,omitempty"`
+
+	MissingSince  time.Time `json:"missing_since,omitzero" doc:"when a reconciler missed its run in Temporal first, in wall time"`
+	DeliveryError string    `json:"delivery_error,omitempty" doc:"why the last attempt to deliver something to its run failed"`
 }
 
 // EnrollmentList is a page of enrollments in id order. Next, if set, is the next page's after.

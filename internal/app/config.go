@@ -11,6 +11,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/call"
 	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/internal/cluster"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/httpclassifier"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
@@ -58,6 +59,8 @@ type Config struct {
 
 	TimeScale  float64
 	TimeOrigin string
+
+	connections *cluster.Connections // of the client that DialTemporal made last
 }
 
 // Secret is text that is never printed.

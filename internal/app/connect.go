@@ -15,8 +15,10 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/cluster"
 	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -121,6 +123,8 @@ func (c *Config) temporalOptions(log *zap.Logger) (client.Options, error) {
 		opts.Namespace = client.DefaultNamespace
 	}
 	opts.Logger = sdkLogger(log)
+	c.connections = &cluster.Connections{}
+	opts.ConnectionOptions.DialOptions = append(opts.ConnectionOptions.DialOptions, grpc.WithStatsHandler(c.connections))
 	return opts, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/cluster"
 	"github.com/tabi-journeys/tabi/internal/devsinks"
 	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
@@ -92,11 +93,14 @@ func (d *Dev) serve(ctx context.Context, listener net.Listener, server *DevServe
 	if err := errors.Join(c.SetClock(ctx, st), st.Close()); err != nil {
 		return err
 	}
-	s, err := c.Connect(ctx, d.Log)
+	s, err := c.ConnectAny(ctx, d.Log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := d.home(ctx, s); err != nil {
+		return err
+	}
 	folder := &folder{dev: d, services: s}
 	if err := folder.first(ctx); err != nil {
 		return err
@@ -125,6 +129,21 @@ func (d *Dev) serve(ctx context.Context, listener net.Listener, server *DevServe
 		folder.watch,
 		func(ctx context.Context) error { return d.announce(ctx, running) },
 	)
+}
+
+// home makes the Temporal that dev has started the one that the database belongs to. Its file may have been deleted,
+// which loses the runs; the database of an installation is refused.
+func (d *Dev) home(ctx context.Context, s *Services) error {
+	err := s.Home.Claim(ctx)
+	if !cluster.IsStranger(err) || d.Config.Postgres() {
+		return err
+	}
+	found, err := s.Home.Ask(ctx)
+	if err != nil {
+		return err
+	}
+	d.Log.Warn("Temporal's file is new: the runs of open enrollments are lost; `tabi restart --lost` begins them again where they were")
+	return cluster.Adopt(ctx, s.Store.Database, found)
 }
 
 // announce waits until the gateway is ready, writes the file of addresses for other commands, calls Ready, and removes

@@ -17,6 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/activities/call"
 	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/cluster"
 	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/gateway/inbound"
@@ -33,14 +34,36 @@ type Services struct {
 	Log      *zap.Logger
 	Store    *engine.Engine
 	Temporal client.Client
-	Clock    clock.Clock // of the installation
+	Home     *cluster.Guard // whether Temporal is the one that the database belongs to
+	Clock    clock.Clock    // of the installation
 	Secret   []byte
 	metrics  *metrics
 	limits   *ratelimit.Limiter
 }
 
-// Connect connects to the database, then to Temporal. The caller closes the Services.
+// Connect connects to the database, then to Temporal, and refuses a Temporal that the database does not belong to. The
+// caller closes the Services.
 func (c *Config) Connect(ctx context.Context, log *zap.Logger) (*Services, error) {
+	s, err := c.ConnectAny(ctx, log)
+	if err != nil {
+		return nil, err
+	}
+	claiming, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	err = s.Home.Claim(claiming)
+	switch {
+	case err == nil:
+		return s, nil
+	case cluster.IsStranger(err):
+		err = Usage("%w", err)
+	default:
+		err = Unreachable("%w", err)
+	}
+	return nil, errors.Join(err, s.Close())
+}
+
+// ConnectAny is Connect for any Temporal, whether or not the database belongs to it.
+func (c *Config) ConnectAny(ctx context.Context, log *zap.Logger) (*Services, error) {
 	secret, err := c.SecretBytes()
 	if err != nil {
 		return nil, err
@@ -61,9 +84,12 @@ func (c *Config) Connect(ctx context.Context, log *zap.Logger) (*Services, error
 	}
 	s.metrics.registry.MustRegister(brainMetrics{s.Store})
 	s.limits = ratelimit.New(s.Store.Messages, clock.Wall, rates, s.metrics.registry)
-	if s.Temporal, _, err = c.DialTemporal(ctx, log, s.metrics.handler); err != nil {
+	var opts client.Options
+	if s.Temporal, opts, err = c.DialTemporal(ctx, log, s.metrics.handler); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.Home = cluster.NewGuard(s.Temporal, opts.Namespace, s.Store.Database, c.connections, log)
+	s.metrics.registry.MustRegister(s.Home)
 	return s, nil
 }
 
@@ -87,35 +113,44 @@ func (s *Services) Close() error {
 	return errors.Join(errs...)
 }
 
-// TemporalReady reports whether Temporal answers.
+// TemporalReady reports whether Temporal answers, and is the one that the database belongs to.
 func (s *Services) TemporalReady(ctx context.Context) error {
-	_, err := s.Temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
-	return err
+	if _, err := s.Temporal.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
+		return err
+	}
+	return s.Home.Verified(ctx)
 }
 
 // Relay returns the relay of this process.
 func (s *Services) Relay() *relay.Relay {
 	return relay.New(relay.Config{
-		Outbox: s.Store.Outbox, Migrations: s.Store.Enrollments, Committed: s.Store.Units.Committed(),
-		Client: s.Temporal, Clock: s.Clock, Logger: s.Log.Named("relay"), Workers: s.Config.RelayWorkers,
+		Outbox: s.Store.Outbox, Enrollments: s.Store.Enrollments, Committed: s.Store.Units.Committed(),
+		Client: s.Temporal, Home: s.Home, Clock: s.Clock, Logger: s.Log.Named("relay"), Workers: s.Config.RelayWorkers,
 	})
 }
 
 // Background returns the background jobs of this process.
 func (s *Services) Background() *background.Jobs {
-	return background.New(background.Config{
-		Enrollments: s.Store.Enrollments, Schedules: s.Store.Enrollments, Intents: s.Store.Intents, Offers: s.Store.Offers,
+	jobs := background.New(background.Config{
+		Enrollments: s.Store.Enrollments, Starts: s.Store.Outbox, Home: s.Home, Schedules: s.Store.Enrollments, Intents: s.Store.Intents, Offers: s.Store.Offers,
 		Client: s.Temporal, Clock: s.Clock, Logger: s.Log.Named("background"),
 		Keep: time.Duration(s.Config.KeepDays) * 24 * time.Hour,
 	})
+	s.metrics.registry.MustRegister(jobs)
+	return jobs
 }
 
 // Reconciler returns the reconciler that `tabi reconcile` runs once.
 func (s *Services) Reconciler() *background.Reconciler {
-	return background.NewReconciler(s.Store.Enrollments, s.Temporal, s.Clock)
+	return background.NewReconciler(background.ReconcilerConfig{
+		Enrollments: s.Store.Enrollments, Starts: s.Store.Outbox, Client: s.Temporal, Home: s.Home, Clock: s.Clock,
+	})
 }
 
 const (
+	// homeEvery is how often a worker makes sure that Temporal is still the right one. It asks only where the
+	// connection is new or the last answer is old.
+	homeEvery = time.Second
 	// attemptGrace is how long running attempts to send may take once the process is asked to stop. Then they are
 	// canceled and settled by what is known: not sent, or unknown.
 	attemptGrace = 5 * time.Second
@@ -181,11 +216,20 @@ func (s *Services) RunWorker(ctx context.Context) error {
 		return fmt.Errorf("cannot start the worker: %w", err)
 	}
 	defer w.Stop()
-	select {
-	case err := <-fatal:
-		return fmt.Errorf("the worker cannot continue: %w", err)
-	case <-ctx.Done():
-		return nil
+	look := time.NewTicker(homeEvery)
+	defer look.Stop()
+	for {
+		select {
+		case err := <-fatal:
+			return fmt.Errorf("the worker cannot continue: %w", err)
+		case <-ctx.Done():
+			return nil
+		case <-look.C:
+			// The runs of a stranger must not be served: their enrollments are unknown here, so they would end.
+			if err := s.Home.Verified(ctx); cluster.IsStranger(err) {
+				return fmt.Errorf("the worker stops: %w", err)
+			}
+		}
 	}
 }
 

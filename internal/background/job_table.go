@@ -15,14 +15,18 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/relay"
 	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Enrollments is what the reconciler asks of the enrollments, and changes in them.
 type Enrollments interface {
 	List(ctx context.Context, f enrollment.Filter) ([]unit.Enrollment, error)
 	ClosedOf(ctx context.Context, ids []string) ([]unit.Enrollment, error)
-	CloseLost(ctx context.Context, now time.Time, id, outcome, reason string) (closed bool, err error)
+	Known(ctx context.Context, ids []string) (map[string]bool, error)
+	CloseAs(ctx context.Context, now time.Time, id string, ended contract.Ended) (closed bool, err error)
+	MarkMissing(ctx context.Context, wall time.Time, missing, found []string) error
 }
 
 // Schedules enters customers at the moments their journeys name.
@@ -49,10 +53,12 @@ const DefaultKeep = 400 * 24 * time.Hour
 // Config configures the jobs. A negative interval turns its job off.
 type Config struct {
 	Enrollments Enrollments
+	Starts      Starts
 	Schedules   Schedules
 	Intents     Intents
 	Offers      Offers
 	Client      client.Client
+	Home        relay.Home  // nil: any Temporal is the right one
 	Clock       clock.Clock // of the installation
 	Logger      *zap.Logger // default: none
 
@@ -68,6 +74,7 @@ type Config struct {
 type Jobs struct {
 	cfg        Config
 	reconciler *Reconciler
+	found      reconciled
 }
 
 // New returns the jobs of cfg.
@@ -93,7 +100,9 @@ func New(cfg Config) *Jobs {
 	if cfg.Keep <= 0 {
 		cfg.PruneEvery = -1
 	}
-	return &Jobs{cfg: cfg, reconciler: NewReconciler(cfg.Enrollments, cfg.Client, cfg.Clock)}
+	return &Jobs{cfg: cfg, reconciler: NewReconciler(ReconcilerConfig{
+		Enrollments: cfg.Enrollments, Starts: cfg.Starts, Client: cfg.Client, Home: cfg.Home, Clock: cfg.Clock,
+	})}
 }
 
 // jobs is the table of all jobs. A new job is a line here.
@@ -103,8 +112,8 @@ func (j *Jobs) jobs() []job {
 		{name: "recomputing intents", every: j.cfg.IntentEvery, page: j.recomputeIntents},
 		{name: "learning from outcomes", every: j.cfg.LearnEvery, page: j.learn},
 		{name: "retention cleanup", every: j.cfg.PruneEvery, page: j.prune(), late: true},
-		{name: "reconciling enrollments", every: j.cfg.ReconcileEvery, page: j.closeLost(), late: true},
-		{name: "reconciling runs", every: j.cfg.ReconcileEvery, page: j.terminateOrphans(), late: true},
+		{name: "reconciling enrollments", every: j.cfg.ReconcileEvery, page: j.closeGone(), late: true},
+		{name: "reconciling runs", every: j.cfg.ReconcileEvery, page: j.lookAtRuns(), late: true},
 	}
 }
 

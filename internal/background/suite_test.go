@@ -1,6 +1,7 @@
 package background
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
@@ -46,6 +48,9 @@ type fake struct {
 	busy       map[string]bool                              // workflow ids whose run has a workflow task
 	asked      func(id string)                              // before a run is described
 	terminated []string                                     // workflow id/run id
+	ends       map[string]ended                             // results, by workflow id
+	earlier    map[string]*workflowpb.WorkflowExecutionInfo // earlier runs, by run id
+	continued  map[string]string                            // run id → the run as which it continued
 }
 
 // ListWorkflow lists the runs, one a page.
@@ -80,13 +85,54 @@ func (f *fake) TerminateWorkflow(_ context.Context, id, runID, _ string, _ ...an
 	return nil
 }
 
-func (f *fake) DescribeWorkflowExecution(_ context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+// ended is a run that has ended: with a result, or with an error.
+type ended struct {
+	client.WorkflowRun
+	result contract.Result
+	err    error
+}
+
+func (e ended) Get(_ context.Context, out any) error {
+	*out.(*contract.Result) = e.result
+	return e.err
+}
+
+func (f *fake) GetWorkflow(_ context.Context, id, _ string) client.WorkflowRun { return f.ends[id] }
+
+// history is the last event of a run that continued as new.
+type history struct {
+	client.HistoryEventIterator
+	next string
+}
+
+func (h *history) HasNext() bool { return h.next != "" }
+
+func (h *history) Next() (*historypb.HistoryEvent, error) {
+	next := h.next
+	h.next = ""
+	return &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowExecutionContinuedAsNewEventAttributes{
+		WorkflowExecutionContinuedAsNewEventAttributes: &historypb.WorkflowExecutionContinuedAsNewEventAttributes{NewExecutionRunId: next},
+	}}, nil
+}
+
+func (f *fake) GetWorkflowHistory(_ context.Context, _, runID string, _ bool, _ enumspb.HistoryEventFilterType) client.HistoryEventIterator {
+	return &history{next: f.continued[runID]}
+}
+
+func (f *fake) DescribeWorkflowExecution(_ context.Context, id, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.asked != nil {
 		f.asked(id)
 	}
-	if info := f.runs[id]; info != nil {
+	info := f.runs[id]
+	if earlier := f.earlier[runID]; earlier != nil {
+		info = earlier
+	} else if runID != "" && runID != "run" {
+		info = nil
+	}
+	if info != nil {
+		info.Execution = &commonpb.WorkflowExecution{WorkflowId: id, RunId: cmp.Or(runID, "run")}
 		out := &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info}
 		if f.busy[id] {
 			out.PendingWorkflowTask = &workflowpb.PendingWorkflowTaskInfo{}
@@ -101,6 +147,7 @@ func run(enrollment string, status enumspb.WorkflowExecutionStatus) *workflowpb.
 	payload, _ := converter.GetDefaultDataConverter().ToPayload(enrollment)
 	return &workflowpb.WorkflowExecutionInfo{
 		Status: status,
+		Type:   &commonpb.WorkflowType{Name: contract.JourneyType},
 		Memo:   &commonpb.Memo{Fields: map[string]*commonpb.Payload{contract.MemoEnrollment: payload}},
 	}
 }
@@ -122,7 +169,7 @@ func setup(t *testing.T) *suite {
 	t.Cleanup(func() { s.Close() })
 	f := &fake{runs: map[string]*workflowpb.WorkflowExecutionInfo{}, busy: map[string]bool{}}
 	return &suite{t: t, store: s, fake: f, cfg: Config{
-		Enrollments: s.Enrollments, Schedules: s.Enrollments, Intents: s.Intents, Offers: s.Offers, Client: f,
+		Enrollments: s.Enrollments, Starts: s.Outbox, Schedules: s.Enrollments, Intents: s.Intents, Offers: s.Offers, Client: f,
 		ReconcileEvery: -1, ScheduleEvery: -1, IntentEvery: -1, LearnEvery: -1, PruneEvery: -1,
 	}}
 }
@@ -161,8 +208,14 @@ func (s *suite) ingest(calls ...customer.SegmentCall) []customer.Receipt {
 func (s *suite) enters() unit.Enrollment {
 	s.t.Helper()
 	s.publish(map[string]string{"greeting.yaml": greeting})
-	got := s.ingest(customer.SegmentCall{Type: "track", MessageID: "e1", UserID: "ana", Event: "Hello",
-		Properties: map[string]any{"n": "1"}})
+	return s.entersAs("1")
+}
+
+// entersAs is enters with a key.
+func (s *suite) entersAs(key string) unit.Enrollment {
+	s.t.Helper()
+	got := s.ingest(customer.SegmentCall{Type: "track", MessageID: "e" + key, UserID: "ana", Event: "Hello",
+		Properties: map[string]any{"n": key}})
 	return s.enrollment(got[0].Entered[0])
 }
 
@@ -187,7 +240,14 @@ func (s *suite) reports(e unit.Enrollment, r contract.Report) {
 
 func (s *suite) reconcile() Report {
 	s.t.Helper()
-	report, err := NewReconciler(s.store.Enrollments, s.fake, clock.Clock{}).Reconcile(s.t.Context())
+	return s.reconcileAs(Options{})
+}
+
+func (s *suite) reconcileAs(o Options) Report {
+	s.t.Helper()
+	report, err := NewReconciler(ReconcilerConfig{
+		Enrollments: s.store.Enrollments, Starts: s.store.Outbox, Client: s.fake, Home: s.cfg.Home,
+	}).Reconcile(s.t.Context(), o)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Room keeps enrollments, from entry to end.
@@ -61,9 +62,55 @@ func (s *Room) ClosedOf(ctx context.Context, ids []string) ([]unit.Enrollment, e
 	return out, sqldb.DatabaseError(err)
 }
 
+// Known returns those of the ids that the store knows, open or closed.
+func (s *Room) Known(ctx context.Context, ids []string) (map[string]bool, error) {
+	known := map[string]bool{}
+	err := sqldb.Within(ctx, s.db.Reader, `select id from enrollments where id in (%s)`, sqldb.Sorted(ids), func(r *sql.Rows) error {
+		var id string
+		err := r.Scan(&id)
+		known[id] = true
+		return err
+	})
+	return known, sqldb.DatabaseError(err)
+}
+
 // CloseLost closes an enrollment whose run is gone, and releases what it holds. closed is false if it was closed before;
 // then nothing changes.
 func (s *Room) CloseLost(ctx context.Context, now time.Time, id, outcome, reason string) (closed bool, err error) {
+	return s.CloseAs(ctx, now, id, contract.Ended{Outcome: outcome, Reason: reason})
+}
+
+// LostReason begins the reason of an enrollment that was closed because Temporal has no run of it. Restart begins it
+// again.
+const LostReason = "its run is no longer in Temporal"
+
+// MarkMissing notes which enrollments had no run in Temporal at wall, unless that was noted before, and which have one
+// again.
+func (s *Room) MarkMissing(ctx context.Context, wall time.Time, missing, found []string) error {
+	if len(missing)+len(found) == 0 {
+		return nil
+	}
+	return s.db.Write(ctx, func(tx sqldb.Conn) error {
+		for _, id := range missing {
+			if _, err := tx.ExecContext(ctx, `update enrollments set missing_since = $2 where id = $1 and missing_since = 0
+				and state <> 'closed'`, id, sqldb.Millis(wall)); err != nil {
+				return err
+			}
+		}
+		for _, id := range found {
+			if _, err := tx.ExecContext(ctx, `update enrollments set missing_since = 0 where id = $1`, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// CloseAs is CloseLost for an enrollment of which Temporal knows how its run ended. ended.At is now where it is zero.
+func (s *Room) CloseAs(ctx context.Context, now time.Time, id string, ended contract.Ended) (closed bool, err error) {
+	if ended.At.IsZero() {
+		ended.At = now
+	}
 	err = s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		closed = false
 		e, p, err := s.db.LockEnrollment(ctx, tx, id)
@@ -74,7 +121,7 @@ func (s *Room) CloseLost(ctx context.Context, now time.Time, id, outcome, reason
 			return err
 		}
 		closed = true
-		return closeEnrollment(ctx, b, b.Enrollment(e), outcome, reason, 0, now)
+		return closeEnrollment(ctx, b, b.Enrollment(e), ended.Outcome, ended.Reason, ended.Value, ended.At)
 	})
 	return closed && err == nil, err
 }

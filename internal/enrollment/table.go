@@ -61,11 +61,12 @@ func (Table) Claim(ctx context.Context, tx sqldb.Conn, id, chain string) error {
 
 const enrollmentColumns = `id, workflow_id, journey, revision, customer, instance_key, entry_event, entry_name, draw_id, depth, entered_at,
 	closed_at, state, outcome, reason, value, holdout,
-	first_run_id, report_seq, step, step_kind, since_at, until_at, paused, next_seq, last_seq, attempts, lease_token, migrating_to`
+	first_run_id, report_seq, step, step_kind, since_at, until_at, paused, next_seq, last_seq, attempts, lease_token, migrating_to,
+	missing_since, last_error`
 
 func scanEnrollment(r sqldb.Scanner) (*unit.EnrollmentRow, error) {
 	var e unit.EnrollmentRow
-	var entered, closed, since, until int64
+	var entered, closed, since, until, missing int64
 	var holdout, paused int
 	err := r.Scan(
 		&e.ID,
@@ -97,9 +98,11 @@ func scanEnrollment(r sqldb.Scanner) (*unit.EnrollmentRow, error) {
 		&e.Attempts,
 		&e.Token,
 		&e.Moving,
+		&missing,
+		&e.DeliveryError,
 	)
 	e.EnteredAt, e.ClosedAt, e.Since, e.Until = sqldb.Moment(entered), sqldb.Moment(closed), sqldb.Moment(since), sqldb.Moment(until)
-	e.Holdout, e.Paused = holdout != 0, paused != 0
+	e.Holdout, e.Paused, e.MissingSince = holdout != 0, paused != 0, sqldb.Moment(missing)
 	return &e, err
 }
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -36,9 +37,18 @@ func (g *Gateway) readyz(w http.ResponseWriter, r *http.Request) {
 		cancel()
 		out[c.name] = "ok"
 		if err != nil {
-			out[c.name], out["status"], status = "unreachable", "unready", http.StatusServiceUnavailable
+			out[c.name], out["status"], status = readiness(err), "unready", http.StatusServiceUnavailable
 			g.Log.Warn("not ready", zap.String("part", c.name), zap.Error(err))
 		}
 	}
 	web.WriteJSON(w, status, out)
+}
+
+// readiness is the word of /readyz for a part that is not ready.
+func readiness(err error) string {
+	var named interface{ Readiness() string }
+	if errors.As(err, &named) {
+		return named.Readiness()
+	}
+	return "unreachable"
 }

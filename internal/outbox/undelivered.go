@@ -41,3 +41,16 @@ func (s *Room) Depth(ctx context.Context, limit int) (int, error) {
 	err := s.db.Reader.QueryRowContext(ctx, `select count(*) from (select 1 from outbox limit $1) as waiting`, limit).Scan(&n)
 	return n, sqldb.DatabaseError(err)
 }
+
+// StartsPending returns those of the enrollments whose start is still in the outbox.
+func (s *Room) StartsPending(ctx context.Context, ids []string) (map[string]bool, error) {
+	pending := map[string]bool{}
+	err := sqldb.Within(ctx, s.db.Reader, `select enrollment from outbox where kind = $1 and enrollment in (%s)`, sqldb.Sorted(ids),
+		func(r *sql.Rows) error {
+			var id string
+			err := r.Scan(&id)
+			pending[id] = true
+			return err
+		}, DeliverStart)
+	return pending, sqldb.DatabaseError(err)
+}

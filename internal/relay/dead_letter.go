@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/cluster"
 	"github.com/tabi-journeys/tabi/internal/outbox"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -40,13 +41,19 @@ func classify(err error) errorClass {
 		missing     *serviceerror.NotFound
 		notReady    *serviceerror.WorkflowNotReady
 		client      *serviceerror.ClientVersionNotSupported
+		foreign     *foreignError
 	)
 	switch {
 	case errors.Is(err, errAddressTaken),
+		errors.Is(err, errOrphan),
+		errors.Is(err, errRunMissing),
+		cluster.IsStranger(err),
 		errors.Is(err, errStore),
 		errors.Is(err, context.Canceled),
 		errors.Is(err, context.DeadlineExceeded):
 		return transient
+	case errors.As(err, &foreign):
+		return permanent
 	case errors.As(err, &invalid):
 		if strings.Contains(invalid.Error(), "limit for signal") { // of this run: its next run accepts more
 			return transient

@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
@@ -16,6 +17,33 @@ import (
 
 // errAddressTaken: another enrollment still holds the workflow id.
 var errAddressTaken = errors.New("another enrollment still runs under this workflow id")
+
+// errOrphan: a run holds the workflow id whose enrollment the store does not know, as after the store was restored.
+var errOrphan = errors.New("a run that this database does not know holds this workflow id; `tabi reconcile` lists it, and " +
+	"`tabi reconcile --terminate-orphans` ends it")
+
+// foreignError says that a workflow which is no enrollment holds the workflow id. It will not end because of tabi.
+type foreignError struct{ workflowType string }
+
+func (e *foreignError) Error() string {
+	return fmt.Sprintf("a workflow of type %q that tabi did not start holds this workflow id; end it or let it end, then "+
+		"run tabi deadletter retry", e.workflowType)
+}
+
+// deliverHome delivers one entry, and makes sure before and after it that Temporal is the one that the store belongs to.
+// What a stranger took is not delivered. Both looks cost nothing while the connection stays.
+func (r *Relay) deliverHome(ctx context.Context, l outbox.Lease, d outbox.Delivery) error {
+	if r.cfg.Home == nil {
+		return r.deliver(ctx, l, d)
+	}
+	if err := r.cfg.Home.Verified(ctx); err != nil {
+		return err
+	}
+	if err := r.deliver(ctx, l, d); err != nil {
+		return err
+	}
+	return r.cfg.Home.Verified(ctx)
+}
 
 // deliver delivers one entry. After nil it needs no repeat.
 func (r *Relay) deliver(ctx context.Context, l outbox.Lease, d outbox.Delivery) error {
@@ -39,8 +67,20 @@ func (r *Relay) start(ctx context.Context, e unit.Enrollment, in *contract.Input
 	if err != nil {
 		return err
 	}
-	if EnrollmentOf(run.WorkflowExecutionInfo.GetMemo()) == e.ID {
+	info := run.GetWorkflowExecutionInfo()
+	holder := EnrollmentOf(info.GetMemo())
+	if holder == e.ID {
 		return nil // started before, and not marked
+	}
+	if Foreign(info) {
+		return &foreignError{workflowType: info.GetType().GetName()}
+	}
+	known, err := r.cfg.Enrollments.Known(ctx, []string{holder})
+	switch {
+	case err != nil:
+		return errors.Join(errStore, err)
+	case !known[holder]:
+		return fmt.Errorf("%w (enrollment %s)", errOrphan, holder)
 	}
 	return errAddressTaken
 }
@@ -52,16 +92,15 @@ const maxUpdate = 256 << 10
 
 // event sends an event by update, and by signal where no worker answers in time. A run drops an event that it has seen.
 func (r *Relay) event(ctx context.Context, to unit.Enrollment, e contract.Delivery, size int) error {
-	workflowID := to.WorkflowID
 	if r.transport.signalOnly(clock.Wall()) || size > maxUpdate {
-		return r.signal(ctx, workflowID, e)
+		return r.signal(ctx, to, e)
 	}
 	updating, cancel := context.WithTimeout(ctx, r.cfg.UpdateTimeout)
 	defer cancel()
 	handle, err := r.cfg.Client.UpdateWorkflow(updating, client.UpdateWorkflowOptions{
 		// Not the bare event id: a channel may have updated the run itself under that, and Temporal would
 		// answer with that update's result.
-		WorkflowID: workflowID, UpdateID: e.Enrollment + "/" + e.ID, UpdateName: contract.DeliveryName, Args: []any{e},
+		WorkflowID: to.WorkflowID, UpdateID: e.Enrollment + "/" + e.ID, UpdateName: contract.DeliveryName, Args: []any{e},
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err == nil {
@@ -75,15 +114,15 @@ func (r *Relay) event(ctx context.Context, to unit.Enrollment, e contract.Delive
 		r.transport.answered()
 		return nil
 	case NotFound(err):
-		return nil // the run has ended
+		return r.ended(ctx, to)
 	case errors.As(err, &rejected):
 		return r.rejected(ctx, to, e, rejected) // the run will never accept this
 	case updating.Err() != nil, timedOut(err):
 		r.transport.timedOut(clock.Wall())
-		return r.signal(ctx, workflowID, e)
+		return r.signal(ctx, to, e)
 	case errors.As(err, &exhausted),
 		errors.As(err, &notReady): // too many updates in this run, or its workflow tasks fail: a signal waits until they succeed
-		return r.signal(ctx, workflowID, e)
+		return r.signal(ctx, to, e)
 	}
 	return err
 }
@@ -98,16 +137,39 @@ func (r *Relay) rejected(ctx context.Context, to unit.Enrollment, e contract.Del
 	case contract.RejectDuplicate, contract.RejectWrongEnrollment, contract.RejectJourneyEnded:
 		return nil
 	}
-	if err := r.cfg.Migrations.MoveRefused(ctx, clock.Now(r.cfg.Clock), to.ID, e.Command.Revision, why.Message()); err != nil {
+	if err := r.cfg.Enrollments.MoveRefused(ctx, clock.Now(r.cfg.Clock), to.ID, e.Command.Revision, why.Message()); err != nil {
 		return errors.Join(errStore, err)
 	}
 	return nil
 }
 
-func (r *Relay) signal(ctx context.Context, workflowID string, e contract.Delivery) error {
-	err := r.cfg.Client.SignalWorkflow(ctx, workflowID, "", contract.DeliveryName, e)
+func (r *Relay) signal(ctx context.Context, to unit.Enrollment, e contract.Delivery) error {
+	err := r.cfg.Client.SignalWorkflow(ctx, to.WorkflowID, "", contract.DeliveryName, e)
 	if NotFound(err) {
-		return nil
+		return r.ended(ctx, to)
 	}
 	return err
+}
+
+// errRunMissing: Temporal has no open run of an enrollment that the store has not closed.
+var errRunMissing = errors.New("its run is not in Temporal, or has ended without a report; tabi reconcile says more")
+
+// ended says what it means that Temporal knows no open run of an enrollment. A run closes its enrollment before it ends,
+// so what comes later has been dropped with its queue, and the entry needs no repeat. If the enrollment is open, the run
+// was terminated or lost, or Temporal is another one. Then the entry stays in the outbox, until the reconciler has closed
+// the enrollment or somebody has begun it again.
+func (r *Relay) ended(ctx context.Context, to unit.Enrollment) error {
+	if r.cfg.Home != nil {
+		if err := r.cfg.Home.Check(ctx); err != nil {
+			return err
+		}
+	}
+	closed, err := r.cfg.Enrollments.ClosedOf(ctx, []string{to.ID})
+	switch {
+	case err != nil:
+		return errors.Join(errStore, err)
+	case len(closed) > 0:
+		return nil
+	}
+	return errRunMissing
 }

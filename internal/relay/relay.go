@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/cluster"
 	"github.com/tabi-journeys/tabi/internal/outbox"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -31,19 +32,31 @@ type Outbox interface {
 	SetAside(ctx context.Context, now time.Time, l outbox.Lease, seq int64, cause string) error
 }
 
-// Migrations records that a run refused to move to another revision.
-type Migrations interface {
+// Enrollments is what the relay asks of the enrollments, and records in them.
+type Enrollments interface {
+	// MoveRefused records that a run refused to move to another revision.
 	MoveRefused(ctx context.Context, now time.Time, enrollment, revision, reason string) error
+	// ClosedOf returns the closed enrollments among ids, Known those that the store knows.
+	ClosedOf(ctx context.Context, ids []string) ([]unit.Enrollment, error)
+	Known(ctx context.Context, ids []string) (map[string]bool, error)
+}
+
+// Home knows whether Temporal is the one that the store belongs to. Both return an error where it is not, and where
+// nobody can tell.
+type Home interface {
+	Verified(ctx context.Context) error // cheap: asks where the connection is new, or the last answer is old
+	Check(ctx context.Context) error    // asks now
 }
 
 // Config configures a relay.
 type Config struct {
-	Outbox     Outbox
-	Migrations Migrations
-	Committed  <-chan struct{} // receives after commits of this process; nil: only Poll finds them
-	Client     client.Client
-	Clock      clock.Clock // of the installation
-	Logger     *zap.Logger // default: none
+	Outbox      Outbox
+	Enrollments Enrollments
+	Committed   <-chan struct{} // receives after commits of this process; nil: only Poll finds them
+	Client      client.Client
+	Home        Home        // nil: any Temporal is the right one
+	Clock       clock.Clock // of the installation
+	Logger      *zap.Logger // default: none
 
 	Workers       int           // enrollments served at once; default 32
 	Poll          time.Duration // how often other processes' commits are looked for; default 200 ms
@@ -97,6 +110,9 @@ func (r *Relay) Run(ctx context.Context) error {
 	failing := false
 	for ctx.Err() == nil {
 		room := r.cfg.Workers - len(free)
+		if r.cfg.Home != nil && cluster.IsStranger(r.cfg.Home.Verified(ctx)) {
+			room = 0 // the guard has logged it
+		}
 		var leases []outbox.Lease
 		if room > 0 {
 			var err error
@@ -163,7 +179,7 @@ func (r *Relay) serve(ctx context.Context, l outbox.Lease) {
 	var done int64
 	var cause error
 	for _, d := range l.Deliveries {
-		if cause = r.deliver(patience, l, d); cause != nil {
+		if cause = r.deliverHome(patience, l, d); cause != nil {
 			if done > 0 {
 				l.Attempts = 0 // they were of the first entry
 			}

@@ -96,6 +96,7 @@ func run(enrollment string, status enumspb.WorkflowExecutionStatus) *workflowpb.
 	payload, _ := converter.GetDefaultDataConverter().ToPayload(enrollment)
 	return &workflowpb.WorkflowExecutionInfo{
 		Status: status,
+		Type:   &commonpb.WorkflowType{Name: contract.JourneyType},
 		Memo:   &commonpb.Memo{Fields: map[string]*commonpb.Payload{contract.MemoEnrollment: payload}},
 	}
 }
@@ -133,7 +134,7 @@ func setup(t *testing.T, journeys ...string) *bundle {
 	b.relay = New(
 		Config{
 			Outbox:        s.Outbox,
-			Migrations:    s.Enrollments,
+			Enrollments:   s.Enrollments,
 			Committed:     s.Units.Committed(),
 			Client:        b.fake,
 			Poll:          5 * time.Millisecond,
@@ -278,15 +279,12 @@ func TestAnswersToUpdates(t *testing.T) {
 		{"rejected for good", func(context.Context, string) error {
 			return temporal.NewNonRetryableApplicationError("taken before", contract.RejectDuplicate, nil)
 		}, nil, 0},
-		{"nobody there", func(context.Context, string) error { return serviceerror.NewNotFound("ended") }, nil, 0},
 		{"no worker answers", func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }, nil, 1},
 		{"too many updates", func(context.Context, string) error {
 			return serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_CONCURRENT_LIMIT, "too many")
 		}, nil, 1},
 		{"its workflow tasks fail", func(context.Context, string) error { return serviceerror.NewWorkflowNotReady("task failure") }, nil,
 			1},
-		{"signalled to nobody", func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() },
-			func() error { return serviceerror.NewNotFound("ended") }, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := setup(t)

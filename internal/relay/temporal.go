@@ -8,6 +8,7 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
@@ -50,6 +51,11 @@ func EnrollmentOf(memo *commonpb.Memo) string {
 		return ""
 	}
 	return id
+}
+
+// Foreign reports whether a run is no enrollment: another workflow type, or one that tabi did not start.
+func Foreign(run *workflowpb.WorkflowExecutionInfo) bool {
+	return run.GetType().GetName() != contract.JourneyType || EnrollmentOf(run.GetMemo()) == ""
 }
 
 // NotFound reports whether err says that there is no such run, or none that is open.

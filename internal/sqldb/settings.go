@@ -19,6 +19,12 @@ func Setting(ctx context.Context, tx Conn, key string) (string, error) {
 	return value, err
 }
 
+// Setting returns a value outside a transaction, or "" if there is none.
+func (s *Database) Setting(ctx context.Context, key string) (string, error) {
+	value, err := Setting(ctx, s.Reader, key)
+	return value, DatabaseError(err)
+}
+
 // SettingQuery returns a query for the value of a setting, to be used inside a statement of a room. It has no row if the
 // setting does not exist.
 func SettingQuery(key string) string { return `select value from settings where key = '` + key + `'` }
@@ -31,6 +37,12 @@ func SetSetting(ctx context.Context, tx Conn, key, value string) error {
 		key,
 		value,
 	)
+	return err
+}
+
+// AddSetting stores a value, unless there is one.
+func AddSetting(ctx context.Context, tx Conn, key, value string) error {
+	_, err := tx.ExecContext(ctx, `insert into settings (key, value) values ($1, $2) on conflict (key) do nothing`, key, value)
 	return err
 }
 

@@ -42,4 +42,6 @@ type Enrollment struct {
 	Step, StepKind                                   string // the step that is waiting
 	Since, Until                                     time.Time
 	Paused                                           bool
+	MissingSince                                     time.Time // wall time since which Temporal has no run of it; zero: it has one
+	DeliveryError                                    string    // why the last attempt to deliver to it failed; empty: it did not
 }

@@ -139,7 +139,7 @@ func (w *environment) runTabi(ctx context.Context, conns int) (*httpClient, erro
 	ctx, cancel := context.WithCancel(ctx)
 	var relaying sync.WaitGroup
 	relaying.Go(func() {
-		_ = relay.New(relay.Config{Outbox: w.store.Outbox, Migrations: w.store.Enrollments, Committed: w.store.Units.Committed(),
+		_ = relay.New(relay.Config{Outbox: w.store.Outbox, Enrollments: w.store.Enrollments, Committed: w.store.Units.Committed(),
 			Client: w.temporal, Workers: w.config.RelayWorkers}).Run(ctx)
 	})
 	relaying.Go(func() {

@@ -186,11 +186,11 @@ func (h *installation) stop(name string) {
 // relay starts a relay and the background jobs, except the reconciler: tests call it.
 func (h *installation) relay() {
 	deliver := relay.New(relay.Config{
-		Outbox: h.Store.Outbox, Migrations: h.Store.Enrollments, Committed: h.Store.Units.Committed(),
-		Client: h.Temporal, Clock: h.clock, Logger: h.app.Log, Poll: 20 * time.Millisecond,
+		Outbox: h.Store.Outbox, Enrollments: h.Store.Enrollments, Committed: h.Store.Units.Committed(),
+		Client: h.Temporal, Home: h.app.Home, Clock: h.clock, Logger: h.app.Log, Poll: 20 * time.Millisecond,
 	})
 	jobs := background.New(background.Config{
-		Enrollments: h.Store.Enrollments, Schedules: h.Store.Enrollments, Intents: h.Store.Intents, Offers: h.Store.Offers,
+		Enrollments: h.Store.Enrollments, Starts: h.Store.Outbox, Schedules: h.Store.Enrollments, Intents: h.Store.Intents, Offers: h.Store.Offers,
 		Client: h.Temporal, Clock: h.clock, Logger: h.app.Log, ReconcileEvery: -1,
 	})
 	h.start("relay", func(ctx context.Context) error { return app.RunAll(ctx, deliver.Run, jobs.Run) })
@@ -223,7 +223,12 @@ func (h *installation) serve() {
 // reconcile runs the reconciler once.
 func (h *installation) reconcile() background.Report {
 	h.Helper()
-	report, err := background.NewReconciler(h.Store.Enrollments, h.Temporal, h.clock).Reconcile(context.Background())
+	return h.reconcileAs(background.Options{})
+}
+
+func (h *installation) reconcileAs(o background.Options) background.Report {
+	h.Helper()
+	report, err := h.app.Reconciler().Reconcile(context.Background(), o)
 	if err != nil {
 		h.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 
+	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/handoff"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -81,7 +82,10 @@ func TestLostRunsAreClosed(t *testing.T) {
 		}
 		return cmp.Or(err, errStill)
 	})
-	h.reconcile()
+	if report := h.reconcile(); len(report.Missing) != 1 || len(report.Closed) != 0 {
+		t.Errorf("the first look: %+v", report)
+	}
+	h.reconcileAs(background.Options{CloseMissing: true})
 	h.ended("nudge/del/1", contract.Failed)
 }
 

@@ -180,6 +180,7 @@ func viewEnrollment(e unit.Enrollment) api.Enrollment {
 		EntryEvent: e.EntryEvent, EntryName: e.EntryName, EnteredAt: e.EnteredAt, ClosedAt: e.ClosedAt,
 		State: e.State, Outcome: e.Outcome, Reason: e.Reason, Value: e.Value, Holdout: e.Holdout, RunID: e.Chain,
 		Step: e.Step, StepKind: e.StepKind, Since: e.Since, Until: e.Until, Paused: e.Paused,
+		MissingSince: e.MissingSince, DeliveryError: e.DeliveryError,
 	}
 }
 

@@ -1,7 +1,7 @@
 -- +goose Up
 
--- Times are Unix milliseconds, 0 for none. They are virtual, except due_at, lease_until, rate_slot_at and those of
--- rates, which are of the wall clock. Flags are 0 or 1. JSON is TEXT: it is read and written whole, and a JSONB
+-- Times are Unix milliseconds, 0 for none. They are virtual, except due_at, lease_until, missing_since, rate_slot_at and
+-- those of rates, which are of the wall clock. Flags are 0 or 1. JSON is TEXT: it is read and written whole, and a JSONB
 -- column refuses the NUL that a customer's text may contain.
 --
 -- A table is named in SQL by the room that owns it, and by no other package. What other rooms may read of it is a view,
@@ -9,6 +9,7 @@
 
 -- release is the number of the current release; models is the version of the latest learned models. classifier names
 -- the classifier in use, 0 for none. intents exists while customers have to be recomputed; its value is the last customer done.
+-- temporal is the Temporal namespace that the database belongs to (JSON), from the first start on.
 create table settings (
   key   text primary key,
   value text not null
@@ -93,6 +94,8 @@ create view journeys_on_hold as select journey from paused_journeys where paused
 -- next_seq is the first entry of the outbox that is not delivered, last_seq the last one that was added.
 -- migrating_to is the revision that the enrollment was ordered to migrate to, until it answers. draw_id is the customer's
 -- at the entry: the enrollment's holdout and splits are drawn by it, whatever is merged later.
+-- missing_since is the wall time since which Temporal has no run of it; 0: it has one, or nobody has looked. snapshot is
+-- the state that its run reported last (workflows.Snapshot, JSON), from which it begins again where the run is lost.
 create table enrollments (
   id           text primary key,
   workflow_id  text not null,
@@ -126,7 +129,9 @@ create table enrollments (
   lease_until  bigint not null default 0,
   attempts     integer not null default 0,
   last_error   text not null default '',
-  migrating_to text not null default ''
+  migrating_to text not null default '',
+  missing_since bigint not null default 0,
+  snapshot     text not null default ''
 );
 create index enrollments_customer on enrollments (customer, journey, instance_key);
 create index enrollments_open on enrollments (customer) where state <> 'closed';

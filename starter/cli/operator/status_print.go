@@ -26,6 +26,12 @@ func (v statusView) print(p *terminal.Printer) {
 		p.Fact("because", api.ReasonText(e.Reason))
 	} else {
 		v.printPlace(p)
+		if !e.MissingSince.IsZero() {
+			p.Fact("no run", "Temporal has none since "+terminal.UTC(e.MissingSince)+" or earlier: tabi restart --lost begins it again")
+		}
+		if e.DeliveryError != "" {
+			p.Fact("not delivered", e.DeliveryError)
+		}
 	}
 	if v.State != nil {
 		for i, name := range slices.Sorted(maps.Keys(v.State.Vars)) {
