@@ -132,7 +132,8 @@ func (s *Services) Relay() *relay.Relay {
 // Background returns the background jobs of this process.
 func (s *Services) Background() *background.Jobs {
 	jobs := background.New(background.Config{
-		Enrollments: s.Store.Enrollments, Starts: s.Store.Outbox, Home: s.Home, Schedules: s.Store.Enrollments, Intents: s.Store.Intents, Offers: s.Store.Offers,
+		Enrollments: s.Store.Enrollments, Starts: s.Store.Outbox, Home: s.Home,
+		Schedules: s.Store.Enrollments, Intents: s.Store.Intents, Offers: s.Store.Offers,
 		Client: s.Temporal, Clock: s.Clock, Logger: s.Log.Named("background"),
 		Keep: time.Duration(s.Config.KeepDays) * 24 * time.Hour,
 	})

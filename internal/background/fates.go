@@ -145,7 +145,8 @@ func (r *Reconciler) ending(ctx context.Context, run *workflowpb.WorkflowExecuti
 			ended.Outcome, ended.Reason, ended.Value = result.Outcome, result.Reason, result.Value
 		}
 	default:
-		return nil, fmt.Errorf("the run of %s has the status %s, which this build does not know", run.GetExecution().GetWorkflowId(), status)
+		return nil, fmt.Errorf("the run of %s has the status %s, which this build does not know",
+			run.GetExecution().GetWorkflowId(), status)
 	}
 	return ended, nil
 }

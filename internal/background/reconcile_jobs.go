@@ -23,8 +23,8 @@ func (j *Jobs) closeGone() func(context.Context) (bool, error) {
 		var report Report
 		next, err := j.reconciler.closeGone(ctx, after, Options{}, &report)
 		for _, c := range report.Closed {
-			j.cfg.Logger.Warn("closed an enrollment whose run has ended without its report, or is gone", zap.String("workflow", c.WorkflowID),
-				zap.String("outcome", c.Outcome), zap.String("reason", c.Reason))
+			j.cfg.Logger.Warn("closed an enrollment whose run has ended without its report, or is gone",
+				zap.String("workflow", c.WorkflowID), zap.String("outcome", c.Outcome), zap.String("reason", c.Reason))
 		}
 		if err != nil {
 			return false, err

@@ -115,7 +115,12 @@ func (h *history) Next() (*historypb.HistoryEvent, error) {
 	}}, nil
 }
 
-func (f *fake) GetWorkflowHistory(_ context.Context, _, runID string, _ bool, _ enumspb.HistoryEventFilterType) client.HistoryEventIterator {
+func (f *fake) GetWorkflowHistory(
+	_ context.Context,
+	_, runID string,
+	_ bool,
+	_ enumspb.HistoryEventFilterType,
+) client.HistoryEventIterator {
 	return &history{next: f.continued[runID]}
 }
 

@@ -190,7 +190,8 @@ func (h *installation) relay() {
 		Client: h.Temporal, Home: h.app.Home, Clock: h.clock, Logger: h.app.Log, Poll: 20 * time.Millisecond,
 	})
 	jobs := background.New(background.Config{
-		Enrollments: h.Store.Enrollments, Starts: h.Store.Outbox, Schedules: h.Store.Enrollments, Intents: h.Store.Intents, Offers: h.Store.Offers,
+		Enrollments: h.Store.Enrollments, Starts: h.Store.Outbox,
+		Schedules: h.Store.Enrollments, Intents: h.Store.Intents, Offers: h.Store.Offers,
 		Client: h.Temporal, Clock: h.clock, Logger: h.app.Log, ReconcileEvery: -1,
 	})
 	h.start("relay", func(ctx context.Context) error { return app.RunAll(ctx, deliver.Run, jobs.Run) })

@@ -92,9 +92,9 @@ func clusterAdoptCommand(b app.Build) *cobra.Command {
 	cfg, output, yes := app.Config{Build: b}, "", false
 	c := &cobra.Command{
 		Use: "adopt", Short: "Make the namespace that is reached the one that the database belongs to",
-		Long: "For an installation that has moved to another Temporal cluster or namespace for good, or whose Temporal was lost. It changes " +
-			"one setting of the database, and neither enrollments nor runs: it shows both namespaces and asks for confirmation. Stop all " +
-			"processes that use the old namespace first.\n\n" +
+		Long: "For an installation that has moved to another Temporal cluster or namespace for good, or whose Temporal was lost. " +
+			"It changes one setting of the database, and neither enrollments nor runs: it shows both namespaces and asks for " +
+			"confirmation. Stop all processes that use the old namespace first.\n\n" +
 			"Open enrollments whose runs stayed in the old namespace have no run in the new one. They stay open and are not closed as " +
 			"long as they are many; `tabi restart --lost` begins them again where they were, `tabi reconcile --dry-run` lists them.",
 		Args: cobra.NoArgs,

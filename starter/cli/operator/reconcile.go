@@ -69,7 +69,8 @@ func reconcileCommand(b app.Build) *cobra.Command {
 func printReconciled(p *terminal.Printer, report background.Report) {
 	line := "%d open; %d closed, because their run is gone; %d runs terminated, because their enrollment is closed"
 	if report.DryRun {
-		line = "dry run: %d open; %d would be closed, because their run is gone; %d runs would be terminated, because their enrollment is closed"
+		line = "dry run: %d open; %d would be closed, because their run is gone; %d runs would be terminated, because their enrollment " +
+			"is closed"
 	}
 	p.Line(line, report.Checked, len(report.Closed), len(report.Terminated))
 	if rows := closedRows(slices.Concat(report.Closed, report.Terminated)); len(rows) > 0 {
