@@ -22,6 +22,7 @@ const (
 	transient errorClass = iota // the cause seems to be elsewhere: Temporal, the network, the database, a limit that resets
 	ambiguous                   // the cause may be this entry
 	permanent                   // Temporal refuses this entry
+	waiting                     // the entry waits for something that is known, and never becomes a dead letter by that
 )
 
 // errStore marks failures of the database.
@@ -47,8 +48,9 @@ func classify(err error) errorClass {
 	case errors.Is(err, errAddressTaken),
 		errors.Is(err, errOrphan),
 		errors.Is(err, errRunMissing),
-		cluster.IsStranger(err),
-		errors.Is(err, errStore),
+		cluster.IsStranger(err):
+		return waiting
+	case errors.Is(err, errStore),
 		errors.Is(err, context.Canceled),
 		errors.Is(err, context.DeadlineExceeded):
 		return transient
@@ -107,6 +109,8 @@ func (r *Relay) isDead(attempts, passed int, cause error) bool {
 		return attempts >= permanentAttempts && (!alone || attempts >= permanentAttemptsAlone)
 	case ambiguous:
 		return attempts >= ambiguousAttempts && (!alone || attempts >= ambiguousAttemptsAlone)
+	case waiting:
+		return false
 	}
 	return attempts >= transientAttempts && passed >= transientPassed
 }

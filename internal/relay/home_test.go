@@ -136,7 +136,9 @@ func TestOrphanAtTheAddressIsNamed(t *testing.T) {
 		list, err := b.store.Enrollments.List(t.Context(), enrollment.Filter{Customer: "ana"})
 		return err == nil && strings.Contains(list[0].DeliveryError, "--terminate-orphans")
 	})
-	if classify(errOrphan) != transient || classify(errors.Join(errOrphan)) != transient {
-		t.Error("an orphan would make a dead letter")
+	for _, err := range []error{fmt.Errorf("%w (enrollment 01X)", errOrphan), errRunMissing, errAddressTaken, &cluster.StrangerError{}} {
+		if b.relay.isDead(10_000, 10_000, err) {
+			t.Errorf("%v would make a dead letter", err)
+		}
 	}
 }
