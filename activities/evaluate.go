@@ -20,7 +20,11 @@ func (a *Activities) Evaluate(ctx context.Context, in contract.Evaluate) (contra
 		return contract.EvaluateResult{}, err
 	}
 	if in.Moment != nil && in.Moment.At != "" {
-		at, ok := in.Moment.At.Next(vars.Now, stepZone(in.Moment.Timezone, vars.Customer), in.Moment.Days)
+		from := in.Moment.From
+		if from.IsZero() {
+			from = vars.Now
+		}
+		at, ok := in.Moment.At.Next(from, stepZone(in.Moment.Timezone, vars.Customer), in.Moment.Days)
 		if !ok {
 			return contract.EvaluateResult{Values: []any{nil}, Missing: []bool{true}}, nil
 		}

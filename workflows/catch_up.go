@@ -5,6 +5,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -76,4 +77,70 @@ func (r *run) shortSleep(ctx workflow.Context, d time.Duration) (bool, error) {
 		return false, err
 	}
 	return r.hasInput(), nil
+}
+
+// Behind is set while a run may be late: the customer entered while Temporal or all workers were away. What the customer did
+// meanwhile then has the effect that it would have had if the run had begun at the entry.
+//
+// Example: "wait 3s, send, wait_for Answered". Ana enters at 9:00:00, answers at 9:00:10, and Temporal is back at 9:00:30. The
+// wait counts from her entry, so it is over, and its end is 9:00:03. The answer arrived after that and is kept for the wait_for.
+// If the wait began at 9:00:30, the answer would be of the time before its end, and dropped.
+//
+// A step that does something in the world does it late. Later deadlines count from then, because a customer must have time to
+// answer what was sent. The order of arrival still counts: see leaveWait.
+//
+// A run that has slept is not behind any more.
+type Behind struct {
+	From  time.Time `json:"from"`            // when the step at the cursor would have begun, virtual
+	Acted bool      `json:"acted,omitempty"` // a step has done something in the world
+	Slept bool      `json:"slept,omitempty"`
+}
+
+// instant are the kinds of steps that take no time and do nothing in the world.
+var instant = map[string]bool{"branch": true, "split": true, "set": true, "go_to": true, "exit": true, "wait": true, "wait_for": true}
+
+// beginStep notes what a step that begins means for a run that is behind.
+func (r *run) beginStep(step *journey.Step) {
+	switch b := r.state.Behind; {
+	case b == nil:
+	case b.Slept:
+		r.state.Behind = nil
+	case !instant[step.Kind]:
+		b.Acted = true
+	}
+}
+
+// waitsFrom returns the moment from which a wait that begins now counts: now, or the moment at which it would have begun.
+func (r *run) waitsFrom(ctx workflow.Context) time.Time {
+	now := r.now(ctx)
+	if b := r.state.Behind; b != nil && !b.Acted && b.From.Before(now) {
+		return b.From
+	}
+	return now
+}
+
+// leaveWait ends a wait of a run that may be behind: what arrived by the end belongs to the wait, what arrived later to the next
+// step. due is when the wait would have ended by the clock; taken is the event that ended it, nil if none did.
+func (r *run) leaveWait(end waitEnd, due time.Time, taken *contract.Delivery) {
+	if b := r.state.Behind; b != nil {
+		switch {
+		case end.cause == waitFound && taken != nil && !taken.Received.IsZero() && !b.Slept:
+			end.clock, b.From = taken.Received, later(b.From, taken.Received)
+		case end.cause == waitDue && due.Before(end.clock):
+			end.clock, b.From = due, due
+		case end.cause == waitDue && !b.Slept:
+			b.From = later(b.From, due)
+		default:
+			r.state.Behind = nil
+		}
+	}
+	r.markBufferOld(end)
+}
+
+// wouldEnd returns when a wait of a duration would have ended if the run were not behind; otherwise until.
+func (r *run) wouldEnd(d time.Duration, until time.Time) time.Time {
+	if b := r.state.Behind; b != nil && b.From.Add(d).Before(until) {
+		return b.From.Add(d)
+	}
+	return until
 }

@@ -164,3 +164,67 @@ func TestWaitThatIsMovedIntoThePast(t *testing.T) {
 		})
 	}
 }
+
+// A run that begins late, because Temporal was away at the entry, counts its first waits from the entry: what the customer did
+// meanwhile belongs to the step that would have been there.
+func TestFirstWaitCountsFromTheEntry(t *testing.T) {
+	t.Parallel()
+	const (
+		late     = 90 * time.Minute // from the entry to the start of the run
+		answered = "  - wait_for: {event: Answered, then: [{exit: answered}]}\n    timeout: 2h\n  - exit: silence\n"
+		waits    = "  - wait: 1h\n" + answered
+		asks     = "  - send: hello\n    via: log\n    category: transactional\n  - wait: 1h\n" + answered
+		twice    = "  - wait_for: {event: Answered, then: [{exit: first}]}\n    timeout: 1h\n" + answered
+		inOrder  = "  - wait: 1h\n  - wait_for: {event: Asked, then: [{set: {vars.asked: true}}]}\n    timeout: 2h\n" + answered
+	)
+	for name, c := range map[string]struct {
+		steps    string
+		asked    time.Duration // after the entry, of an event before the answer; 0: none
+		answered time.Duration // after the entry; 0: none
+		outcome  string
+		ends     time.Duration // after the start of the run, at the earliest
+	}{
+		"after the wait":                   {steps: waits, answered: 70 * time.Minute, outcome: "answered"},
+		"during the wait":                  {steps: waits, answered: 50 * time.Minute, outcome: "silence", ends: 90 * time.Minute},
+		"there was none":                   {steps: waits, outcome: "silence", ends: 90 * time.Minute},
+		"the wait is not over yet":         {steps: "  - wait: 2h\n", outcome: contract.Completed, ends: 30 * time.Minute},
+		"a late message, and its wait":     {steps: asks, outcome: "silence", ends: 3 * time.Hour},
+		"after the wait, before a message": {steps: asks, answered: 70 * time.Minute, outcome: "answered"},
+		"during a wait after a message":    {steps: asks, answered: 50 * time.Minute, outcome: "silence"},
+		"after a wait_for that was over":   {steps: twice, answered: 70 * time.Minute, outcome: "answered"},
+		"during a wait_for that was over":  {steps: twice, answered: 50 * time.Minute, outcome: "first"},
+		"two events for two steps":         {steps: inOrder, asked: 65 * time.Minute, answered: 70 * time.Minute, outcome: "answered"},
+		"two events in the other order":    {steps: inOrder, asked: 70 * time.Minute, answered: 65 * time.Minute, outcome: "silence"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlay(t, journeyOf(c.steps))
+			p.in.EnteredAt = testStart.Add(-late)
+			arrive := func(id, name string, after, delivered time.Duration) {
+				if after == 0 {
+					return
+				}
+				d := p.deliveryOf(id, name, nil)
+				d.Received = p.in.EnteredAt.Add(after)
+				p.at(delivered, func() { p.update(id, d) })
+				p.due = append(p.due, []string{id})
+			}
+			first, second := 100*time.Millisecond, 200*time.Millisecond
+			if c.asked > c.answered {
+				first, second = second, first
+			}
+			arrive("e1", "Asked", c.asked, first)
+			arrive("e2", "Answered", c.answered, second)
+			if c.asked != 0 {
+				p.due = [][]string{{"e1", "e2"}, {"e1", "e2"}}
+			}
+			got := p.run()
+			if got.Outcome != c.outcome {
+				t.Errorf("outcome %q (%s), want %q", got.Outcome, got.Reason, c.outcome)
+			}
+			if took := p.env.Now().Sub(testStart); took < c.ends || c.ends > 0 && took > c.ends+2*time.Minute {
+				t.Errorf("it ended after %s, want %s", took, c.ends)
+			}
+		})
+	}
+}

@@ -312,3 +312,39 @@ func TestTrack(t *testing.T) {
 		t.Errorf("recorded %+v, answered %+v", call, out)
 	}
 }
+
+// Events that fit no arm take no place from one that does, however many there are. What does not fit the bound is in the story.
+func TestBufferDropsFirstWhatFitsNothing(t *testing.T) {
+	t.Parallel()
+	const page = "      - {event: Looked, when: %s}\n"
+	for name, c := range map[string]struct {
+		condition string
+	}{
+		"by its own properties": {condition: `event.path == "/checkout"`},
+		"as things are now":     {condition: `event.path == vars.wanted`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlay(t, journeyOf("  - wait: 1d\n  - wait_for:\n      - {event: Ordered, then: [{exit: bought}]}\n"+
+				fmt.Sprintf(page, c.condition)+"    since: entry\n    timeout: 1h\n    on_timeout: [{exit: reminded}]\n",
+				`vars: {wanted: "/checkout"}`))
+			p.event(time.Minute, "e0", "Ordered", nil)
+			for i := range bufferLimit + 100 {
+				p.event(time.Hour+time.Duration(i)*time.Second, fmt.Sprint("p", i), "Looked", map[string]any{"path": "/p"})
+			}
+			told := ""
+			p.at(23*time.Hour, func() {
+				story := p.view().Story
+				told = story[len(story)-1]
+			})
+			if got := p.run(); got.Outcome != "bought" {
+				t.Errorf("outcome %q", got.Outcome)
+			}
+			want := "101 events were kept for a later step and then dropped, because an enrollment keeps at most 500: " +
+				"Looked (101)"
+			if told != want {
+				t.Errorf("told %q", told)
+			}
+		})
+	}
+}

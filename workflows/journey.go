@@ -144,6 +144,7 @@ func (r *run) step(ctx workflow.Context) error {
 	}
 	step := &r.prog.Steps[at]
 	if !r.resumesWait() {
+		r.beginStep(step)
 		if r.state.StepsSinceWait++; r.state.StepsSinceWait > maxStepsWithoutWait {
 			r.end(ctx, contract.Failed, fmt.Sprintf("%d steps without waiting; the last was %q", maxStepsWithoutWait, step.ID), 0)
 			return nil

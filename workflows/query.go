@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ func (r *run) queryState() (contract.State, error) {
 		Journey: r.in.Journey, Revision: r.in.Revision, Customer: r.in.Customer, Enrollment: r.in.Enrollment,
 		Step: r.state.Cursor, WaitingFor: []string{}, Paused: r.state.Paused, Holdout: r.in.Holdout,
 		Deadline: r.state.Deadline, EnteredAt: r.in.EnteredAt, EntryEvent: r.in.EntryName, Steps: r.state.Count, Vars: r.state.Vars,
-		Story: r.state.Log,
+		Story: r.state.story(),
 	}
 	if p := r.state.Wait; p != nil {
 		v.Step, v.Kind, v.Since, v.Until = p.Step, p.Kind, p.Since, p.Until
@@ -62,8 +63,8 @@ func (r *run) describe(ctx workflow.Context) {
 		}
 	}
 	b.WriteString("\n")
-	for i := len(r.state.Log) - 1; i >= 0; i-- { // the newest first: the UI cuts off what is long
-		b.WriteString("- " + r.state.Log[i] + "\n")
+	for _, line := range slices.Backward(r.state.story()) { // the newest first: the UI cuts off what is long
+		b.WriteString("- " + line + "\n")
 	}
 	workflow.SetCurrentDetails(ctx, b.String())
 }

@@ -224,7 +224,7 @@ func shapes() []shape {
 			source: journeyOf("  - {id: w, wait: 1h}\n  - {id: f, wait_for: {event: A}, timeout: 9d}\n"),
 			do: []func(*session){func(s *session) {
 				s.deliver(contract.Delivery{
-					Received: s.in.EnteredAt.AddDate(1, 0, 0), // after the moment the wait was due
+					Received: s.in.EnteredAt.AddDate(0, 0, 1), // after the moment the wait was due
 					Event:    &contract.CustomerEvent{Name: "A"},
 				})
 			}},

@@ -37,7 +37,7 @@ func (r *run) handleEvent(ctx workflow.Context, w *wait, d contract.Delivery) er
 		w.current = e
 	}
 	if !r.state.Silent && r.anyStepTakes(d) {
-		r.state.buffer(d)
+		r.buffer(ctx, d)
 	}
 	return nil
 }
@@ -90,6 +90,9 @@ func (r *run) fire(ctx workflow.Context, e *contract.Delivery, rule rule) (err e
 		return nil // lint refuses such a rule
 	}
 	r.jump(start)
+	if b := r.state.Behind; b != nil && e != nil && !e.Received.IsZero() {
+		b.From = later(b.From, e.Received)
+	}
 	if e != nil {
 		r.state.Last = e // what `event` means on the new path
 	}
@@ -182,12 +185,64 @@ func anyOf(names []string, name string) bool {
 	return len(names) == 0 || slices.Contains(names, name)
 }
 
-// anyStepTakes reports whether some step of the journey could take d.
+// anyStepTakes reports whether some step of the journey could take d. An event that fits no arm is kept too, since another
+// revision may have other arms.
 func (r *run) anyStepTakes(d contract.Delivery) bool {
 	if d.Event == nil {
 		return d.HandoffResult != nil
 	}
 	return r.prog.StepsTake(d.Event.Name)
+}
+
+// fits reports whether some arm takes an event, by the conditions that decides names: it asks those alone, and takes all others
+// as true. It reads nothing but the run.
+func (r *run) fits(ctx workflow.Context, d contract.Delivery, decides func(expr.Expr) bool) bool {
+	for i := range r.prog.Steps {
+		spec, waits := r.prog.Steps[i].Spec.(*journey.WaitFor)
+		if !waits {
+			for _, events := range r.prog.Steps[i].Describe().Events {
+				if slices.Contains(events, d.Event.Name) {
+					return true
+				}
+			}
+			continue
+		}
+		for _, arm := range spec.Arms {
+			if armTakes(arm, d.Event.Name) && (arm.When == "" || !decides(arm.When) || r.prog.Test(arm.When, r.vars(ctx, &d))) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// buffer keeps an event for a step to take. Beyond bufferLimit one is dropped: the oldest that fits no arm by its own properties,
+// else the oldest that fits none as things are now, and only if all fit, the oldest. The story says how many were dropped, and
+// which.
+func (r *run) buffer(ctx workflow.Context, d contract.Delivery) {
+	r.state.Buffer = append(r.state.Buffer, Buffered{Delivery: d})
+	if len(r.state.Buffer) <= bufferLimit {
+		return
+	}
+	out := -1
+	for _, decides := range []func(expr.Expr) bool{r.prog.Fixed, func(e expr.Expr) bool { return !r.prog.Remote(e) }} {
+		if out < 0 {
+			out = slices.IndexFunc(r.state.Buffer, func(b Buffered) bool {
+				return b.Delivery.Event != nil && !r.fits(ctx, b.Delivery, decides)
+			})
+		}
+	}
+	out = max(out, 0)
+	name := "a hand-off's result"
+	if e := r.state.Buffer[out].Delivery.Event; e != nil {
+		name = e.Name
+	}
+	r.state.unbuffer(out)
+	if r.state.Dropped == nil {
+		r.state.Dropped = map[string]int{}
+		workflow.GetLogger(ctx).Warn("an event that was kept for a later step was dropped: the enrollment keeps 500", "event", name)
+	}
+	r.state.Dropped[name]++
 }
 
 // armTakes reports whether an arm may take an event of this name. An arm by level takes none.

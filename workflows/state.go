@@ -1,7 +1,9 @@
 package workflows
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -15,7 +17,7 @@ import (
 // seenLimit is how many delivery ids an enrollment remembers, to drop what is delivered twice.
 const seenLimit = 256
 
-// bufferLimit is how many events are buffered for later steps; the oldest are dropped first.
+// bufferLimit is how many events are buffered for later steps. See buffer.
 const bufferLimit = 500
 
 // Input is the input of a run: the contract's input, and after continue-as-new the state so far.
@@ -49,10 +51,13 @@ type Snapshot struct {
 	Count          int                  `json:"count,omitempty"`            // steps passed in all
 	StepsSinceWait int                  `json:"steps_since_wait,omitempty"` // steps since it last slept
 	Log            []string             `json:"log,omitempty"`              // the last lines of its story, for people
+	LogCut         int                  `json:"log_cut,omitempty"`          // lines that the log had before those
+	Dropped        map[string]int       `json:"dropped,omitempty"`          // events that were kept and did not fit, by name
 	Silent         bool                 `json:"silent,omitempty"`           // its path has ended; only the goal is watched
 	Ended          *contract.Ended      `json:"ended,omitempty"`            // set once
 	Jump           *int                 `json:"-"`                          // index of the step to which a person or a rule moves it
 	Moved          bool                 `json:"moved,omitempty"`            // it has just moved here from another revision
+	Behind         *Behind              `json:"behind,omitempty"`           // until it has caught up with what happened since the entry
 	// why the enrollment belongs to another run: it ends and reports nothing
 	SupersededBy string `json:"superseded_by,omitempty"`
 }
@@ -84,6 +89,7 @@ func newSnapshot(in Input, p *journey.Program) *Snapshot {
 		Calls:    map[string]string{},
 		Visits:   map[string]int{},
 		Deadline: in.EnteredAt.Add(p.Timeout),
+		Behind:   &Behind{From: in.EnteredAt},
 	}
 	for _, name := range workflow.DeterministicKeys(p.Vars) {
 		s.Vars[name] = expr.ToPlain(p.Vars[name]) // a copy: the program is shared by all its enrollments
@@ -140,14 +146,6 @@ func (s *Snapshot) remember(id string) {
 	}
 }
 
-// buffer keeps an event for a step to take.
-func (s *Snapshot) buffer(d contract.Delivery) {
-	s.Buffer = append(s.Buffer, Buffered{Delivery: d})
-	if len(s.Buffer) > bufferLimit {
-		s.Buffer = s.Buffer[len(s.Buffer)-bufferLimit:]
-	}
-}
-
 // unbuffer removes and returns the buffered event at index i.
 func (s *Snapshot) unbuffer(i int) contract.Delivery {
 	d := s.Buffer[i].Delivery
@@ -170,7 +168,28 @@ const logLimit = 30
 // log adds a line to the log that support staff read.
 func (s *Snapshot) log(line string) {
 	s.Log = append(s.Log, line)
-	if len(s.Log) > logLimit {
-		s.Log = s.Log[len(s.Log)-logLimit:]
+	if cut := len(s.Log) - logLimit; cut > 0 {
+		s.LogCut += cut
+		s.Log = s.Log[cut:]
 	}
+}
+
+// story returns the log, and what was left out of it and of the run.
+func (s *Snapshot) story() []string {
+	var lines []string
+	if s.LogCut > 0 {
+		lines = append(lines, fmt.Sprintf("(%d earlier lines are not kept)", s.LogCut))
+	}
+	lines = append(lines, s.Log...)
+	if len(s.Dropped) > 0 {
+		total, names := 0, []string(nil)
+		for _, name := range workflow.DeterministicKeys(s.Dropped) {
+			total += s.Dropped[name]
+			names = append(names, fmt.Sprintf("%s (%d)", clip(name, 80), s.Dropped[name]))
+		}
+		lines = append(lines, clip(fmt.Sprintf(
+			"%d events were kept for a later step and then dropped, because an enrollment keeps at most %d: %s",
+			total, bufferLimit, strings.Join(names, ", ")), 500))
+	}
+	return lines
 }

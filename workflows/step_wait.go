@@ -16,14 +16,14 @@ import (
 func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Wait)
 	p := waitSpec{kind: step.Kind, step: step.ID, label: label(step), words: clockWords(spec)}
-	timed := spec.Until != "" || spec.At != ""
+	timed, from := spec.Until != "" || spec.At != "", r.waitsFrom(ctx)
 	switch {
 	case r.resumesWait():
 		p.until = r.state.Wait.Until
 	case !timed:
-		p.until = r.now(ctx).Add(spec.Duration)
+		p.until = from.Add(spec.Duration)
 	default:
-		until, err := r.moment(ctx, spec)
+		until, err := r.moment(ctx, spec, from)
 		if err != nil {
 			return 0, err
 		}
@@ -34,7 +34,7 @@ func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 		p.recompute = recast.moment
 	}
 	// A wait that a run before this one began enters the loop even if it is due: the enrollment may be paused.
-	if !r.resumesWait() && !p.until.After(r.now(ctx)) {
+	if !r.resumesWait() && !p.until.After(from) {
 		r.completeStep(ctx, step, r.noWait(spec, p.until), "", nil)
 		return step.Next, nil
 	}
@@ -42,7 +42,11 @@ func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	r.markBufferOld(end)
+	due := p.until
+	if !timed {
+		due = r.wouldEnd(spec.Duration, p.until)
+	}
+	r.leaveWait(end, due, nil)
 	if end.cause == waitDue {
 		r.completeStep(ctx, step, "", "", nil)
 	}
@@ -78,7 +82,7 @@ func (c recompute) moment(ctx workflow.Context) (time.Time, error) {
 	if due := c.run.state.Wait.Until; c.spec.At != "" && !now.Before(due) {
 		return due, nil // it has come: the next such time of day would be a day later
 	}
-	until, err := c.run.moment(ctx, c.spec)
+	until, err := c.run.moment(ctx, c.spec, now)
 	if until.IsZero() {
 		until = c.run.now(ctx)
 	}
@@ -98,9 +102,9 @@ func (r *run) noWait(spec *journey.Wait, until time.Time) string {
 	return "did not wait: " + stamp(until) + " is in the past"
 }
 
-// moment evaluates the until of a wait where the customer's data is. It returns the zero time if that is missing or
-// unreadable.
-func (r *run) moment(ctx workflow.Context, spec *journey.Wait) (time.Time, error) {
+// moment evaluates the until of a wait where the customer's data is, or the first such time of day after from. It returns the
+// zero time if that is missing or unreadable.
+func (r *run) moment(ctx workflow.Context, spec *journey.Wait, from time.Time) (time.Time, error) {
 	var result contract.EvaluateResult
 	ask := contract.Evaluate{
 		Ref:         r.ref(),
@@ -110,6 +114,9 @@ func (r *run) moment(ctx workflow.Context, spec *journey.Wait) (time.Time, error
 	}
 	if spec.At != "" {
 		ask.Exprs, ask.Moment = nil, &contract.MomentSpec{At: spec.At, Days: spec.Days, Timezone: spec.Timezone}
+		if from.Before(r.now(ctx)) {
+			ask.Moment.From = from
+		}
 	}
 	if err := r.local(ctx, contract.EvaluateActivity, "compute when the wait ends", ask, &result); err != nil {
 		return time.Time{}, err

@@ -18,13 +18,13 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	if r.resumesWait() {
 		p.until = r.state.Wait.Until
 	} else {
-		p.until = r.now(ctx).Add(spec.Timeout)
+		p.until = r.waitsFrom(ctx).Add(spec.Timeout)
 	}
 	end, err := r.waitLoop(ctx, p)
 	if err != nil {
 		return 0, err
 	}
-	r.markBufferOld(end)
+	r.leaveWait(end, r.wouldEnd(spec.Timeout, p.until), taking.event)
 	if end.cause == waitDue {
 		delete(r.state.Taken, step.ID) // what an earlier visit took
 		r.completeStep(ctx, step, "timed out", journey.ArmTimeout, map[string]any{"timed_out": true})
@@ -101,6 +101,9 @@ func (t *eventMatch) find(ctx workflow.Context, w *wait) (bool, error) {
 	for i := 0; i < len(r.state.Buffer); i++ {
 		kept := r.state.Buffer[i]
 		if kept.Delivery.Event == nil || kept.Tried == t.key || kept.Old && t.spec.Since == "" {
+			continue
+		}
+		if kept.Delivery.Received.After(w.until) { // it arrived after this wait was over, and belongs to the next step
 			continue
 		}
 		var arms []int

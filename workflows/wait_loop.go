@@ -222,6 +222,9 @@ func (r *run) sleep(ctx workflow.Context, w *wait) error {
 		return err
 	}
 	r.state.StepsSinceWait = 0
+	if b := r.state.Behind; b != nil && !w.activity {
+		b.Slept = true
+	}
 	r.setTimer(ctx, deadline, timerSummary(w.waitSpec, deadline, fades))
 	r.describe(ctx)
 	if err := workflow.Await(ctx, func() bool {

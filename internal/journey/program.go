@@ -178,6 +178,20 @@ func (p *Program) Remote(e expr.Expr) bool {
 	return evaluator.Refs.History || evaluator.Refs.Zone || evaluator.Refs.Reads("customer") || evaluator.Refs.Reads("intent")
 }
 
+// Fixed reports whether e reads nothing but an event and the entry, so that its value for an event never changes.
+func (p *Program) Fixed(e expr.Expr) bool {
+	evaluator, err := p.evaluator(e)
+	if err != nil || evaluator.Refs.History {
+		return false
+	}
+	for _, use := range evaluator.Refs.Uses {
+		if name := use[0].Name; name != "event" && name != "event_name" && name != "entry" {
+			return false
+		}
+	}
+	return true
+}
+
 // Reads returns the properties that the journey's expressions name.
 func (p *Program) Reads() Reads { return p.reads }
 

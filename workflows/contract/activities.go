@@ -115,6 +115,8 @@ type MomentSpec struct {
 	// At, if set, asks for the next moment at which clocks in Timezone show it, on one of Days. Exprs are then empty.
 	At   localtime.Time `json:"at,omitempty"`
 	Days []string       `json:"days,omitempty"`
+	// From is what At is counted from; zero: now. A run that began late counts from before now.
+	From time.Time `json:"from,omitzero"`
 }
 
 // EvaluateResult has an answer for each expression. Missing says which expressions have no value.
