@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"embed"
 	"errors"
@@ -72,6 +73,9 @@ func startCluster(ctx context.Context, o options, p *providers) (g *cluster, err
 		return g, err
 	}
 	if g.temporal, err = g.newTemporal(ctx); err != nil {
+		return g, err
+	}
+	if err := g.registerOther(ctx); err != nil {
 		return g, err
 	}
 	if g.gateway, err = testservers.FreePort(); err != nil {
@@ -184,6 +188,23 @@ func (g *cluster) gatewayURL() string { return "http://" + testservers.Local(g.g
 func (g *cluster) start(name string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	log, err := os.OpenFile(filepath.Join(g.o.dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	cmd := g.command(name, g.gateway)
+	cmd.Stdout, cmd.Stderr = log, log
+	c, err := childproc.Start(cmd)
+	if err != nil {
+		_ = log.Close()
+		return err
+	}
+	g.children[name] = &child{c, log}
+	return nil
+}
+
+// command returns the command of a gateway ("serve") or a worker, from the build in use. mu must be held.
+func (g *cluster) command(name string, port int) *exec.Cmd {
 	build := g.programs[0]
 	if g.next {
 		build = g.programs[1]
@@ -203,7 +224,7 @@ func (g *cluster) start(name string) error {
 	path := build.worker
 	if name == "serve" {
 		path = build.tabi
-		args = append([]string{"serve", "--insecure", "--listen", testservers.Local(g.gateway)}, args...)
+		args = append([]string{"serve", "--insecure", "--listen", testservers.Local(port)}, args...)
 	} else {
 		const secret = "whsec_Y2hhb3NjaGFvc2NoYW9zY2hhb3NjaGFvc2NoYW9z"
 		args = append(args, "--metrics-listen", "", "--send-timeout", sendTimeout.String(), "--smtp-url",
@@ -212,20 +233,44 @@ func (g *cluster) start(name string) error {
 			"--fcm-url", g.providers.keyed.base,
 			"--sms-url", g.providers.keyed.base+"/sms", "--sms-secret", secret, "--webhook-secret", secret, "--webhook-allow-private")
 	}
-	log, err := os.OpenFile(filepath.Join(g.o.dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
 	cmd := exec.Command(path, args...)
 	cmd.Env = append(childproc.Environment(os.Environ()), "TEMPORAL_ADDRESS="+g.temporalAddress())
-	cmd.Dir, cmd.Stdout, cmd.Stderr = g.o.dir, log, log
-	c, err := childproc.Start(cmd)
+	cmd.Dir = g.o.dir
+	return cmd
+}
+
+// strangerPatience is how long a process may take to refuse its namespace.
+const strangerPatience = 20 * time.Second
+
+// stranger starts a gateway or a worker with the name of a namespace that exists and is not that of the store. It must
+// refuse to start. What it does to journeys if it runs shows in the reconciliation.
+func (g *cluster) stranger(ctx context.Context, name string) error {
+	port, err := testservers.FreePort()
 	if err != nil {
-		_ = log.Close()
 		return err
 	}
-	g.children[name] = &child{c, log}
-	return nil
+	g.mu.Lock()
+	cmd := g.command(name, port)
+	g.mu.Unlock()
+	cmd.Env = append(cmd.Env, "TEMPORAL_NAMESPACE="+otherNamespace)
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	c, err := childproc.Start(cmd)
+	if err != nil {
+		return err
+	}
+	defer c.Kill()
+	select {
+	case <-c.Done:
+		if err := c.Err(); err == nil {
+			return fmt.Errorf("a %s with namespace %s ended without an error: %s", name, otherNamespace, said.String())
+		}
+		return nil
+	case <-time.After(strangerPatience):
+		return fmt.Errorf("a %s with namespace %s runs, want that it refuses to start", name, otherNamespace)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // kill kills one of tabi's processes with SIGKILL.

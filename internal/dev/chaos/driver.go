@@ -9,6 +9,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +20,9 @@ import (
 
 // clientCount is the number of channels that call the gateway at a time; maxBatch is the most calls in one batch.
 const clientCount, maxBatch = 24, 12
+
+// oddClients is the share of requests that an odd client sends.
+const oddClients = 0.33
 
 // patience is how long a channel waits for a response.
 const patience = 5 * time.Second
@@ -29,6 +34,7 @@ type driver struct {
 	client   *http.Client
 	attempts atomic.Int64
 	failed   atomic.Int64
+	refused  atomic.Int64 // calls
 
 	mu     sync.Mutex
 	random *rand.Rand
@@ -164,7 +170,13 @@ func (d *driver) settle(tasks []task, now, wait time.Duration) {
 func (d *driver) post(ctx context.Context, tasks []task) (wait time.Duration, err error) {
 	calls := make([]map[string]any, len(tasks))
 	for i, t := range tasks {
-		calls[i] = map[string]any{"messageId": t.id, "userId": t.customer}
+		calls[i] = map[string]any{"messageId": t.id}
+		if t.device == "" {
+			calls[i]["userId"] = t.customer
+		}
+		if known := t.device + t.login; known != "" {
+			calls[i]["anonymousId"] = known
+		}
 		for k, v := range t.body {
 			calls[i][k] = v
 		}
@@ -172,12 +184,7 @@ func (d *driver) post(ctx context.Context, tasks []task) (wait time.Duration, er
 			calls[i]["timestamp"] = clock.Wall().Add(-t.early).Format(time.RFC3339Nano)
 		}
 	}
-	var body any = map[string]any{"batch": calls}
-	path := "/v1/batch"
-	if len(calls) == 1 {
-		body, path = calls[0], "/v1/"+calls[0]["type"].(string)
-	}
-	raw, err := json.Marshal(body)
+	raw, path, bad, set, err := d.write(calls)
 	if err != nil {
 		return 0, err
 	}
@@ -186,6 +193,9 @@ func (d *driver) post(ctx context.Context, tasks []task) (wait time.Duration, er
 		return 0, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	for name, value := range set {
+		req.Header.Set(name, value)
+	}
 	req.SetBasicAuth("chaos", "")
 	d.attempts.Add(1)
 	resp, err := d.client.Do(req)
@@ -194,13 +204,52 @@ func (d *driver) post(ctx context.Context, tasks []task) (wait time.Duration, er
 		return 300 * time.Millisecond, ctx.Err()
 	}
 	defer func() { _ = resp.Body.Close() }()
-	said, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	said, err := io.ReadAll(resp.Body)
 	switch {
+	case resp.StatusCode/100 == 2 && err != nil:
+		d.failed.Add(1)
+		return 300 * time.Millisecond, ctx.Err()
 	case resp.StatusCode/100 == 2:
-		return -1, nil
+		refused, err := refusals(said)
+		if err == nil && !slices.Equal(refused, bad) {
+			err = fmt.Errorf("of a batch with junk at %v the calls %v were refused", bad, refused)
+		}
+		d.refused.Add(int64(len(refused)))
+		return -1, err
 	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode/100 == 5:
 		d.failed.Add(1)
 		return 500 * time.Millisecond, nil
 	}
 	return 0, fmt.Errorf("the gateway refuses %s: %s: %s", path, resp.Status, said)
+}
+
+// write returns the body of a request, its path, the indexes of the calls that must be refused, and headers. A third of
+// the requests are as an odd client writes them, and have junk among their calls.
+func (d *driver) write(calls []map[string]any) (raw []byte, path string, bad []int, set map[string]string, err error) {
+	d.mu.Lock()
+	r := rand.New(rand.NewPCG(d.random.Uint64(), 5))
+	d.mu.Unlock()
+	odd := r.Float64() < oddClients
+	path = "/v1/batch"
+	var list []any
+	for _, call := range calls {
+		if odd && r.IntN(3) == 0 {
+			bad = append(bad, len(list))
+			list = append(list, junk(r))
+		}
+		if odd {
+			oddCall(r, call)
+		}
+		list = append(list, call)
+	}
+	var body any = map[string]any{"batch": list}
+	if kind, _ := calls[0]["type"].(string); len(list) == 1 {
+		body, path = calls[0], "/v1/"+strings.ToLower(kind)
+	}
+	if raw, err = json.Marshal(body); err != nil || !odd {
+		return raw, path, bad, nil, err
+	}
+	set = map[string]string{}
+	raw = oddBody(r, raw, func(name, value string) { set[name] = value })
+	return raw, path, bad, set, nil
 }

@@ -46,6 +46,9 @@ const (
 	fullDisk       = "the store's disk is full"
 )
 
+// firstWait is how long journey trial waits before its first send.
+const firstWait = 40 * time.Minute
+
 // repeatedFaults are injected in every cycle.
 var repeatedFaults = []fault{
 	killFault("worker-1"),
@@ -57,6 +60,14 @@ var repeatedFaults = []fault{
 		g.temporal.Kill()
 		pause(ctx, dark)
 		return g.temporal.Start(ctx)
+	}},
+	{"Temporal is away while customers enter", func(ctx context.Context, g *cluster, dark time.Duration) error {
+		g.temporal.Kill() // for longer than the first wait of journey trial
+		pause(ctx, dark+g.clock.Real(firstWait))
+		return g.temporal.Start(ctx)
+	}},
+	{"processes with a wrong namespace", func(ctx context.Context, g *cluster, _ time.Duration) error {
+		return errors.Join(g.stranger(ctx, "serve"), g.stranger(ctx, "worker"))
 	}},
 	{killPostgres, func(ctx context.Context, g *cluster, dark time.Duration) error {
 		if err := g.database.kill(); err != nil {

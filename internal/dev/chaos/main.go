@@ -139,10 +139,11 @@ func run(ctx context.Context, o options) (good bool, err error) {
 		return false, err
 	}
 	logf(
-		"all %d events are acknowledged (%d attempts, %d of them failed); no more faults",
+		"all %d events are acknowledged (%d attempts, %d of them failed), %d bad calls among them were refused; no more faults",
 		len(plan.events),
 		drive.attempts.Load(),
 		drive.failed.Load(),
+		drive.refused.Load(),
 	)
 	quiet := g.drain(ctx, o)
 	if quiet != nil && ctx.Err() != nil {

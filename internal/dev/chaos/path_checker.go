@@ -117,7 +117,12 @@ func (w *pathChecker) checkWait(step journey.Step, p contract.StepVisit, due tim
 	}
 	// The wait ended at its deadline, however late that was noticed. A run that reached the step late has a later
 	// deadline. A run waits at most a minute for undelivered events; what arrives later counts for the next step.
+	// A wait that begins with the enrollment is due from the entry, even if Temporal heard of the entry later. What
+	// arrived after that counts for the next step, however late the run began.
 	w.mayCount, w.mustCount = due, p.At
+	if len(w.visits) == 1 && w.visits[step.ID] == 1 {
+		w.mustCount = due
+	}
 	if p.At.After(due.Add(w.r.virtual(catchUpTime))) {
 		w.mayCount = due.Add(-w.r.virtual(w.r.bound))
 	}

@@ -10,6 +10,8 @@ import (
 // plannedEvent is an event that a channel will send until it is acknowledged, in some cases once more after that.
 type plannedEvent struct {
 	id, customer, name, order string
+	device                    string        // sent under this anonymous id; empty: under the customer's own
+	login                     string        // joins this anonymous id to the customer; empty: it does not
 	rounds                    int           // of an entry into journey cart
 	due                       time.Duration // since the start of the run
 	needs                     *plannedEvent // must be acknowledged first
@@ -36,8 +38,27 @@ type plan struct {
 	byOrder  map[string]*plannedEnrollment
 }
 
-// perCustomer is the average number of enrollments of a customer.
-const perCustomer = 2.5
+// perCustomer is the average number of enrollments of a customer; visitors is the share of customers whose journeys
+// begin on a device, before they sign in.
+const perCustomer, visitors = 2.5, 0.3
+
+// person is a customer of the plan. A visitor is known by a device until login.
+type person struct {
+	*plannedEvent               // the identify call that the entries need
+	login         *plannedEvent // nil: known by an id of their own from the start
+}
+
+// sign says under which id an event is sent that is due at a moment: before the login by the device. What is sent under
+// the customer's own id waits until the login is acknowledged: before that, it would be an event of somebody else.
+func (w *person) sign(h *plannedEvent) {
+	switch {
+	case w.login == nil:
+	case h.due < w.login.due:
+		h.device = w.login.login
+	default:
+		h.needs = w.login
+	}
+}
 
 // eventNames are the names of each journey's events.
 var eventNames = map[string]struct{ entry, answer, goal string }{
@@ -49,11 +70,11 @@ var eventNames = map[string]struct{ entry, answer, goal string }{
 func makePlan(o options, hook string) *plan {
 	r := rand.New(rand.NewPCG(o.seed, 2))
 	p := &plan{byID: map[string]*plannedEvent{}, byOrder: map[string]*plannedEnrollment{}}
-	customers := make([]*plannedEvent, max(1, int(float64(o.journeys)/perCustomer)))
+	customers := make([]*person, max(1, int(float64(o.journeys)/perCustomer)))
 	real := func(virtual time.Duration) time.Duration { return time.Duration(float64(virtual) / o.scale) }
 	for i := range customers {
 		id := fmt.Sprintf("customer-%05d", i)
-		customers[i] = p.add(
+		customers[i] = &person{plannedEvent: p.add(
 			&plannedEvent{
 				id:       "identify-" + id,
 				customer: id,
@@ -66,7 +87,20 @@ func makePlan(o options, hook string) *plan {
 					},
 				},
 			},
-		)
+		)}
+		if r.Float64() < visitors {
+			known := customers[i].plannedEvent
+			known.device = fmt.Sprintf("device-%05d", i)
+			customers[i].login = p.add(&plannedEvent{
+				id:       "login-" + id,
+				customer: id,
+				name:     known.name,
+				login:    known.device,
+				due:      known.due + time.Duration(r.Float64()*float64(o.spread-known.due)),
+				needs:    known,
+				body:     map[string]any{"type": "identify"},
+			})
+		}
 	}
 	for i := range o.journeys {
 		who := customers[r.IntN(len(customers))]
@@ -91,8 +125,9 @@ func makePlan(o options, hook string) *plan {
 			properties := map[string]any{"order": pass.order}
 			if part == "entry" || part == "again" {
 				properties["rounds"] = pass.rounds
-				h.needs = who
+				h.needs = who.plannedEvent
 			}
+			who.sign(h)
 			h.body = map[string]any{"type": "track", "event": name, "properties": properties}
 			if r.Float64() < 0.1 {
 				h.twice = time.Duration(r.IntN(20_000)) * time.Millisecond

@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
@@ -35,6 +36,21 @@ func (g *cluster) newTemporal(ctx context.Context) (temporalServer, error) {
 	}
 	d := &devServer{options: app.DevServerOptions{DataDir: g.o.dir, Port: port, Headless: true, KeepLog: true}}
 	return d, d.Start(ctx)
+}
+
+// otherNamespace is a namespace of the same server that is not the store's.
+const otherNamespace = "other"
+
+// registerOther registers it.
+func (g *cluster) registerOther(ctx context.Context) error {
+	c, err := client.NewNamespaceClient(client.Options{HostPort: g.temporalAddress(), Logger: quiet{}})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return c.Register(ctx, &workflowservice.RegisterNamespaceRequest{
+		Namespace: otherNamespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
+	})
 }
 
 func (g *cluster) temporalAddress() string {
