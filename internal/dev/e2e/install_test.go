@@ -20,6 +20,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/dev/testservers"
 	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -92,6 +93,39 @@ func (in *install) deploy(database string) {
 	in.publish(database)
 	in.startServe()
 	in.startWorker()
+}
+
+// deployOnPostgres puts the installation on a Temporal that is on PostgreSQL, as deploy/temporal sets it up.
+func (in *install) deployOnPostgres(database string, serve ...string) {
+	in.Helper()
+	server := temporalOnPostgres(in)
+	in.useTemporal(server.Address, client.DefaultNamespace)
+	in.publish(database)
+	in.run("serve", tabi(in), append([]string{"serve"}, serve...)...)
+	in.ready("serve")
+	in.startWorker()
+}
+
+// temporalOnPostgres starts a Temporal server and a PostgreSQL for it, which end with the test.
+func temporalOnPostgres(t testing.TB) *testservers.Temporal {
+	t.Helper()
+	if _, err := testservers.Find(testservers.TemporalBinary); err != nil {
+		t.Skip(err)
+	}
+	pg, err := testservers.NewPostgres("", testservers.PostgresOptions{})
+	if errors.Is(err, testservers.ErrNoPostgres) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pg.Remove)
+	server, err := testservers.NewTemporal(context.Background(), t.TempDir(), pg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	return server
 }
 
 // useTemporal points the installation at a server.

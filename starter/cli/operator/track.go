@@ -2,12 +2,14 @@ package operator
 
 import (
 	"crypto/rand"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tabi-journeys/tabi/internal/apiclient"
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/starter/cli/remote"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 )
@@ -32,7 +34,12 @@ func trackCommand() *cobra.Command {
 			if id == "" {
 				id = rand.Text()
 			}
-			call := map[string]any{"type": "track", "userId": customer, "event": args[0], "messageId": id}
+			call := map[string]any{"type": "track", "event": args[0], "messageId": id}
+			if device, anonymous := strings.CutPrefix(customer, event.AnonymousPrefix); anonymous {
+				call["anonymousId"] = device
+			} else {
+				call["userId"] = customer
+			}
 			if fields != nil {
 				call["properties"] = fields
 			}
@@ -68,7 +75,7 @@ func trackCommand() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&customer, "customer", "", "the customer's id (required)")
+	f.StringVar(&customer, "customer", "", "the customer's id, anon:ID for an anonymous one (required)")
 	f.StringVar(&properties, "properties", "", "properties of the event, as a JSON object")
 	f.StringVar(&id, "id", "", "event id; an event with the same id counts once; default: a random id")
 	f.StringVar(&when, "time", "", "when the event happened, in RFC 3339; default: now")
