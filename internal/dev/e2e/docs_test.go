@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go.temporal.io/sdk/client"
 
 	"github.com/tabi-journeys/tabi/internal/dev/pgtest"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -132,9 +135,98 @@ func TestDocsAfterAMerge(t *testing.T) {
 func TestDocsOnPostgres(t *testing.T) {
 	t.Parallel()
 	database := pgtest.URL(t)
+	server := temporalOnPostgres(t)
 	in := newInstall(t, shipped(t))
-	in.deployOnPostgres(database, "--insecure")
+	in.deployOn(server, client.DefaultNamespace, database, "--insecure")
 	in.followPage("channels.md", commands(t, "channels.md"))
+
+	database = pgtest.URL(t)
+	const namespace = "http"
+	register(t, server, namespace)
+	in = newInstall(t, unrelated)
+	in.env = append(in.env, "TABI_WRITE_KEYS=server-key-0123456789=server", "TABI_ADMIN_TOKENS=admin-token-0123456789")
+	in.deployOn(server, namespace, database)
+	in.followExamples(examples(t))
+}
+
+// unrelated is a folder with a journey that no page speaks of.
+var unrelated = map[string]string{"greeting.yaml": lines(
+	"journey: greeting", "entry: {event: Greeted}", "goal: {event: Answered}", "steps: [{wait: 1h}]",
+)}
+
+// The examples of docs/http.md hold for customers who are anonymous, and for those who have signed in since.
+func TestExamplesOfVisitors(t *testing.T) {
+	t.Parallel()
+	visitors := strings.NewReplacer(
+		`"userId": "ana"`, `"anonymousId": "ana"`, `"customer":"ana"`, `"customer":"anon:ana"`, "/v1/inbox/ana", "/v1/inbox/anon:ana",
+		`"customer": "ana"`, `"customer": "anon:ana"`, "%2Fana%2F", "%2Fanon:ana%2F",
+	)
+	merged := strings.NewReplacer(`"userId": "ana"`, `"anonymousId": "device"`, "/v1/inbox/ana", "/v1/inbox/anon:device")
+	for name, by := range map[string]*strings.Replacer{"anonymous": visitors, "merged": merged} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := newInstall(t, unrelated)
+			in.startDev()
+			if name == "merged" {
+				post(t, in.url, "track", map[string]any{"anonymousId": "device", "event": "Greeted"})
+				post(t, in.url, "identify", map[string]any{"userId": "ana", "anonymousId": "device"})
+			}
+			var all []example
+			for _, e := range examples(t) {
+				all = append(all, example{by.Replace(e.method + " " + e.path)[len(e.method)+1:], e.method, by.Replace(e.body), by.Replace(e.want), e.headers})
+			}
+			in.followExamples(all)
+		})
+	}
+}
+
+// example is a request of docs/http.md and its answer.
+type example struct {
+	path, method, body, want string
+	headers                  []string
+}
+
+// examples returns those of docs/http.md.
+func examples(t testing.TB) (all []example) {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(root(), "docs", "http.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, block := range regexp.MustCompile("(?s)```http\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
+		request, want, ok := strings.Cut(block[1], "→ ")
+		if !ok {
+			t.Fatalf("an example without an answer: %s", block[1])
+		}
+		head, body, _ := strings.Cut(request, "\n\n")
+		headers := strings.Split(strings.TrimSpace(head), "\n")
+		method, path, _ := strings.Cut(headers[0], " ")
+		all = append(all, example{path, method, strings.TrimSpace(body), strings.TrimSpace(want), headers[1:]})
+	}
+	if len(all) < 8 {
+		t.Fatalf("docs/http.md has only %d examples", len(all))
+	}
+	return all
+}
+
+// followExamples sends the requests of the page and compares the answers with it.
+func (in *install) followExamples(all []example) {
+	in.Helper()
+	for _, e := range all {
+		req, err := http.NewRequest(e.method, in.url+e.path, strings.NewReader(e.body))
+		if err != nil {
+			in.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		for _, line := range e.headers {
+			name, value, _ := strings.Cut(line, ": ")
+			req.Header.Set(name, value)
+		}
+		status, body := do(in, req)
+		if got := fmt.Sprintf("%d %s", status, strings.TrimSpace(string(body))); !said(got, e.want) {
+			in.Errorf("%s %s: %s; docs/http.md says %s", e.method, e.path, got, e.want)
+		}
+	}
 }
 
 // followPage runs commands of a page in a folder with bin/tabi.

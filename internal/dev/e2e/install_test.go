@@ -16,7 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/clock"
@@ -95,15 +97,39 @@ func (in *install) deploy(database string) {
 	in.startWorker()
 }
 
-// deployOnPostgres puts the installation on a Temporal that is on PostgreSQL, as deploy/temporal sets it up.
-func (in *install) deployOnPostgres(database string, serve ...string) {
+// deployOn puts the installation on a server of its own, as deploy does.
+func (in *install) deployOn(server *testservers.Temporal, namespace, database string, serve ...string) {
 	in.Helper()
-	server := temporalOnPostgres(in)
-	in.useTemporal(server.Address, client.DefaultNamespace)
+	in.useTemporal(server.Address, namespace)
 	in.publish(database)
 	in.run("serve", tabi(in), append([]string{"serve"}, serve...)...)
 	in.ready("serve")
 	in.startWorker()
+}
+
+// register registers a namespace and waits until it is served.
+func register(t testing.TB, server *testservers.Temporal, namespace string) {
+	t.Helper()
+	ctx := context.Background()
+	c, err := client.NewNamespaceClient(client.Options{HostPort: server.Address, Logger: quiet{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Register(ctx, &workflowservice.RegisterNamespaceRequest{
+		Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	served, err := client.NewLazyClient(client.Options{HostPort: server.Address, Namespace: namespace, Logger: quiet{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer served.Close()
+	await(t, "namespace "+namespace+" is served", func() error {
+		_, err := served.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: namespace})
+		return err
+	})
 }
 
 // temporalOnPostgres starts a Temporal server and a PostgreSQL for it, which end with the test.
