@@ -380,7 +380,7 @@ func TestAdmin(t *testing.T) {
 		{"POST", api.Enroll.Path, `{"journey":"apology","customer":"ben"}`, 409, "refused"},
 		{"POST", api.Enroll.Path, `{"journey":"nothing","customer":"ben"}`, 404, "unknown_journey"},
 		{"POST", api.Enroll.Path, `{"journey":"apology"}`, 400, "customer"},
-		{"POST", api.Enroll.Path, `{"journey":"apology","customer":"anon:1"}`, 400, "customer"},
+		{"POST", api.Enroll.Path, `{"journey":"apology","customer":"anon:undefined"}`, 400, "customer"},
 		{"POST", api.Enroll.Path, `{"jorney":"apology"}`, 400, "unknown_key"},
 		{"GET", "/v1/admin/enrollments/apology%2Fben", "", 200, `"entry_name":"Journey Started"`},
 		{"GET", "/v1/admin/enrollments/apology%2Fnobody", "", 404, "not_found"},

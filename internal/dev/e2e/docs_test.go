@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -137,6 +138,7 @@ func TestDocsOnPostgres(t *testing.T) {
 	database := pgtest.URL(t)
 	server := temporalOnPostgres(t)
 	in := newInstall(t, shipped(t))
+	in.env = append(in.env, "TABI_WRITE_KEYS=", "TABI_WRITE_KEY=") // the page's calls have none
 	in.deployOn(server, client.DefaultNamespace, database, "--insecure")
 	in.followPage("channels.md", commands(t, "channels.md"))
 
@@ -249,7 +251,9 @@ func (in *install) follow(folder, page string, c command) {
 	in.Helper()
 	text := strings.ReplaceAll(c.text, "http://127.0.0.1:8080", in.url)
 	err := poll(patience, func() error {
-		sh := exec.Command("bash", "-c", text)
+		ctx, cancel := context.WithTimeout(in.Context(), patience)
+		defer cancel()
+		sh := exec.CommandContext(ctx, "bash", "-c", text)
 		sh.Dir = folder
 		sh.Env = append(append(without(os.Environ(), "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"), in.env...),
 			"TEMPORAL_ADDRESS="+in.temporal, "PATH="+filepath.Dir(tabi(in))+":"+os.Getenv("PATH"))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -28,7 +29,16 @@ func (h *Handlers) enroll(ctx context.Context, in *api.EnrollInput) (*api.Enroll
 	if req.ID == "" {
 		req.ID = uuid.NewString()
 	}
-	if err := web.FirstError(web.CheckID("customer", req.Customer), web.CheckUserID("customer", req.Customer), web.CheckID("id", req.ID),
+	call := customer.SegmentCall{
+		Type: "track", MessageID: req.ID, Event: event.JourneyStarted, Properties: req.Properties, Source: "cli", Enter: req.Journey,
+	}
+	id, anonymous := strings.CutPrefix(req.Customer, event.AnonymousPrefix)
+	if anonymous {
+		call.AnonymousID = id
+	} else {
+		call.UserID = id
+	}
+	if err := web.FirstError(web.CheckID("customer", req.Customer), web.CheckPerson("customer", id), web.CheckID("id", req.ID),
 		h.CheckTree("properties", req.Properties)); err != nil {
 		return nil, err
 	}
@@ -39,10 +49,7 @@ func (h *Handlers) enroll(ctx context.Context, in *api.EnrollInput) (*api.Enroll
 	if content == nil || content.Journeys[req.Journey] == nil {
 		return nil, web.NotFound("unknown_journey", "journey", "no such journey in the current release: "+strconv.Quote(req.Journey))
 	}
-	receipts, err := h.rooms.Intake.Ingest(ctx, h.Now(), []customer.SegmentCall{{
-		Type: "track", MessageID: req.ID, UserID: req.Customer, Event: event.JourneyStarted, Properties: req.Properties,
-		Source: "cli", Enter: req.Journey,
-	}})
+	receipts, err := h.rooms.Intake.Ingest(ctx, h.Now(), []customer.SegmentCall{call})
 	if err != nil {
 		return nil, err
 	}
