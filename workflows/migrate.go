@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,7 +84,7 @@ func (r *run) migrate(ctx workflow.Context, c contract.Command) error {
 		r.drain(ctx)
 	}
 	r.state.log(fmt.Sprintf("%s moved from revision %s to %s%s", stamp(r.now(ctx)), r.in.Revision, c.Revision, by))
-	r.state.move(to, step, c.Renamed, read)
+	r.state.move(r.in.Revision, to, step, c.Renamed, read)
 	in.Snapshot = r.state
 	return workflow.NewContinueAsNewError(ctx, contract.JourneyType, in)
 }
@@ -131,7 +132,7 @@ func (s *Snapshot) eventsToReread(asked []string) []string {
 
 // move makes the state one of another revision: it is at step, steps have their new ids, and properties are as the new
 // revision reads them. Where the enrollment waits, until when, and its deadline stay; what it sent stays sent.
-func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]string, read map[string]json.RawMessage) {
+func (s *Snapshot) move(from string, to *journey.Program, step string, renamed map[string]string, read map[string]json.RawMessage) {
 	s.Cursor, s.LevelCrossing = step, time.Time{} // its levels may be others
 	if s.Wait != nil {
 		if s.Wait.Step != "" {
@@ -142,8 +143,8 @@ func (s *Snapshot) move(to *journey.Program, step string, renamed map[string]str
 	name := stepRenames(renamed)
 	s.Steps, s.Taken, s.Calls = renameKeys(s.Steps, name), renameKeys(s.Taken, name), renameKeys(s.Calls, name)
 	s.Visits = renameVisits(s.Visits, name)
-	for i := range s.Passed {
-		s.Passed[i].Step = name.of(s.Passed[i].Step)
+	for i := range s.Passed { // they are reported later, and are steps of the revision that they were passed on
+		s.Passed[i].Revision = cmp.Or(s.Passed[i].Revision, from)
 	}
 	for _, variable := range workflow.DeterministicKeys(to.Vars) {
 		if _, has := s.Vars[variable]; !has {

@@ -71,28 +71,12 @@ type cohortMember struct {
 
 func (c *count) funnel() error {
 	f := &c.n.Funnel
-	programs := map[string]*catalog.PackedProgram{}
-	for revision := range c.revisions {
-		p, err := c.s.db.Load(c.ctx, c.tx, revision)
-		if err != nil {
-			return err
-		}
-		programs[revision] = p
-	}
-	shown := c.n.Current
-	if shown == "" {
-		shown = c.n.Revisions[0].Revision
-	}
-	p, err := c.s.db.Load(c.ctx, c.tx, shown)
+	f.Goal = c.programs[c.n.Shown].Goal != nil
+	members, err := c.members()
 	if err != nil {
 		return err
 	}
-	f.Goal = p.Goal != nil
-	members, err := c.members(programs)
-	if err != nil {
-		return err
-	}
-	for revision, p := range programs {
+	for revision, p := range c.programs {
 		if p.Goal != nil {
 			if err := c.late(revision, p, members); err != nil {
 				return err
@@ -129,7 +113,7 @@ func (c *count) funnel() error {
 			f.Lift = f.Difference.Share / f.HeldOut.Rate.Share
 		}
 	}
-	return c.milestones(p.Definition, members)
+	return c.milestones(c.programs[c.n.Shown].Definition, members)
 }
 
 // window is how long an entry is watched for the goal.
@@ -141,7 +125,7 @@ func window(d *journey.Definition) time.Duration {
 }
 
 // members are the customers' first entries, by enrollment.
-func (c *count) members(programs map[string]*catalog.PackedProgram) (map[string]*cohortMember, error) {
+func (c *count) members() (map[string]*cohortMember, error) {
 	out := map[string]*cohortMember{}
 	err := c.rows(func(r *sql.Rows) error {
 		var m cohortMember
@@ -152,7 +136,7 @@ func (c *count) members(programs map[string]*catalog.PackedProgram) (map[string]
 			return err
 		}
 		m.holdout, m.closed = holdout != 0, state == unit.StateClosed
-		m.end = m.entered + window(programs[m.revision].Definition).Milliseconds()
+		m.end = m.entered + window(c.programs[m.revision].Definition).Milliseconds()
 		m.converted = m.closed && outcome == contract.Goal && closed <= m.end
 		if !m.converted {
 			m.value = 0
@@ -265,28 +249,35 @@ func (c *count) judge(p *catalog.PackedProgram, m *cohortMember, k goalCandidate
 	return nil
 }
 
-// milestones counts to whom sends were delivered.
+// milestones counts to whom each message of a step was delivered, on any revision that has the same step.
 func (c *count) milestones(d *journey.Definition, members map[string]*cohortMember) error {
-	reached := map[string]int64{}
+	shown := map[[2]string]string{}
+	for _, s := range c.n.Steps {
+		shown[[2]string{s.Revision, s.Step}] = s.Shown
+	}
+	type stage struct{ step, message string }
+	reached := map[stage]map[string]bool{} // → customers' first enrollments
 	if err := c.rows(func(r *sql.Rows) error {
-		var id, step string
-		if err := r.Scan(&id, &step); err != nil {
+		var id, revision, step, message string
+		if err := r.Scan(&id, &revision, &step, &message); err != nil {
 			return err
 		}
 		if m := members[id]; m != nil && !m.holdout && m.end <= sqldb.Millis(c.n.At) {
-			reached[step]++
+			at := stage{shown[[2]string{revision, step}], message}
+			if reached[at] == nil {
+				reached[at] = map[string]bool{}
+			}
+			reached[at][id] = true
 		}
 		return nil
-	}, latest+`select distinct c.enrollment, c.step from latest l join send_log c on c.enrollment = l.id where c.status =
-	'sent'`); err != nil {
+	}, latest+`select distinct c.enrollment, `+revisionOf("c")+`, c.step, c.message from latest l join send_log c on c.enrollment = l.id
+	where c.status = 'sent'`); err != nil {
 		return err
 	}
 	for i := range d.Steps {
 		for _, said := range d.Steps[i].Describe().Messages {
-			c.n.Funnel.Milestones = append(
-				c.n.Funnel.Milestones,
-				Milestone{Step: d.Steps[i].ID, Message: said.Message, Customers: reached[d.Steps[i].ID]},
-			)
+			c.n.Funnel.Milestones = append(c.n.Funnel.Milestones, Milestone{Step: d.Steps[i].ID, Message: said.Message,
+				Customers: int64(len(reached[stage{d.Steps[i].ID, said.Message}]))})
 		}
 	}
 	return nil

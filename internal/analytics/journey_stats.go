@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
@@ -27,6 +28,7 @@ type Numbers struct {
 	Journey   string
 	At        time.Time // virtual
 	Current   string    // revision of the current release; empty: it is not in it
+	Shown     string    // the revision whose steps have the numbers of all: Current or, where that is empty, the latest entered
 	Paused    bool
 	Entries   int64             // that were looked at, of the treated and of the held-out
 	HeldOut   int64             // of them, held out
@@ -51,22 +53,26 @@ type RevisionNumbers struct {
 	Last         time.Time
 }
 
-// StepNumbers are what happened at a step.
+// StepNumbers are what happened at a step of a revision.
 type StepNumbers struct {
 	Revision, Step, Kind string
-	Here                 int64            // enrollments that are there now, all of them
-	Passed               int64            // visits; an enrollment that came twice counts twice, a skip does not count
-	Enrollments          int64            // distinct enrollments of those visits
-	Skipped              int64            // times the step's condition was not true
-	Arms                 map[string]int64 // visits and skips by the arm they took (contract.StepVisit.Arm)
-	Sends                []SendNumbers    // of the ledger, by channel, status and reason
+	// Shown is the step of the revision that is shown which this one is (diff.SameSteps), and so has its numbers; empty: none.
+	Shown       string
+	Here        int64            // enrollments that are there now, all of them
+	Passed      int64            // visits; an enrollment that came twice counts twice, a skip does not count
+	Enrollments int64            // distinct enrollments of those visits
+	Skipped     int64            // times the step's condition was not true
+	Arms        map[string]int64 // visits and skips by the arm they took (contract.StepVisit.Arm)
+	Sends       []SendNumbers    // of the ledger, by message, channel, status and reason
+
+	SameArms map[string]string // diff.Same.Arms
 }
 
 // SendNumbers count sends of a step.
 type SendNumbers struct {
-	Channel, Status, Reason string
-	Count                   int64
-	InDoubt                 int64 // of them, those of which nobody knows whether they went out
+	Message, Channel, Status, Reason string
+	Count                            int64
+	InDoubt                          int64 // of them, those of which nobody knows whether they went out
 }
 
 // EndNumbers count enrollments that have ended.
@@ -120,6 +126,9 @@ func (s *Room) NumbersUpTo(ctx context.Context, now time.Time, name string, limi
 			return sqldb.ErrNotFound
 		}
 		c.sort()
+		if err := c.load(); err != nil {
+			return err
+		}
 		return c.funnel()
 	})
 	if err != nil {
@@ -137,6 +146,7 @@ type count struct {
 	limit     int64
 	revisions map[string]*RevisionNumbers
 	steps     map[[2]string]*StepNumbers
+	programs  map[string]*catalog.PackedProgram // by revision
 }
 
 func (c *count) revision(name string) *RevisionNumbers {
@@ -149,6 +159,7 @@ func (c *count) revision(name string) *RevisionNumbers {
 func (c *count) step(revision, step, kind string) *StepNumbers {
 	key := [2]string{revision, step}
 	if c.steps[key] == nil {
+		c.revision(revision) // enrollments may have passed steps of a revision that they have left since
 		c.steps[key] = &StepNumbers{Revision: revision, Step: step, Kind: kind, Arms: map[string]int64{}}
 	}
 	return c.steps[key]
@@ -247,8 +258,8 @@ func (c *count) passed() error {
 			s.Passed += n
 		}
 		return nil
-	}, latest+`select l.revision, p.step, p.kind, p.arm, count(*) from latest l join visit_log p on p.enrollment = l.id group by
-	l.revision, p.step, p.kind, p.arm`); err != nil {
+	}, latest+`select `+revisionOf("p")+`, p.step, p.kind, p.arm, count(*) from latest l join visit_log p on p.enrollment = l.id
+	group by 1, 2, 3, 4`); err != nil {
 		return err
 	}
 	return c.rows(func(r *sql.Rows) error {
@@ -257,8 +268,8 @@ func (c *count) passed() error {
 		err := r.Scan(&revision, &step, &kind, &n)
 		c.step(revision, step, kind).Enrollments += n
 		return err
-	}, latest+`select l.revision, p.step, p.kind, count(distinct l.id) from latest l join visit_log p on p.enrollment = l.id where
-	p.skipped_at = 0 group by l.revision, p.step, p.kind`)
+	}, latest+`select `+revisionOf("p")+`, p.step, p.kind, count(distinct l.id) from latest l join visit_log p on
+	p.enrollment = l.id where p.skipped_at = 0 group by 1, 2, 3`)
 }
 
 // sends counts the ledger.
@@ -266,15 +277,14 @@ func (c *count) sends() error {
 	return c.rows(func(r *sql.Rows) error {
 		var revision, step string
 		var n SendNumbers
-		if err := r.Scan(&revision, &step, &n.Channel, &n.Status, &n.Reason, &n.Count, &n.InDoubt); err != nil {
+		if err := r.Scan(&revision, &step, &n.Message, &n.Channel, &n.Status, &n.Reason, &n.Count, &n.InDoubt); err != nil {
 			return err
 		}
 		s := c.step(revision, step, "send")
 		s.Sends = append(s.Sends, n)
 		return nil
-	}, latest+`select l.revision, c.step, c.channel, c.status, c.reason, count(*), sum(c.outcome_unknown) from latest l join send_log c on
-	c.enrollment = l.id
-		group by l.revision, c.step, c.channel, c.status, c.reason order by 1, 2, 3, 4, 5`)
+	}, latest+`select `+revisionOf("c")+`, c.step, c.message, c.channel, c.status, c.reason, count(*), sum(c.outcome_unknown)
+	from latest l join send_log c on c.enrollment = l.id group by 1, 2, 3, 4, 5, 6 order by 1, 2, 3, 4, 5, 6`)
 }
 
 func (c *count) paused() error {
@@ -305,35 +315,4 @@ func (c *count) sort() {
 		}
 		return 1
 	})
-}
-
-// Of returns the steps of a revision by id, or of all revisions together if revision is "".
-func (n *Numbers) Of(revision string) map[string]StepNumbers {
-	out := map[string]StepNumbers{}
-	for _, s := range n.Steps {
-		if revision != "" && s.Revision != revision {
-			continue
-		}
-		sum, met := out[s.Step]
-		if !met {
-			sum = StepNumbers{Revision: revision, Step: s.Step, Kind: s.Kind, Arms: map[string]int64{}}
-		}
-		sum.Here, sum.Passed, sum.Enrollments, sum.Skipped = sum.Here+s.Here, sum.Passed+s.Passed, sum.Enrollments+s.Enrollments,
-			sum.Skipped+s.Skipped
-		for arm, k := range s.Arms {
-			sum.Arms[arm] += k
-		}
-		for _, more := range s.Sends {
-			i := slices.IndexFunc(sum.Sends, func(o SendNumbers) bool {
-				return o.Channel == more.Channel && o.Status == more.Status && o.Reason == more.Reason
-			})
-			if i < 0 {
-				sum.Sends = append(sum.Sends, more)
-				continue
-			}
-			sum.Sends[i].Count, sum.Sends[i].InDoubt = sum.Sends[i].Count+more.Count, sum.Sends[i].InDoubt+more.InDoubt
-		}
-		out[s.Step] = sum
-	}
-	return out
 }

@@ -240,10 +240,12 @@ func TestNumbers(t *testing.T) {
 			},
 			{Revision: old, Entries: 5, Open: 4, HeldOut: 1, Starting: 1, Paused: 4, First: enginetest.Noon, Last: enginetest.Noon},
 		})
-		s.Equal(n.Of(old), map[string]analytics.StepNumbers{
+		of, _ := n.Of(old)
+		s.Equal(of, map[string]analytics.StepNumbers{
 			"response": {
 				Revision:    old,
 				Step:        "response",
+				Shown:       "response",
 				Kind:        "wait_for",
 				Here:        2,
 				Passed:      3,
@@ -253,18 +255,20 @@ func TestNumbers(t *testing.T) {
 			"nudge": {
 				Revision:    old,
 				Step:        "nudge",
+				Shown:       "nudge",
 				Kind:        "send",
 				Passed:      2,
 				Enrollments: 2,
 				Skipped:     1,
 				Arms:        map[string]int64{"": 1, "on_blocked": 1, "skipped": 1},
 				Sends: []analytics.SendNumbers{
-					{Status: "suppressed", Reason: "NO_CONSENT", Count: 1},
-					{Channel: "email", Status: "sent", Count: 1},
+					{Message: "reminder", Status: "suppressed", Reason: "NO_CONSENT", Count: 1},
+					{Message: "reminder", Channel: "email", Status: "sent", Count: 1},
 				},
 			},
 		})
-		s.Equal(n.Of("")["response"].Here, int64(3))
+		all, elsewhere := n.Of("")
+		s.Equal([]any{all["response"].Here, len(elsewhere)}, []any{int64(3), 0})
 		s.Equal(n.Ends, []analytics.EndNumbers{{Revision: old, Outcome: contract.Completed, Count: 1}})
 	})
 }
@@ -285,7 +289,7 @@ func TestNumbersAreBounded(t *testing.T) {
 		}
 		n, err := s.Analytics.NumbersUpTo(s.Ctx, enginetest.Noon, "cart", 3)
 		s.Must(err)
-		of := n.Of("")
+		of, _ := n.Of("")
 		s.Equal(
 			[]any{n.Entries, n.Cut, n.Since, of["response"].Here, of["before"].Passed},
 			[]any{int64(3), true, enginetest.Noon.Add(2 * time.Minute), int64(5), int64(3)},

@@ -37,6 +37,7 @@ type JourneyNumbers struct {
 	Journey   string            `json:"journey"`
 	At        time.Time         `json:"at"` // virtual
 	Revision  string            `json:"revision,omitempty" doc:"of the current release"`
+	Shown     string            `json:"shown" doc:"the revision that is drawn: of the current release or, without one, the latest entered"`
 	Paused    bool              `json:"paused"`
 	Entries   int64             `json:"entries" doc:"the latest, at most 25,000"`
 	HeldOut   int64             `json:"held_out"`
@@ -65,17 +66,19 @@ type RevisionNumbers struct {
 type StepNumbers struct {
 	Revision    string           `json:"revision"`
 	Step        string           `json:"step"`
+	Shown       string           `json:"shown_step,omitempty" doc:"the same step of the revision shown: by id, else by content"`
 	Kind        string           `json:"kind"`
 	Here        int64            `json:"here"`
 	Passed      int64            `json:"passed"`
 	Enrollments int64            `json:"enrollments"`
 	Skipped     int64            `json:"skipped"`
-	Arms        map[string]int64 `json:"arms" doc:"visits that left the step, by arm; '' continues with the next step"`
+	Arms        map[string]int64 `json:"arms" doc:"visits that left the step, by arm of its revision; '' continues with the next step"`
 	Sends       []SendNumbers    `json:"sends,omitempty"`
 }
 
 // SendNumbers count a step's sends.
 type SendNumbers struct {
+	Message string `json:"message"`
 	Channel string `json:"channel,omitempty"`
 	Status  string `json:"status"`
 	Reason  string `json:"reason,omitempty"`

@@ -1,6 +1,7 @@
 package enrollment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -83,8 +84,8 @@ func writeStepVisits(ctx context.Context, tx sqldb.Conn, r contract.Report) erro
 		if p.Arm == journey.ArmSkipped {
 			k.skip = max(sqldb.Millis(p.At), 1)
 		}
-		row := []any{r.Enrollment, p.Step, p.Visit, k.skip, r.Seq, i, p.Kind, sqldb.Millis(p.At), sqldb.Clean(p.Arm),
-			sqldb.Clean(p.Outcome)}
+		row := []any{r.Enrollment, cmp.Or(p.Revision, r.Revision), p.Step, p.Visit, k.skip, r.Seq, i, p.Kind, sqldb.Millis(p.At),
+			sqldb.Clean(p.Arm), sqldb.Clean(p.Outcome)}
 		if n, twice := at[k]; twice {
 			values[n] = row
 			continue
@@ -95,7 +96,7 @@ func writeStepVisits(ctx context.Context, tx sqldb.Conn, r contract.Report) erro
 	_, err := sqldb.Insert(
 		ctx,
 		tx,
-		"step_visits (enrollment, step, visit, skipped_at, seq, position, kind, at, arm, outcome)",
+		"step_visits (enrollment, revision, step, visit, skipped_at, seq, position, kind, at, arm, outcome)",
 		values,
 		`on conflict (enrollment, step, visit, skipped_at) do update
 		set seq = excluded.seq, position = excluded.position, kind = excluded.kind, at = excluded.at, arm = excluded.arm, outcome =

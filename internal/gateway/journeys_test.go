@@ -114,7 +114,8 @@ func TestJourneyPages(t *testing.T) {
 	}
 	h.later(time.Minute)
 	got = h.page("/journeys/apology")
-	for _, want := range []string{"1 enrollment is at a step that this drawing does not have", `id="step-phone"`, `id="step-call"`,
+	for _, want := range []string{"1 enrollment is at a step that this drawing does not have", `id="step-phone"`,
+		`id="step-call-` + e.Revision[:10],
 		"Not in this drawing", e.Revision[:10]} {
 		if !strings.Contains(got.body, want) {
 			t.Errorf("the page of the new revision lacks %q:\n%s", want, got.body)

@@ -259,8 +259,8 @@ func (s *Room) Take(
 	}
 	return tx.QueryRowContext(ctx, `insert into sends (key, enrollment, journey, step, message, customer, channel, category, topic,
 	status, reason, release, at, token, lease_until, route,
-			action, tone, policy_trace, until_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15, $16, $17, $18, $19)
+			action, tone, policy_trace, until_at, revision)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15, $16, $17, $18, $19, $20)
 		on conflict (key) do update set channel = excluded.channel, status = excluded.status, reason = excluded.reason, release =
 		excluded.release, at = excluded.at,
 			outcome_unknown = case when sends.status = 'sending' then 1 else sends.outcome_unknown end, unknown_count =
@@ -271,7 +271,7 @@ func (s *Room) Take(
 		returning token`,
 		in.Key, e.ID, e.Journey, in.Step, in.Spec.Message, e.Customer, res.Verdict.Channel, res.Category, in.Spec.Topic, status, reason,
 		res.Release, sqldb.Millis(now), sqldb.Millis(until), verdict,
-		in.Action, res.Verdict.Tone, trace, sqldb.Millis(res.Verdict.HeldUntil)).
+		in.Action, res.Verdict.Tone, trace, sqldb.Millis(res.Verdict.HeldUntil), e.Revision).
 		Scan(&res.Token)
 }
 

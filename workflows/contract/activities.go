@@ -47,11 +47,12 @@ type Ref struct {
 
 // StepVisit is a step that was passed or skipped.
 type StepVisit struct {
-	Step    string    `json:"step"`
-	Kind    string    `json:"kind"`
-	Visit   int       `json:"visit"` // from 1
-	At      time.Time `json:"at"`    // virtual
-	Outcome string    `json:"outcome,omitempty"`
+	Revision string    `json:"revision,omitempty"` // that has the step, if the enrollment migrated before this report
+	Step     string    `json:"step"`
+	Kind     string    `json:"kind"`
+	Visit    int       `json:"visit"` // from 1
+	At       time.Time `json:"at"`    // virtual
+	Outcome  string    `json:"outcome,omitempty"`
 	// Arm is the way it went: the number of an arm (from 1; journey.ArmNumber), the name of a split's arm, a
 	// key such as else, none, on_timeout, on_blocked or on_failure, an outcome of a hand-off, or skipped
 	// (journey.ArmSkipped). It is empty if the step has one way only, or continues after itself.

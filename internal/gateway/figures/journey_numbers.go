@@ -56,6 +56,7 @@ func ViewNumbers(n analytics.Numbers) api.JourneyNumbers {
 		Journey:   n.Journey,
 		At:        n.At,
 		Revision:  n.Current,
+		Shown:     n.Shown,
 		Paused:    n.Paused,
 		Entries:   n.Entries,
 		HeldOut:   n.HeldOut,
@@ -72,6 +73,7 @@ func ViewNumbers(n analytics.Numbers) api.JourneyNumbers {
 		step := api.StepNumbers{
 			Revision:    s.Revision,
 			Step:        s.Step,
+			Shown:       s.Shown,
 			Kind:        s.Kind,
 			Here:        s.Here,
 			Passed:      s.Passed,

@@ -29,7 +29,7 @@ type journeyView struct {
 	AwaitingGoal, Starting int64 // of OpenNow
 	Control                int64 // of OpenNow, held out
 	Steps                  []stepRow
-	Elsewhere              []stepRow // steps that the drawing does not have
+	Elsewhere              []stepRow // steps that the drawing does not have, by revision
 	Lost                   int64     // enrollments at those steps
 	Ends                   []endRow
 	Blocked, Failing       []reasonRow
@@ -42,10 +42,17 @@ type journeyView struct {
 
 type stepRow struct {
 	Step, Kind, Title string
+	Revision          string // of a step that the drawing does not have
 	Here, Passed      int64
 	Skipped           int64
 	Ways              []wayRow
-	Sends             []analytics.SendNumbers
+	Sends             []sendRow
+}
+
+// sendRow counts sends of a step. Other is the message if the drawn step does not say it alone.
+type sendRow struct {
+	analytics.SendNumbers
+	Other string
 }
 
 type wayRow struct {
@@ -99,7 +106,7 @@ func viewJourney(n analytics.Numbers, d *journey.Definition, chosen string) jour
 		}
 	}
 	v.ends(chosen)
-	of := n.Of(chosen)
+	of, elsewhere := n.Of(chosen)
 	g := graph.New(d)
 	overlay := &graph.Overlay{Entered: v.Entered, Steps: map[string]graph.Count{}, Ends: map[string]int64{}}
 	if chosen == "" {
@@ -108,7 +115,10 @@ func viewJourney(n analytics.Numbers, d *journey.Definition, chosen string) jour
 	for _, e := range v.Ends {
 		overlay.Ends[e.Outcome] = e.Treated
 	}
-	drawn := map[string]bool{}
+	drawn, steps := map[string]bool{}, map[string]int{}
+	for i := range d.Steps {
+		steps[d.Steps[i].ID] = i
+	}
 	for _, node := range g.Nodes {
 		if node.Step == "" {
 			continue
@@ -116,32 +126,27 @@ func viewJourney(n analytics.Numbers, d *journey.Definition, chosen string) jour
 		drawn[node.Step] = true
 		s := of[node.Step]
 		overlay.Steps[node.Step] = graph.Count{Now: s.Here, Passed: s.Passed, Arms: s.Arms, Alert: alert(s.Sends)}
-		v.Steps = append(v.Steps, row(node.Step, node.Kind, node.Title, s, g.Ways(node.Step)))
+		said := ""
+		if i, ok := steps[node.Step]; ok {
+			if messages := d.Steps[i].Describe().Messages; len(messages) == 1 {
+				said = messages[0].Message
+			}
+		}
+		v.Steps = append(v.Steps, row(node.Step, node.Kind, node.Title, said, s, g.Ways(node.Step)))
 	}
 	for _, id := range slices.Sorted(maps.Keys(of)) {
 		if !drawn[id] {
-			s := of[id]
-			v.Elsewhere = append(v.Elsewhere, row(id, s.Kind, "", s, nil))
-			v.Lost += s.Here
+			elsewhere = append(elsewhere, of[id])
 		}
-		for _, send := range of[id].Sends {
-			r := reasonRow{Step: id, Channel: send.Channel, Reason: send.Reason, Count: send.Count}
-			switch send.Status {
-			case contract.StatusSuppressed:
-				v.Blocked = append(v.Blocked, r)
-			case contract.StatusFailed:
-				v.Failing = append(v.Failing, r)
-			case contract.StatusRetry:
-				r.Reason = "retrying"
-				v.Failing = append(v.Failing, r)
-			}
-			if send.InDoubt > 0 {
-				v.Failing = append(
-					v.Failing,
-					reasonRow{Step: id, Channel: send.Channel, Reason: "unknown: the provider may or may not have sent it",
-						Count: send.InDoubt},
-				)
-			}
+		v.reasons(of[id])
+	}
+	for _, s := range elsewhere {
+		r := row(s.Step, s.Kind, "", "", s, nil)
+		r.Revision = cmp.Or(s.Revision, n.Shown)
+		v.Elsewhere = append(v.Elsewhere, r)
+		v.Lost += s.Here
+		if s.Shown == "" {
+			v.reasons(s)
 		}
 	}
 	for _, list := range [][]reasonRow{v.Blocked, v.Failing} {
@@ -152,9 +157,39 @@ func viewJourney(n analytics.Numbers, d *journey.Definition, chosen string) jour
 	return v
 }
 
-// row returns a row of the table of steps.
-func row(step, kind, title string, s analytics.StepNumbers, edges []graph.Edge) stepRow {
-	r := stepRow{Step: step, Kind: kind, Title: title, Here: s.Here, Passed: s.Passed, Skipped: s.Skipped, Sends: s.Sends}
+// reasons lists the sends of a step that were suppressed or fail.
+func (v *journeyView) reasons(s analytics.StepNumbers) {
+	for _, send := range s.Sends {
+		r := reasonRow{Step: s.Step, Channel: send.Channel, Reason: send.Reason, Count: send.Count}
+		switch send.Status {
+		case contract.StatusSuppressed:
+			v.Blocked = append(v.Blocked, r)
+		case contract.StatusFailed:
+			v.Failing = append(v.Failing, r)
+		case contract.StatusRetry:
+			r.Reason = "retrying"
+			v.Failing = append(v.Failing, r)
+		}
+		if send.InDoubt > 0 {
+			v.Failing = append(
+				v.Failing,
+				reasonRow{Step: s.Step, Channel: send.Channel, Reason: "unknown: the provider may or may not have sent it",
+					Count: send.InDoubt},
+			)
+		}
+	}
+}
+
+// row returns a row of the table of steps. said is the message that the step says.
+func row(step, kind, title, said string, s analytics.StepNumbers, edges []graph.Edge) stepRow {
+	r := stepRow{Step: step, Kind: kind, Title: title, Here: s.Here, Passed: s.Passed, Skipped: s.Skipped}
+	for _, send := range s.Sends {
+		one := sendRow{SendNumbers: send}
+		if send.Message != said {
+			one.Other = send.Message
+		}
+		r.Sends = append(r.Sends, one)
+	}
 	labels := map[string]string{}
 	var order []string
 	for _, e := range edges {
@@ -173,8 +208,9 @@ func row(step, kind, title string, s analytics.StepNumbers, edges []graph.Edge) 
 		r.Ways = append(r.Ways, way(labels[arm], s.Arms[arm], shares, arm))
 	}
 	// outcomes that agents entered themselves, and steps that are not drawn
-	if _, other := labels[graph.ArmOther]; other || len(edges) == 0 {
-		for _, arm := range slices.Sorted(maps.Keys(s.Arms)) {
+	_, other := labels[graph.ArmOther]
+	for _, arm := range slices.Sorted(maps.Keys(s.Arms)) {
+		if other || len(edges) == 0 || arm == analytics.ArmEarlier {
 			if arm != "" && !counted[arm] {
 				r.Ways = append(r.Ways, wayRow{Label: journey.ArmLabel(arm), Count: s.Arms[arm]})
 			}

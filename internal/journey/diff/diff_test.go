@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/rogpeppe/go-internal/txtar"
 	"pgregory.net/rapid"
 
@@ -254,4 +255,20 @@ func block(id, indent string) string {
 		return ""
 	}
 	return strings.TrimSuffix(id, ", ") + "\n" + indent + "  "
+}
+
+// Numbers are added up where steps are the same, and an arm's only where the arm is.
+func TestSameSteps(t *testing.T) {
+	t.Parallel()
+	old := programOf(t, "- {set: {vars.x: 1}}\n- {wait: 1h}\n- {id: own, wait: 2h}\n- {id: turned, wait: 3h}\n"+
+		"- id: way\n  branch: [{when: 'customer.a == 1', then: [{exit: a}]}, {when: 'customer.b == 1', then: [{exit: b}]}]\n")
+	new := programOf(t, "- {wait: 5h}\n- {set: {vars.x: 1}}\n- {id: named, wait: 1h}\n- {id: own, wait: 9h}\n- {id: turned, exit: out}\n"+
+		"- id: way\n  branch: [{when: 'customer.b == 1', then: [{exit: b}]}, {when: 'customer.c == 1', then: [{exit: c}]}]\n")
+	want := map[string]Same{
+		"main.1": {Step: "main.2"}, "main.2": {Step: "named"}, "own": {Step: "own"},
+		"way": {Step: "way", Arms: map[string]string{"1": "", "2": "1"}}, "main.5.2.1": {Step: "main.6.1.1"},
+	}
+	if got := cmp.Diff(want, SameSteps(old.Definition, new.Definition), cmpopts.EquateEmpty()); got != "" {
+		t.Error(got)
+	}
 }

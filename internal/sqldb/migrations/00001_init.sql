@@ -176,9 +176,11 @@ create table dead_letters (
 create view dead_letter_log as select enrollment, seq from dead_letters;
 
 -- A report after a canceled one repeats its visits, so the key is the visit and not the report. skipped_at is 0, or the
--- time at which the step was skipped, since a skip is no visit. (seq, position) is the order.
+-- time at which the step was skipped, since a skip is no visit. (seq, position) is the order. revision is the one that has
+-- the step, which the enrollment may have left since.
 create table step_visits (
   enrollment text not null,
+  revision   text not null,
   step       text not null,
   visit      integer not null,
   skipped_at bigint not null,
@@ -192,7 +194,7 @@ create table step_visits (
 );
 
 -- For analytics.
-create view visit_log as select enrollment, step, kind, arm, skipped_at from step_visits;
+create view visit_log as select enrollment, revision, step, kind, arm, skipped_at from step_visits;
 
 create table migrations (
   enrollment text not null,
@@ -249,11 +251,12 @@ create table schedule_zones (
 -- rendered is the treatment where it is kept. outcome_unknown is 1 while nobody knows whether the send went out;
 -- unknown_count counts such attempts and stays when a later attempt succeeds, so that a message that came twice has its
 -- reason in the ledger. best_response is the best reaction so far, 0 to 1. rate_slot_at is when a send that waits for
--- its provider's rate may go: its token is taken.
+-- its provider's rate may go: its token is taken. revision is that of the step.
 create table sends (
   key             text primary key,
   enrollment      text not null,
   journey         text not null,
+  revision        text not null default '',
   step            text not null,
   message         text not null,
   customer        text not null,
@@ -286,7 +289,8 @@ create index sends_provider on sends (provider_id) where provider_id <> '';
 create index sends_window on sends (customer, at);
 
 -- For analytics, and for offers, which are made by sends.
-create view send_log as select key, enrollment, journey, step, message, customer, channel, status, reason, outcome_unknown, at from sends;
+create view send_log as select key, enrollment, journey, revision, step, message, customer, channel, status, reason, outcome_unknown, at
+from sends;
 
 -- How a customer answers on a channel: sums of weights that double every half-life, so that a row is only added to.
 create table channel_engagement (
