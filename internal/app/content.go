@@ -99,6 +99,8 @@ type Published struct {
 	Added    []string `json:"added,omitempty"` // "journey x", "message y", "intent z", "action a", "policy"
 	Changed  []string `json:"changed,omitempty"`
 	Removed  []string `json:"removed,omitempty"`
+	// Open counts the open enrollments of removed journeys, which continue on their revision.
+	Open map[string]int64 `json:"open,omitempty"`
 }
 
 // Same reports whether nothing changed.
@@ -132,6 +134,24 @@ func Publish(ctx context.Context, st *engine.Engine, content *journey.Content) (
 	}
 	p := Published{Release: release, Previous: previous}
 	p.compare(old, content)
+	if old == nil {
+		return p, nil
+	}
+	for name := range old.Journeys {
+		if content.Journeys[name] != nil {
+			continue
+		}
+		counts, err := st.Analytics.StepCounts(ctx, name)
+		if err != nil {
+			return p, err
+		}
+		for _, c := range counts {
+			if p.Open == nil {
+				p.Open = map[string]int64{}
+			}
+			p.Open[name] += c.Enrollments
+		}
+	}
 	return p, nil
 }
 

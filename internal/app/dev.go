@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,6 +31,7 @@ type Dev struct {
 	Published func(Published)
 	Refused   func(error)
 	Ready     func(Running)
+	Activity  func(string) // gets a line for each entry and send; nil: nobody asks
 }
 
 // readyTimeout bounds the wait from the start of all parts until the gateway reports that it is ready.
@@ -42,6 +44,11 @@ func (d *Dev) Run(ctx context.Context) (err error) {
 	if err := loopback(c.Listen); err != nil {
 		return err
 	}
+	unlock, err := lockDev(ctx, c.DataDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	listener, err := c.ListenHTTP()
 	if err != nil {
 		return err
@@ -78,7 +85,7 @@ func (d *Dev) Run(ctx context.Context) (err error) {
 // serve runs the parts beside the server.
 func (d *Dev) serve(ctx context.Context, listener net.Listener, server *DevServer) (err error) {
 	c := d.Config
-	sinks, err := devsinks.Start(devsinks.Options{})
+	sinks, err := devsinks.Start(devsinks.Options{Dir: filepath.Join(c.DataDir, "sinks")})
 	if err != nil {
 		return fmt.Errorf("cannot start the sinks for messages: %w", err)
 	}
@@ -127,6 +134,7 @@ func (d *Dev) serve(ctx context.Context, listener net.Listener, server *DevServe
 		s.Relay().Run,
 		s.Background().Run,
 		folder.watch,
+		func(ctx context.Context) error { return d.follow(ctx, s) },
 		func(ctx context.Context) error { return d.announce(ctx, running) },
 	)
 }

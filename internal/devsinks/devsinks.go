@@ -1,10 +1,11 @@
 // Package devsinks replaces the providers in development and tests: a mail server, a push service and a provider of text
-// messages on loopback ports, with the real protocols, and pages that show what they received. Everything is in memory.
+// messages on loopback ports, with the real protocols, and pages that show what they received.
 package devsinks
 
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,8 @@ type Options struct {
 	SMTPAddress, FCMAddress, SMSAddress string
 	// User and Password make the mail server ask for AUTH PLAIN. Default: no AUTH.
 	User, Password string
+	// Dir is a folder that keeps what was received, for the next Start. Default: it is kept in memory only.
+	Dir string
 }
 
 // Sink is a running mail server, push service and provider of text messages.
@@ -50,6 +53,11 @@ func Start(opts Options) (*Sink, error) {
 		return nil, errors.Join(err, m.close(), p.close())
 	}
 	s := &Sink{mail: m, push: p, texts: t}
+	if opts.Dir != "" {
+		if err := s.keepIn(opts.Dir); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
 	s.SetClock(clock.Clock{})
 	return s, nil
 }
@@ -58,7 +66,9 @@ func Start(opts Options) (*Sink, error) {
 func (s *Sink) SetClock(c clock.Clock) { s.clock.Store(&c) }
 
 // Close stops the servers and waits for their requests.
-func (s *Sink) Close() error { return errors.Join(s.mail.close(), s.push.close(), s.texts.close()) }
+func (s *Sink) Close() error {
+	return errors.Join(s.mail.close(), s.push.close(), s.texts.close(), s.mail.kept.end(), s.push.kept.end(), s.texts.kept.end())
+}
 
 // box keeps the latest items, and wakes waiters for new ones.
 type box[T any] struct {
@@ -66,7 +76,8 @@ type box[T any] struct {
 	items []T
 	bytes int
 	size  func(T) int
-	next  int // id of the next one, from 1
+	next  int      // id of the next one, from 1
+	file  *os.File // gets each item as a line; nil: none
 	more  chan struct{}
 }
 
@@ -80,6 +91,14 @@ func (b *box[T]) add(build func(id int) T) {
 	defer b.mu.Unlock()
 	item := build(b.next)
 	b.next++
+	b.write(item)
+	b.put(item)
+	close(b.more)
+	b.more = make(chan struct{})
+}
+
+// put adds an item, and drops the oldest beyond the bounds.
+func (b *box[T]) put(item T) {
 	b.items = append(b.items, item)
 	b.bytes += b.size(item)
 	for len(b.items) > MaxKept || b.bytes > maxBytes && len(b.items) > 1 {
@@ -88,8 +107,6 @@ func (b *box[T]) add(build func(id int) T) {
 		b.items[0] = none
 		b.items = b.items[1:]
 	}
-	close(b.more)
-	b.more = make(chan struct{})
 }
 
 // all returns what is kept, oldest first.

@@ -8,11 +8,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/smtp"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/tabi-journeys/tabi/internal/devsinks"
@@ -253,5 +256,38 @@ func TestManyAtOnce(t *testing.T) {
 			t.Errorf("id %d twice", m.ID)
 		}
 		seen[m.ID] = true
+	}
+}
+
+// What was received is there after a restart, also when the last line was not written to its end; ids rise on.
+func TestKeptOverARestart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, err := devsinks.Start(devsinks.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deliver(t, s, "ana@example.com", multipartMail)
+	was := s.Mails()[0]
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.OpenFile(filepath.Join(dir, "mail.ndjson"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.WriteString(`{"item":{"id":2,"sub`); err != nil || file.Close() != nil {
+		t.Fatal(err)
+	}
+	for want := 2; want <= 3; want++ {
+		s := start(t, devsinks.Options{Dir: dir})
+		deliver(t, s, "ben@example.com", "Subject: again\n\nx")
+		all := s.Mails()
+		if len(all) != want || all[want-1].ID != want || !cmp.Equal(all[0], was) {
+			t.Fatalf("%d mails, the last one %+v", len(all), all[len(all)-1])
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

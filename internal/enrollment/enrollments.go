@@ -18,7 +18,7 @@ type Room struct{ db *unit.Units }
 // New returns the room.
 func New(db *unit.Units) *Room { return &Room{db: db} }
 
-// List lists enrollments in id order.
+// List lists enrollments in the order of their entries.
 func (s *Room) List(ctx context.Context, f Filter) ([]unit.Enrollment, error) {
 	var out []unit.Enrollment
 	err := customer.ReadOf(ctx, s.db, f.Customer, func(tx sqldb.Conn, customerID string) error {
@@ -31,10 +31,14 @@ func (s *Room) List(ctx context.Context, f Filter) ([]unit.Enrollment, error) {
 		if f.Live {
 			w.Raw("state <> 'closed'")
 		}
-		if f.After != "" {
-			w.And("id > ", f.After)
+		beyond, order := "id > ", ` order by id limit `
+		if f.Newest {
+			beyond, order = "id < ", ` order by id desc limit `
 		}
-		query := `select ` + enrollmentColumns + ` from enrollments` + w.SQL() + ` order by id limit ` +
+		if f.After != "" {
+			w.And(beyond, f.After)
+		}
+		query := `select ` + enrollmentColumns + ` from enrollments` + w.SQL() + order +
 			w.Param(sqldb.Bounded(f.Limit))
 		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
 			e, err := scanEnrollment(r)

@@ -5,6 +5,7 @@ type Filter struct {
 	Journey, Customer, State, Outcome, WorkflowID string
 	Live                                          bool   // only those that are not closed
 	After                                         string // enrollment id, for paging
+	Newest                                        bool   // the newest first
 	Limit                                         int    // default 100, max 1000
 }
 

@@ -50,7 +50,7 @@ func (h *house) walks(customer, outcome string, sends map[string]string, passed 
 		h.t.Fatal(err)
 	}
 	e := rows[0]
-	ref := contract.Ref{Enrollment: e.ID, Chain: "run-" + e.ID, Journey: e.Journey, Revision: e.Revision, Customer: customer}
+	ref := contract.Ref{Enrollment: e.ID, Chain: "run-" + e.ID, Journey: e.Journey, Revision: e.Revision}
 	for step, said := range sends {
 		r, err := h.store.Messages.Reserve(ctx, instant, instant, contract.Send{Ref: ref, Step: step,
 			Key: e.ID + "/" + step + "/1", Visit: 1,

@@ -11,6 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/starter/cli/designer"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 )
 
@@ -18,12 +19,14 @@ func devCommand(b app.Build) *cobra.Command {
 	var (
 		cfg   = app.Config{Build: b}
 		child app.DevServerOptions
+		quiet bool
 	)
 	c := &cobra.Command{
 		Use: "dev [DIR]", Short: "Run everything on this machine: Temporal, worker, gateway, and sinks for messages",
 		Long: "Starts a Temporal server as a child process, and runs the gateway, the worker and the relay in this process, on SQLite " +
 			"files in the data folder. Lints and publishes the journeys in DIR (default: journeys) at start and on every save; a " +
-			"folder with errors is not published. E-mails, pushes and text messages go to sinks that you read in the browser.\n\n" +
+			"folder with errors is not published. E-mails, pushes and text messages go to sinks that you read in the browser. " +
+			"After each publish, dev runs the scenarios of the folder and says which fail.\n\n" +
 			"dev listens on this machine only, and does not authenticate requests.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -59,7 +62,7 @@ func devCommand(b app.Build) *cobra.Command {
 					}
 				}
 			}
-			err = newDev(c, &cfg, child, dir, log).Run(c.Context())
+			err = newDev(c, &cfg, child, dir, quiet, log).Run(c.Context())
 			if err == nil {
 				terminal.To(c.OutOrStdout()).Line("tabi has stopped; its data is in %s", cfg.DataDir)
 			}
@@ -70,6 +73,7 @@ func devCommand(b app.Build) *cobra.Command {
 	cfg.Register(f, app.Storage|app.Logging|app.HTTP|app.Channels|app.Work|app.Relay|app.Time|app.Words)
 	f.IntVar(&child.Port, "temporal-port", 0, "port of Temporal; 0: 7233, or any free port if that is taken")
 	f.IntVar(&child.UIPort, "ui-port", 0, "port of the Temporal UI; 0: 8233, or any free port if that is taken")
+	f.BoolVar(&quiet, "quiet", false, "do not print a line for each entry and send")
 	f.BoolVar(&child.Headless, "headless", false, "do not start the Temporal UI")
 	for _, closed := range []string{"metrics-listen", "insecure"} { // the gateway has the metrics; dev is open to this machine anyway
 		if err := f.MarkHidden(closed); err != nil {
@@ -81,7 +85,7 @@ func devCommand(b app.Build) *cobra.Command {
 }
 
 // newDev returns a Dev that reports to the terminal.
-func newDev(c *cobra.Command, cfg *app.Config, child app.DevServerOptions, dir string, log *zap.Logger) *app.Dev {
+func newDev(c *cobra.Command, cfg *app.Config, child app.DevServerOptions, dir string, quiet bool, log *zap.Logger) *app.Dev {
 	var mu sync.Mutex
 	out := terminal.To(c.OutOrStdout())
 	say := func(f func()) {
@@ -93,9 +97,11 @@ func newDev(c *cobra.Command, cfg *app.Config, child app.DevServerOptions, dir s
 	if dir == "" {
 		out.Line("there is no journeys folder here: nothing is published (name one: tabi dev DIR)")
 	}
-	return &app.Dev{
+	var latest []lint.File
+	dev := &app.Dev{
 		Config: cfg, Temporal: child, Journeys: dir, Log: log,
-		Linted: func(_ []lint.File, found source.Diagnostics) {
+		Linted: func(files []lint.File, found source.Diagnostics) {
+			latest = files
 			say(func() {
 				if err := terminal.Diagnostics(c.OutOrStdout(), "text", found); err != nil {
 					log.Warn("could not print the diagnostics", zap.Error(err))
@@ -105,13 +111,22 @@ func newDev(c *cobra.Command, cfg *app.Config, child app.DevServerOptions, dir s
 				}
 			})
 		},
-		Published: func(p app.Published) { say(func() { terminal.Published(out, p) }) },
-		Refused:   func(err error) { say(func() { out.Line("%v", err) }) },
+		Published: func(p app.Published) {
+			say(func() { terminal.Published(out, p) })
+			go func(files []lint.File) {
+				failed, total := designer.Failing(c.Context(), cfg.Build, files)
+				say(func() { sayScenarios(out, failed, total) })
+			}(latest)
+		},
+		Refused: func(err error) { say(func() { out.Line("%v", err) }) },
 		Ready: func(r app.Running) {
 			say(func() {
 				out.Line("tabi is ready (%s)", app.DescribeClock(r.Clock))
 				out.Line("  gateway      %s", r.URL)
+				out.Line("  journeys     %s/journeys", r.URL)
+				out.Line("  customers    %s/customers", r.URL)
 				out.Line("  inbox        %s/inbox", r.URL)
+				out.Line("  report       %s/report", r.URL)
 				out.Line("  mails        %s/dev/mail", r.URL)
 				out.Line("  pushes       %s/dev/push", r.URL)
 				out.Line("  texts        %s/dev/sms", r.URL)
@@ -122,5 +137,30 @@ func newDev(c *cobra.Command, cfg *app.Config, child app.DevServerOptions, dir s
 				out.Line("stop it with Ctrl-C")
 			})
 		},
+	}
+	if !quiet {
+		dev.Activity = func(line string) { say(func() { out.Line("%s", line) }) }
+	}
+	return dev
+}
+
+// scenariosShown is the number of failed scenarios that are named.
+const scenariosShown = 10
+
+// sayScenarios says which scenarios fail with what was published.
+func sayScenarios(out *terminal.Printer, failed []string, total int) {
+	if len(failed) == 0 {
+		if total > 0 {
+			out.Line("%s passed", terminal.Several(total, "scenario"))
+		}
+		return
+	}
+	out.Line("! %d of %s failed with this release, which is published all the same; see tabi test:", len(failed),
+		terminal.Several(total, "scenario"))
+	for _, name := range failed[:min(len(failed), scenariosShown)] {
+		out.Line("!   %s", name)
+	}
+	if more := len(failed) - scenariosShown; more > 0 {
+		out.Line("!   … and %d more", more)
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -210,10 +211,45 @@ func TestDev(t *testing.T) {
 		t.Errorf("reconcile said %q", said)
 	}
 
+	second := exec.Command("tabi", "dev", journeys, "--headless", "--data-dir", data, "--listen", "127.0.0.1:0")
+	if said, _ := second.CombinedOutput(); second.ProcessState.ExitCode() != 2 ||
+		!strings.Contains(string(said), fmt.Sprintf("already runs on the data folder %s (pid %d, %s)", data, d.cmd.Process.Pid, d.URL)) {
+		t.Errorf("a second dev said %s", said)
+	}
+	if now, ok := app.RunningDev(data); !ok || now != d.Running || !listens(d.Temporal) {
+		t.Errorf("the second dev did something to the first: %+v, %v", now, ok)
+	}
+	eventually(t, "entries are said", func() bool { return strings.Contains(d.out.String(), "hello/ana entered by Signed Up") })
+	for _, page := range []string{"/journeys\n", "/customers\n", "/report\n", "/inbox\n"} {
+		if !strings.Contains(d.out.String(), page) {
+			t.Errorf("it does not name %q", page)
+		}
+	}
+
+	test := "test: hello\nscenarios:\n  - {name: wrong, timeline: [{at: 0m, event: Signed Up}], expect: {outcome: goal}}\n"
+	if err := os.WriteFile(filepath.Join(journeys, "hello.test.yaml"), []byte(test), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	writeJourney(t, journeys, strings.Replace(helloJourney, "30d", "31d", 1))
+	eventually(t, "failing scenarios are said", func() bool {
+		return strings.Contains(d.out.String(), "! 1 of 1 scenario failed") && strings.Contains(d.out.String(), "hello.test.yaml: wrong")
+	})
 	eventually(t, "the saved file is published", func() bool { return strings.Contains(d.out.String(), "~ journey hello") })
 	writeJourney(t, journeys, helloJourney+"nonsense: 1\n")
 	eventually(t, "the broken file is not", func() bool { return strings.Contains(d.out.String(), "not published") })
+	if err := os.Rename(filepath.Join(journeys, "hello.yaml"), filepath.Join(journeys, "hello.txt")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(journeys, "hello.test.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	other := []byte(strings.Replace(helloJourney, "hello", "other", 1))
+	if err := os.WriteFile(filepath.Join(journeys, "other.yaml"), other, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "open enrollments of a removed journey are said", func() bool {
+		return strings.Contains(d.out.String(), "- journey hello: 1 open enrollment continues on its revision")
+	})
 	if answer, err := http.Get(d.URL + "/readyz"); err != nil || answer.StatusCode != http.StatusOK {
 		t.Errorf("not ready any more: %v, %v", answer, err)
 	}

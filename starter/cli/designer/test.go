@@ -2,7 +2,9 @@ package designer
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/journey/scenario"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 	"github.com/tabi-journeys/tabi/internal/simulate"
@@ -190,4 +193,25 @@ func (f *foundTests) line(file string, line int) string {
 		return ""
 	}
 	return strings.TrimSuffix(string(lines[line-1]), "\r")
+}
+
+// Failing runs the scenarios of a journeys folder without errors, and returns the failed ones as "file: name" with how many there
+// are. It returns nothing once ctx has ended.
+func Failing(ctx context.Context, b app.Build, files []lint.File) (failed []string, total int) {
+	content, tests, _ := b.CheckScenarios(files)
+	var jobs []simulate.Job
+	for _, name := range slices.Sorted(maps.Keys(tests)) {
+		for n := range tests[name].Scenarios {
+			jobs = append(jobs, simulate.Job{Content: content, Test: tests[name], Scenario: n})
+		}
+	}
+	for _, r := range simulate.RunAll(ctx, jobs, 1, simulate.Options{Channels: b.Specs()}, nil) {
+		if ctx.Err() != nil {
+			return nil, 0
+		}
+		if !r.Passed {
+			failed = append(failed, fmt.Sprintf("%s: %s", r.File, r.Name))
+		}
+	}
+	return failed, len(jobs)
 }

@@ -3,6 +3,7 @@ package terminal
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/journey/diff"
@@ -32,9 +33,20 @@ func Published(out *Printer, p app.Published) {
 		names []string
 	}{{"+", p.Added}, {"~", p.Changed}, {"-", p.Removed}} {
 		for _, n := range part.names {
-			out.Line("  %s %s", part.mark, n)
+			note := ""
+			if open := p.Open[strings.TrimPrefix(n, "journey ")]; part.mark == "-" && open > 0 {
+				note = fmt.Sprintf(": %s on its revision; nobody enters any more", Several(open, "open enrollment")+continues(open))
+			}
+			out.Line("  %s %s%s", part.mark, n, note)
 		}
 	}
+}
+
+func continues(n int64) string {
+	if n == 1 {
+		return " continues"
+	}
+	return " continue"
 }
 
 // PlaceName names the place of an enrollment for people.
