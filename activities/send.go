@@ -230,8 +230,8 @@ func (a *Activities) deliver(
 			Key: key, Address: address, Fields: fields, Journey: in.Journey, Step: in.Step, Message: in.Spec.Message,
 			Customer: reservation.Customer, Category: reservation.Category, Unsubscribe: unsubscribe,
 		})
-		if receipt.Gone {
-			sum.Gone = append(sum.Gone, address)
+		if receipt.Gone && address != "" {
+			sum.Gone, sum.GoneReason = append(sum.Gone, address), receipt.Reason
 		}
 		if receipt.Busy {
 			a.reportRetryAfter(ctx, rateLane(ch, channel.Message{Fields: fields}), receipt.RetryAfter)

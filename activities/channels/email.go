@@ -14,9 +14,9 @@ import (
 	"unicode"
 
 	gomail "github.com/wneessen/go-mail"
-	"golang.org/x/net/idna"
 
 	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
@@ -93,9 +93,9 @@ func (e *email) Send(ctx context.Context, m channel.Message) channel.Receipt {
 	if r, bad := channel.Check(ctx, e.spec, m); bad {
 		return r
 	}
-	to, utf8, err := recipient(m.Address)
+	to, err := address.ParseMail(m.Address)
 	if err != nil {
-		return channel.Receipt{Outcome: channel.Refused, Reason: err.Error()}
+		return channel.Receipt{Outcome: channel.Refused, Reason: "the customer's email " + err.Error()}
 	}
 	raw, err := e.compose(m, to)
 	if err != nil {
@@ -109,7 +109,7 @@ func (e *email) Send(ctx context.Context, m channel.Message) channel.Receipt {
 			return e.unreachable(err)
 		}
 		release := bind(ctx, s.conn)
-		stage, reply, err := s.deliver(e.from.Address, to, utf8, raw)
+		stage, reply, err := s.deliver(e.from.Address, to.String(), !to.ASCII(), raw)
 		good := release()
 		if err != nil && hungUp(err) || !good {
 			e.pool.drop(s)
@@ -123,7 +123,7 @@ func (e *email) Send(ctx context.Context, m channel.Message) channel.Receipt {
 		if reused && stage == stageMail && hungUp(err) && ctx.Err() == nil {
 			continue
 		}
-		return e.failed(stage, err, m.Address)
+		return e.failed(stage, err, m.Address, to.Plain())
 	}
 }
 
@@ -186,12 +186,12 @@ func (e *email) unreachable(err error) channel.Receipt {
 	if words == trouble(errors.New("")) && rest != "" {
 		words = rest
 	}
-	return channel.Receipt{Outcome: channel.NotSent, Reason: clean("mail server, "+step+": "+words, "")}
+	return channel.Receipt{Outcome: channel.NotSent, Reason: clean("mail server, " + step + ": " + words)}
 }
 
 // failed returns the receipt of a failure at a stage. Without a reply of the server, everything before the end of the
 // message certainly did not go out, and the end is unknown.
-func (e *email) failed(stage string, err error, address string) channel.Receipt {
+func (e *email) failed(stage string, err error, addresses ...string) channel.Receipt {
 	var said *textproto.Error
 	if !errors.As(err, &said) {
 		r := channel.Receipt{Outcome: channel.NotSent, Reason: "mail server, " + stage + ": " + trouble(err)}
@@ -201,39 +201,13 @@ func (e *email) failed(stage string, err error, address string) channel.Receipt 
 		}
 		return r
 	}
-	r := channel.Receipt{Outcome: channel.NotSent, Reason: clean(fmt.Sprintf("%d %s", said.Code, said.Msg), address)}
+	r := channel.Receipt{Outcome: channel.NotSent, Reason: clean(fmt.Sprintf("%d %s", said.Code, said.Msg), addresses...)}
 	if said.Code/100 == 5 {
 		r.Outcome = channel.Refused
-		r.Gone = mailboxGone(stage, said)
+		r.Gone = stage != stageMail && stage != stageData && address.SMTP(said.Code, said.Msg) == address.Hard
 	}
 	return r
 }
-
-var enhanced = regexp.MustCompile(`^\s*5\.(\d{1,3})\.(\d{1,3})\b`)
-
-// mailboxGone reports whether a permanent refusal is about the recipient's address: 550, 551 or 553 with an enhanced
-// code 5.1.x that is not about the sender, or with 5.2.1 (mailbox disabled). A server without enhanced codes means
-// the address by a bare 550, 551 or 553 to RCPT TO, unless its text is about policy.
-//
-// go-mail's SendError reads the enhanced code too, but go-mail makes it only in its own client, not in the smtp
-// package that the pool uses; and its client does not report the stage of a failure.
-func mailboxGone(stage string, said *textproto.Error) bool {
-	if said.Code != 550 && said.Code != 551 && said.Code != 553 || stage == stageMail || stage == stageData {
-		return false
-	}
-	if code := enhanced.FindStringSubmatch(said.Msg); code != nil {
-		switch code[1] + "." + code[2] {
-		case "1.7", "1.8", "1.9", "1.10":
-			return false
-		case "2.1":
-			return true
-		}
-		return code[1] == "1"
-	}
-	return stage == stageRcpt && !policyWords.MatchString(said.Msg)
-}
-
-var policyWords = regexp.MustCompile(`(?i)relay|polic|spam|block|blacklist|reputation|denied|reject|auth|sender|rate|dns|spf|dmarc`)
 
 var queuedAs = regexp.MustCompile(`(?i)queued as ([A-Za-z0-9._-]+)|\bid=([A-Za-z0-9._-]+)`)
 
@@ -245,49 +219,14 @@ func queueID(reply string) string {
 	return ""
 }
 
-// recipient checks an address and returns it as SMTP takes it. utf8 reports whether it needs SMTPUTF8.
-func recipient(address string) (to string, utf8 bool, err error) {
-	address = strings.TrimSpace(address)
-	if strings.ContainsFunc(address, unicode.IsControl) {
-		return "", false, errors.New("the mail address has a control character in it")
-	}
-	parsed, perr := mail.ParseAddress(address)
-	at := strings.LastIndexByte(address, '@')
-	if perr != nil || parsed.Address != address || at < 1 || strings.ContainsAny(address, "<>\" \\") || len(address) > 254 {
-		return "", false, errors.New("the customer's email is not a mail address")
-	}
-	host, herr := asciiHost(address[at+1:])
-	if herr != nil {
-		return "", false, errors.New("the customer's email is not a mail address: its host name is malformed")
-	}
-	return address[:at+1] + host, !ascii(address[:at]), nil
-}
-
-// asciiHost returns an international host name as DNS has it.
-func asciiHost(host string) (string, error) {
-	if ascii(host) {
-		return host, nil
-	}
-	return idna.Lookup.ToASCII(host)
-}
-
-func ascii(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
-}
-
 // compose writes the mail. Its errors are for people and hold no customer data.
-func (e *email) compose(m channel.Message, to string) ([]byte, error) {
+func (e *email) compose(m channel.Message, to address.Mail) ([]byte, error) {
 	if strings.ContainsFunc(m.Fields["subject"], unicode.IsControl) {
 		return nil, errors.New("the subject has a line break or another control character in it")
 	}
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	msg.FromMailAddress(e.from)
-	msg.ToMailAddress(&mail.Address{Address: to})
+	msg.ToMailAddress(to.Header())
 	msg.Subject(m.Fields["subject"])
 	msg.SetDateWithValue(clock.Wall())
 	msg.SetMessageIDWithValue(signedlink.MessageID(m.Key, e.domain))

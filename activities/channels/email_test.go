@@ -287,7 +287,6 @@ func TestEmailRefusesInjection(t *testing.T) {
 		"subject":     func(m *channel.Message) { m.Fields["subject"] = "Hi\r\nBcc: eve@example.com" },
 		"address":     func(m *channel.Message) { m.Address = "ana@example.com\r\nRCPT TO:<eve@example.com>" },
 		"list":        func(m *channel.Message) { m.Address = "ana@example.com, eve@example.com" },
-		"name":        func(m *channel.Message) { m.Address = "Ana <ana@example.com>" },
 		"angle":       func(m *channel.Message) { m.Address = "ana@example.com> SIZE=1" },
 		"no host":     func(m *channel.Message) { m.Address = "ana" },
 		"unsubscribe": func(m *channel.Message) { m.Unsubscribe = "https://x.example.com/\r\nBcc: eve@example.com" },
@@ -309,5 +308,19 @@ func TestEmailRefusesInjection(t *testing.T) {
 	}
 	if to := s.Mails()[1].To[0]; to != "ana@xn--r8jz45g.jp" {
 		t.Errorf("an international host went out as %s", to)
+	}
+	// What carriers in Japan gave out needs quotes, and what people copy needs to be taken out of its wrapping.
+	for address, want := range map[string]string{
+		"taro..yamada@docomo.example.ne.jp": `"taro..yamada"@docomo.example.ne.jp`, "Ana <ana@example.com>": "ana@example.com",
+	} {
+		if r := c.Send(t.Context(), mailTo(address)); r.Outcome != channel.Sent {
+			t.Errorf("%s: got %+v", address, r)
+			continue
+		}
+		all := s.Mails()
+		if m := all[len(all)-1]; strings.Trim(m.Headers["To"], "<>") != want ||
+			strings.ReplaceAll(m.To[0], `"`, "") != strings.ReplaceAll(want, `"`, "") {
+			t.Errorf("%s went to %s, %s", address, m.To[0], m.Headers["To"])
+		}
 	}
 }

@@ -18,10 +18,12 @@ const maxReason = 200
 var addressLike = regexp.MustCompile(`<?[^\s<>@"']+@[^\s<>@"',;:]+>?|\+\d[\d\s().-]{6,}\d|\d{8,}|[A-Za-z0-9_:-]{60,}`)
 
 // clean makes a provider's reply fit for people and logs: one line, without addresses, at most maxReason long.
-// address is the recipient's; it is removed however it looks.
-func clean(words, address string) string {
-	if address != "" {
-		words = strings.ReplaceAll(words, address, "…")
+// addresses are the recipient's, in all its spellings; they are removed however they look.
+func clean(words string, addresses ...string) string {
+	for _, address := range addresses {
+		if address != "" {
+			words = strings.ReplaceAll(words, address, "…")
+		}
 	}
 	words = strings.Join(strings.Fields(addressLike.ReplaceAllString(oneLine(strings.ToValidUTF8(words, "")), "…")), " ")
 	if runes := []rune(words); len(runes) > maxReason {

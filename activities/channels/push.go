@@ -14,6 +14,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/httpclient"
 	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
@@ -168,7 +169,7 @@ type fcmError struct {
 }
 
 // fcmReceipt reads a response. again asks for one more attempt with a new access token.
-func fcmReceipt(a *answer, address string) (r channel.Receipt, again bool) {
+func fcmReceipt(a *answer, token string) (r channel.Receipt, again bool) {
 	if a.status/100 == 2 {
 		var taken struct {
 			Name string `json:"name"`
@@ -185,15 +186,16 @@ func fcmReceipt(a *answer, address string) (r channel.Receipt, again bool) {
 		}
 	}
 	r = channel.Receipt{
-		Outcome: channel.Refused, Reason: clean(fmt.Sprintf("FCM: %d %s %s", a.status, code, e.Error.Message), address),
+		Outcome: channel.Refused, Reason: clean(fmt.Sprintf("FCM: %d %s %s", a.status, code, e.Error.Message), token),
 		RetryAfter: httpclient.RetryAfter(a.header.Get("Retry-After"), clock.Wall()),
 	}
 	r.Busy = r.RetryAfter > 0 && a.busy()
 	switch {
-	case code == "UNREGISTERED", a.status == http.StatusNotFound && code == "NOT_FOUND":
-		r.Gone, r.RetryAfter = true, 0
-	case code == "SENDER_ID_MISMATCH":
-		r.Reason += "; the token was given to another project"
+	case address.FCM(a.status, code, e.Error.Message) == address.Hard:
+		r.Gone, r.RetryAfter, r.Busy = true, 0, false
+		if code == "SENDER_ID_MISMATCH" {
+			r.Reason += "; the token was given to another project"
+		}
 	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
 		r.Outcome, again = channel.NotSent, a.status == http.StatusUnauthorized && code != "THIRD_PARTY_AUTH_ERROR"
 	case a.status == http.StatusNotFound, a.status/100 == 3:

@@ -102,7 +102,7 @@ func TestPushReadsFCMCodes(t *testing.T) {
 	}{
 		"token gone":       {devsinks.Fault{Stage: "send", Code: 404, Text: "UNREGISTERED"}, channel.Refused, true, 0},
 		"bad token":        {devsinks.Fault{Stage: "send", Code: 400, Text: "INVALID_ARGUMENT"}, channel.Refused, false, 0},
-		"other sender":     {devsinks.Fault{Stage: "send", Code: 403, Text: "SENDER_ID_MISMATCH"}, channel.Refused, false, 0},
+		"other sender":     {devsinks.Fault{Stage: "send", Code: 403, Text: "SENDER_ID_MISMATCH"}, channel.Refused, true, 0},
 		"not permitted":    {devsinks.Fault{Stage: "send", Code: 403, Text: "PERMISSION_DENIED"}, channel.NotSent, false, 0},
 		"unauthenticated":  {devsinks.Fault{Stage: "send", Code: 401, Text: "UNAUTHENTICATED"}, channel.NotSent, false, 0},
 		"apns certificate": {devsinks.Fault{Stage: "send", Code: 401, Text: "THIRD_PARTY_AUTH_ERROR"}, channel.NotSent, false, 0},

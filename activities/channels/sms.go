@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"regexp"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
@@ -22,7 +22,8 @@ var smsSpec = channel.Spec{
 
 // sms posts {"to","text","key"} to one provider, or to a small bridge in front of one. The request is signed by the
 // Standard Webhooks spec and carries the key as webhook-id and Idempotency-Key; the provider sends each key once. A
-// 2xx response may hold the provider's own {"id"}; 410 means that the number is dead.
+// 2xx response may hold the provider's own {"id"}; 410, or a word for it in the JSON of another 4xx, means that the number is
+// dead.
 type sms struct {
 	spec    channel.Spec
 	client  *http.Client
@@ -61,29 +62,18 @@ func (s *sms) Close() error {
 	return nil
 }
 
-// phone matches a number in E.164 form.
-var phone = regexp.MustCompile(`^\+[1-9]\d{6,14}$`)
-
 // Send posts once.
 func (s *sms) Send(ctx context.Context, m channel.Message) channel.Receipt {
 	if r, bad := channel.Check(ctx, s.spec, m); bad {
 		return r
 	}
-	to := strings.Map(func(r rune) rune {
-		if strings.ContainsRune(" -().", r) {
-			return -1
-		}
-		return r
-	}, m.Address)
-	if !phone.MatchString(to) {
-		return channel.Receipt{
-			Outcome: channel.Refused,
-			Reason:  "the phone number is not an international one (E.164: + and 7 to 15 digits)",
-		}
+	to, err := address.Judge(address.Phone, m.Address)
+	if err != nil {
+		return channel.Receipt{Outcome: channel.Refused, Reason: "the customer's phone " + err.Error()}
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	body, err := json.Marshal(map[string]string{"to": to, "text": m.Fields["text"], "key": m.Key})
+	body, err := json.Marshal(map[string]string{"to": to.Text, "text": m.Fields["text"], "key": m.Key})
 	if err != nil {
 		return channel.Receipt{Outcome: channel.Refused, Reason: "the text cannot be written as JSON"}
 	}
@@ -107,7 +97,7 @@ func (s *sms) Send(ctx context.Context, m channel.Message) channel.Receipt {
 		if json.Unmarshal(a.body, &taken) == nil {
 			r.ProviderID = oneLine(taken.ID)
 		}
-	case a.status == http.StatusGone:
+	case r.Outcome == channel.Refused && address.SMS(a.status, said(a.body)...) == address.Hard:
 		r.Gone = true
 	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
 		// The secret is wrong, not the message: it may go out once the secret is corrected.
@@ -115,4 +105,28 @@ func (s *sms) Send(ctx context.Context, m channel.Message) channel.Receipt {
 		r.Reason += "; is TABI_SMS_SECRET right?"
 	}
 	return r
+}
+
+// said returns the words by which a provider's JSON says what is wrong.
+func said(body []byte) []string {
+	var m map[string]any
+	if json.Unmarshal(body, &m) != nil {
+		return nil
+	}
+	var out []string
+	for _, name := range []string{"code", "error_code", "errorCode", "error", "status", "reason", "title", "message", "detail"} {
+		switch v := m[name].(type) {
+		case string:
+			out = append(out, v)
+		case float64:
+			out = append(out, strconv.FormatFloat(v, 'f', -1, 64))
+		case map[string]any:
+			for _, inner := range []string{"code", "type", "message"} {
+				if s, ok := v[inner].(string); ok {
+					out = append(out, s)
+				}
+			}
+		}
+	}
+	return out
 }

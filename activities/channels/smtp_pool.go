@@ -85,7 +85,8 @@ type pool struct {
 
 func newPool(s *server, size int) *pool {
 	helo, err := os.Hostname()
-	if err != nil || helo == "" || strings.ContainsAny(helo, " \r\n\t") || !ascii(helo) {
+	if err != nil || helo == "" || strings.ContainsAny(helo, " \r\n\t") ||
+		strings.ContainsFunc(helo, func(r rune) bool { return r >= 0x80 }) {
 		helo = "localhost"
 	}
 	return &pool{server: s, helo: helo, slots: make(chan struct{}, size)}

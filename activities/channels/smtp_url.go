@@ -8,6 +8,8 @@ import (
 	"net/mail"
 	"net/url"
 	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/address"
 )
 
 // How an SMTP connection is encrypted.
@@ -89,11 +91,10 @@ func parseFrom(raw string) (*mail.Address, error) {
 	if err != nil {
 		return nil, errors.New(`must be a mail address, as in "Shop <shop@example.com>"`)
 	}
-	at := strings.LastIndexByte(from.Address, '@')
-	host, err := asciiHost(from.Address[at+1:])
-	if err != nil || !ascii(from.Address[:at]) {
+	sender, err := address.ParseMail(from.Address)
+	if err != nil || !sender.ASCII() {
 		return nil, errors.New("the address must be plain ASCII before the @ and a host name after it")
 	}
-	from.Address = from.Address[:at+1] + host
+	from.Address = sender.Plain()
 	return from, nil
 }

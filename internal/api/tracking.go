@@ -14,6 +14,7 @@ type Receipt struct {
 	Duplicate   bool     `json:"duplicate,omitempty"`
 	Entered     []string `json:"entered,omitempty"` // workflow IDs of the enrollments that it started
 	DeliveredTo int      `json:"delivered_to,omitempty" doc:"number of running enrollments that it is delivered to"`
+	Warnings    []string `json:"warnings,omitempty" doc:"what of the call was not understood, or had no effect, and why"`
 }
 
 // SegmentCall is one call of Segment's tracking API. The required fields depend on its type; unknown fields are

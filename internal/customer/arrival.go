@@ -3,6 +3,7 @@ package customer
 import (
 	"context"
 
+	"github.com/tabi-journeys/tabi/internal/consent"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -19,28 +20,37 @@ type Arrival struct {
 // OnEvent does a room's part when an event of a locked customer arrives.
 type OnEvent func(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *Arrival) error
 
-// ApplyTraits is the first OnEvent hook of this room: it applies the traits that the event changes, and stores a dead address.
+// ApplyTraits is the first OnEvent hook of this room: it applies the traits that the event changes.
 func ApplyTraits(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *Arrival) error {
 	patch := a.Patch
-	consequences, dead := consequence(a.Name, a.Properties, p.Traits)
-	if consequences != nil {
+	if consequences := consequence(a.Name, a.Properties); consequences != nil {
 		patch = Overlay(patch, consequences)
 	}
-	if len(patch) > 0 {
-		patch, _, err := sqldb.Normal(patch)
-		if err != nil {
-			return err
-		}
-		var more []string
-		if p.Traits, more = MergeTraits(p.Traits, patch); len(more) > 0 {
-			p.Dirty = true
-			a.Changed = sqldb.Sorted(append(a.Changed, more...))
-		}
-	}
-	if dead == nil {
+	if len(patch) == 0 {
 		return nil
 	}
-	return AddBounce(ctx, b.Tx, b.Now, *dead)
+	patch, _, err := sqldb.Normal(patch)
+	if err != nil {
+		return err
+	}
+	before := p.Traits
+	traits, more, problems, err := applyPatch(ctx, b, p.Traits, patch)
+	if err != nil {
+		return err
+	}
+	for _, problem := range problems {
+		a.Receipt.Warnings = append(a.Receipt.Warnings, "traits."+problem.String())
+	}
+	p.Traits = traits
+	if len(more) == 0 {
+		return nil
+	}
+	p.Dirty = true
+	a.Changed = sqldb.Sorted(append(a.Changed, more...))
+	if patch[consent.Trait] == nil {
+		return nil
+	}
+	return optInAgain(ctx, b, a, before, p.Traits)
 }
 
 // StoreEvent is the second OnEvent hook of this room: it adds the event to the log.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -181,34 +180,9 @@ func (s *Room) Get(ctx context.Context, id string) (Customer, error) {
 		}, `select id from customers where merged_into = $1 order by id`, own); err != nil {
 			return err
 		}
-		return sqldb.Within(ctx, tx, `select address, reason from bounces where address in (%s)`, addresses(p.Traits),
-			func(r *sql.Rows) error {
-				var address, reason string
-				err := r.Scan(&address, &reason)
-				c.Bounced[address] = reason
-				return err
-			})
+		return s.readAddresses(ctx, tx, &c)
 	})
 	return c, err
-}
-
-// addresses returns the customer's addresses on all channels.
-func addresses(traits map[string]any) []string {
-	var out []string
-	for _, name := range []string{"email", "phone", "push_token"} {
-		switch v := traits[name].(type) {
-		case string:
-			out = append(out, sqldb.Clean(v))
-		case []any:
-			for _, one := range v {
-				if s, ok := one.(string); ok {
-					out = append(out, sqldb.Clean(s))
-				}
-			}
-		}
-	}
-	out = sqldb.Sorted(out)
-	return slices.Clip(out)
 }
 
 // Whom returns the customer with a user id or, if there is none, with that anonymous id; or ErrNotFound.

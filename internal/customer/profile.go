@@ -6,10 +6,11 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
+	"github.com/tabi-journeys/tabi/internal/consent"
 	"github.com/tabi-journeys/tabi/internal/event"
-	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
 // MergeTraits applies patch to traits, deeply; null removes a trait. It returns a new map and the sorted top-level names
@@ -51,12 +52,8 @@ func Overlay(base, patch map[string]any) map[string]any {
 // joinTraits merges the traits of two customers. The survivor's traits win, but a refused consent stays refused.
 func joinTraits(survivor, gone map[string]any) (merged map[string]any, changed []string) {
 	merged = Overlay(gone, survivor)
-	if consent, ok := gone["consent"].(map[string]any); ok {
-		if own, ok := merged["consent"].(map[string]any); ok {
-			merged["consent"] = refusals(own, consent)
-		}
-	} else if gone["consent"] == false {
-		merged["consent"] = false
+	if joined := consent.Join(survivor[consent.Trait], gone[consent.Trait]); joined != nil {
+		merged[consent.Trait] = joined
 	}
 	for _, name := range slices.Sorted(maps.Keys(merged)) {
 		if !reflect.DeepEqual(survivor[name], merged[name]) || !reflect.DeepEqual(gone[name], merged[name]) {
@@ -66,93 +63,47 @@ func joinTraits(survivor, gone map[string]any) (merged map[string]any, changed [
 	return merged, changed
 }
 
-// refusals returns a copy of into with every false leaf of from.
-func refusals(into, from map[string]any) map[string]any {
-	out := maps.Clone(into)
-	for name, value := range from {
-		switch value := value.(type) {
-		case bool:
-			if !value {
-				out[name] = false
-			}
-		case map[string]any:
-			if under, ok := out[name].(map[string]any); ok {
-				out[name] = refusals(under, value)
-			}
-		}
-	}
-	return out
-}
-
-// A Bounce is a dead address.
-type Bounce struct{ Channel, Address, Reason string }
-
-// consequence returns what an event about a message changes: consent in the profile, or a dead address.
-func consequence(name string, properties, traits map[string]any) (patch map[string]any, dead *Bounce) {
+// consequence returns what an event about a message changes in the profile: a consent.
+func consequence(name string, properties map[string]any) (patch map[string]any) {
 	str := func(key string) string { s, _ := properties[key].(string); return strings.TrimSpace(s) }
 	switch name {
-	case event.Unsubscribed:
-		consent := map[string]any{}
+	case event.Unsubscribed, event.MarketingOptedIn:
+		yes, consents := name == event.MarketingOptedIn, map[string]any{}
 		switch {
 		case str("topic") != "":
-			consent["topics"] = map[string]any{str("topic"): false}
+			consents[consent.Topics] = map[string]any{str("topic"): yes}
 		case str("channel") != "":
-			consent[str("channel")] = false
+			consents[str("channel")] = yes
 		default:
-			consent["marketing"] = false
+			consents[journey.Marketing] = yes
 		}
-		return map[string]any{"consent": consent}, nil
+		return map[string]any{consent.Trait: consents}
 	case event.EmailMarkedAsSpam:
-		return map[string]any{"consent": map[string]any{"email": false, "marketing": false}}, nil
-	case event.EmailBounced:
-		if !hard(str("type"), properties["permanent"]) {
-			return nil, nil
-		}
-		address := str("address")
-		if address == "" {
-			address = str("email")
-		}
-		if address == "" {
-			address, _ = traits["email"].(string)
-		}
-		if address = sqldb.Clean(address); address == "" {
-			return nil, nil
-		}
-		reason := "bounced"
-		if kind := str("type"); kind != "" {
-			reason += ": " + sqldb.Clean(kind)
-		}
-		return nil, &Bounce{Channel: "email", Address: address, Reason: reason}
+		return map[string]any{consent.Trait: map[string]any{"email": false, journey.Marketing: false}}
 	}
-	return nil, nil
+	return nil
 }
 
-// hard reports whether a bounce is permanent. An event that does not say counts as permanent.
-func hard(kind string, permanent any) bool {
-	if p, ok := permanent.(bool); ok {
-		return p
+// applyPatch merges a change into a customer's traits. Consents are stored as booleans, whatever words they come in; it
+// returns those that were not understood.
+func applyPatch(ctx context.Context, b *unit.Unit, traits, patch map[string]any) (merged map[string]any, changed []string,
+	problems []consent.Problem, err error) {
+	if patch[consent.Trait] != nil {
+		rel, err := b.Release(ctx)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		patch, problems = consent.Normal(patch, func(name string) bool {
+			return name == "all" || name == journey.Marketing || name == journey.Transactional || b.Units.HasChannel(name) ||
+				rel.Rules.AsksConsent(name)
+		})
+		if _, into := patch[consent.Trait].(map[string]any); into {
+			if m, lifted := consent.Object(traits[consent.Trait]); lifted {
+				traits = maps.Clone(traits)
+				traits[consent.Trait] = m
+			}
+		}
 	}
-	switch strings.ToLower(kind) {
-	case "soft", "temporary", "transient":
-		return false
-	}
-	return true
-}
-
-// AddBounce stores a dead address.
-func AddBounce(ctx context.Context, tx sqldb.Conn, now time.Time, d Bounce) error {
-	_, err := tx.ExecContext(
-		ctx,
-		`insert into bounces (channel, address, reason, at) values ($1, $2, $3, $4) on conflict (channel, address) do nothing`,
-		d.Channel,
-		d.Address,
-		d.Reason,
-		sqldb.Millis(now),
-	)
-	return err
-}
-
-// Bounced reports whether an address is dead on a channel.
-func Bounced(ctx context.Context, tx sqldb.Conn, channel, address string) (bool, error) {
-	return sqldb.Exists(ctx, tx, `select 1 from bounces where channel = $1 and address = $2`, channel, sqldb.Clean(address))
+	merged, changed = MergeTraits(traits, patch)
+	return merged, changed, problems, nil
 }

@@ -32,7 +32,9 @@ func (s *Room) SetTraits(ctx context.Context, now time.Time, id string, traits m
 		if p.Merged != "" { // meanwhile
 			return sqldb.ErrAgain
 		}
-		p.Traits, _ = MergeTraits(p.Traits, traits)
+		if p.Traits, _, _, err = applyPatch(ctx, b, p.Traits, traits); err != nil {
+			return err
+		}
 		p.Dirty = true
 		for _, hook := range s.onTraitsSet {
 			if err := hook(ctx, b, p); err != nil {

@@ -38,6 +38,7 @@ type Receipt struct {
 	DeliveredTo []string // ids of the enrollments that get the event
 	Entered     []string // workflow ids of the enrollments it opened
 	Refused     string   // with Enter: why the customer did not enter
+	Warnings    []string // for the sender: what of the call was not understood, or did nothing
 }
 
 // A Customer is a profile.
@@ -46,7 +47,10 @@ type Customer struct {
 	Traits  map[string]any
 	Merged  []string // ids that were merged into it
 	Created time.Time
-	Bounced map[string]string // address → reason
+	// Bounced has the customer's dead addresses with the reasons, and OptedOut those that have refused marketing, whichever
+	// customer did so; as they are written in the traits.
+	Bounced  map[string]string
+	OptedOut []string
 }
 
 // EventNone is the name of an alias. An alias is stored for its id and is no event of the customer.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -26,10 +27,12 @@ const (
 type CustomerContext struct {
 	Customer    string
 	Traits      map[string]any
-	AgentActive bool                               // a hand-off of the customer is open
-	Bounced     func(channel, address string) bool // reports a hard bounce, or a dead push token
-	Release     int
-	Content     *journey.Content
+	AgentActive bool // a hand-off of the customer is open
+	// Addresses returns what is known of addresses, by their keys; an address of which nothing is known may be missing.
+	// Nil: nothing is known.
+	Addresses func(channel string, keys []string) map[string]address.State
+	Release   int
+	Content   *journey.Content
 
 	Rules *journey.Rulebook // of the release
 	Scope *journey.Scope    // the variables of its expressions: the customer's, and the journey's if a journey asks
@@ -68,6 +71,7 @@ type Verdict struct {
 type ChannelVerdict struct {
 	Channel   string    `json:"channel"`
 	Reason    string    `json:"reason,omitempty"` // empty: permitted
+	Detail    string    `json:"detail,omitempty"` // for people: why, and which addresses are not used; without customer data
 	HeldUntil time.Time `json:"held_until,omitzero"`
 	Addresses []string  `json:"-"`
 }
@@ -87,8 +91,8 @@ type PolicyEvaluator struct {
 	st                 CustomerContext
 	specs              []channel.Spec
 	verdicts           map[sendKind]staged
-	customerReasons    map[sendKind]string      // reasons that hold on every channel
-	consent            map[string]bool          // results of the policy's consent rules, by name
+	customerReasons    map[sendKind]denial      // reasons that hold on every channel
+	consent            map[string]denial        // results of the policy's consent rules, by name; no reason: given
 	addressesByChannel map[string]addressStatus // addresses by channel
 	quiet              *quietState
 	tone               *string
@@ -123,8 +127,8 @@ func NewPolicyEvaluator(st CustomerContext, channels []channel.Spec) *PolicyEval
 		st:                 st,
 		specs:              channels,
 		verdicts:           map[sendKind]staged{},
-		customerReasons:    map[sendKind]string{},
-		consent:            map[string]bool{},
+		customerReasons:    map[sendKind]denial{},
+		consent:            map[string]denial{},
 		addressesByChannel: map[string]addressStatus{},
 	}
 }
@@ -133,7 +137,7 @@ func NewPolicyEvaluator(st CustomerContext, channels []channel.Spec) *PolicyEval
 func (p *PolicyEvaluator) Permit(ask SendRequest) Verdict {
 	all := p.evaluateAll(ask)
 	if len(all) == 0 {
-		reason := p.customerReason(sendKind{transactional: ask.Send.Category == journey.Transactional, topic: ask.Send.Topic})
+		reason := p.customerDenial(sendKind{transactional: ask.Send.Category == journey.Transactional, topic: ask.Send.Topic}).reason
 		if reason == "" {
 			reason = NoTreatment
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -28,7 +29,15 @@ func TestPermit(t *testing.T) {
 		}
 		return all
 	}
-	bouncedMail := func(channel, address string) bool { return channel == "email" && address == "a@example.com" }
+	dead := func(channel, key string) func(string, []string) map[string]address.State {
+		return func(c string, _ []string) map[string]address.State {
+			return map[string]address.State{key: {Dead: c == channel}}
+		}
+	}
+	optedOut := func(string, []string) map[string]address.State {
+		return map[string]address.State{"a@example.com": {OptedOut: true}}
+	}
+	bouncedMail := dead("email", "a@example.com")
 
 	for _, c := range []struct {
 		name    string
@@ -49,13 +58,31 @@ func TestPermit(t *testing.T) {
 		{"a channel without address", CustomerContext{}, journey.Send{Via: []string{"app"}}, message, Verdict{Channel: "app"}},
 		{"log takes any treatment", CustomerContext{}, journey.Send{Via: []string{"log"}}, mailOnly, Verdict{Channel: "log"}},
 		{"no treatment", CustomerContext{Traits: full}, journey.Send{Via: []string{"push"}}, mailOnly, Verdict{Reason: NoTreatment}},
-		{"hard bounce", CustomerContext{Traits: full, Bounced: bouncedMail}, journey.Send{Via: []string{"email"}}, message,
+		{"hard bounce", CustomerContext{Traits: full, Addresses: bouncedMail}, journey.Send{Via: []string{"email"}}, message,
 			Verdict{Reason: Bounced}},
-		{"hard bounce, transactional too", CustomerContext{Traits: full, Bounced: bouncedMail},
+		{"hard bounce, transactional too", CustomerContext{Traits: full, Addresses: bouncedMail},
 			journey.Send{Via: []string{"email"}, Category: journey.Transactional}, message, Verdict{Reason: Bounced}},
-		{"a bounce leaves the other channel", CustomerContext{Traits: full, Bounced: bouncedMail},
+		{"a bounce leaves the other channel", CustomerContext{Traits: full, Addresses: bouncedMail},
 			journey.Send{Via: []string{"email", "app"}}, message, Verdict{Channel: "app"}},
-		{"a dead token leaves the other token", CustomerContext{Traits: full, Bounced: func(_, a string) bool { return a == "t1" }},
+		{"a malformed address leaves the next channel", CustomerContext{Traits: with(traits{"email": "no address"})},
+			journey.Send{Via: []string{"email", "push"}}, message, Verdict{Channel: "push", Addresses: []string{"t1", "t2"}}},
+		{"a blank is no address", CustomerContext{Traits: with(traits{"email": " "})}, journey.Send{Via: []string{"email"}}, message,
+			Verdict{Reason: NoAddress}},
+		{"an address is written as it is sent", CustomerContext{Traits: with(traits{"email": " Ana <ana@Example.com>\u200b"})},
+			journey.Send{Via: []string{"email"}}, message, Verdict{Channel: "email", Addresses: []string{"ana@example.com"}}},
+		{"of two mail addresses the first", CustomerContext{Traits: with(traits{"email": []any{"", "b@example.com", "c@example.com"}})},
+			journey.Send{Via: []string{"email"}}, message, Verdict{Channel: "email", Addresses: []string{"b@example.com"}}},
+		{"of two mail addresses the one that is alive",
+			CustomerContext{Traits: with(traits{"email": []any{"a@example.com", "c@example.com"}}),
+				Addresses: bouncedMail}, journey.Send{Via: []string{"email"}}, message,
+			Verdict{Channel: "email", Addresses: []string{"c@example.com"}}},
+		{"a mailbox that has opted out", CustomerContext{Traits: full, Addresses: optedOut},
+			journey.Send{Via: []string{"email", "app"}}, message,
+			Verdict{Channel: "app"}},
+		{"a mailbox that has opted out, transactional goes", CustomerContext{Traits: full, Addresses: optedOut},
+			journey.Send{Via: []string{"email"}, Category: journey.Transactional}, message,
+			Verdict{Channel: "email", Addresses: []string{"a@example.com"}}},
+		{"a dead token leaves the other token", CustomerContext{Traits: full, Addresses: dead("push", "t1")},
 			journey.Send{Via: []string{"push"}}, message, Verdict{Channel: "push", Addresses: []string{"t2"}}},
 		{"marketing withdrawn", CustomerContext{Traits: with(traits{"consent": traits{"marketing": false}})}, journey.Send{}, message,
 			Verdict{Reason: NoConsent}},
@@ -67,6 +94,17 @@ func TestPermit(t *testing.T) {
 			journey.Send{Topic: "news"}, message, Verdict{Reason: NoConsent}},
 		{"another topic goes", CustomerContext{Traits: with(traits{"consent": traits{"topics": traits{"news": false}}})},
 			journey.Send{Topic: "sale", Via: []string{"app"}}, message, Verdict{Channel: "app"}},
+		{"marketing withdrawn in words",
+			CustomerContext{Traits: with(traits{"consent": traits{"marketing": "no"}})}, journey.Send{}, message,
+			Verdict{Reason: NoConsent}},
+		{"what cannot be understood is no", CustomerContext{Traits: with(traits{"consent": traits{"email": "maybe"}})},
+			journey.Send{Via: []string{"email", "push"}}, message, Verdict{Channel: "push", Addresses: []string{"t1", "t2"}}},
+		{"a consent in words", CustomerContext{Traits: with(traits{"consent": traits{"marketing": "yes"}})},
+			journey.Send{Via: []string{"app"}},
+			message, Verdict{Channel: "app"}},
+		{"no consent at all", CustomerContext{Traits: with(traits{"consent": "no"})}, journey.Send{}, message, Verdict{Reason: NoConsent}},
+		{"a topic in words", CustomerContext{Traits: with(traits{"consent": traits{"topics": traits{"news": "off"}}})},
+			journey.Send{Topic: "news"}, message, Verdict{Reason: NoConsent}},
 		{"all withdrawn, transactional too", CustomerContext{Traits: with(traits{"consent": traits{"all": false}})},
 			journey.Send{Category: journey.Transactional}, message, Verdict{Reason: NoConsent}},
 		{"an agent has the customer", CustomerContext{Traits: full, AgentActive: true}, journey.Send{}, message,

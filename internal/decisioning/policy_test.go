@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
@@ -90,15 +91,19 @@ func TestPolicy(t *testing.T) {
 	}
 	limit := func(limits ...journey.Limit) *journey.Policy { return &journey.Policy{Limits: limits} }
 	var (
-		byMail    = journey.Send{Via: []string{"email"}}
-		byPush    = journey.Send{Via: []string{"push"}}
-		both      = journey.Send{Via: []string{"push", "email"}}
-		receipt   = journey.Send{Via: []string{"email"}, Category: journey.Transactional}
-		tokyo     = func(st *CustomerContext) { st.Traits = traits{"email": "a@example.com", "push_token": "t1"} }
-		morning   = time.Date(2026, 3, 2, 23, 0, 0, 0, time.UTC)
-		scenario  = func(st *CustomerContext) { st.Scenario = true }
-		agent     = func(st *CustomerContext) { st.AgentActive = true }
-		bounced   = func(st *CustomerContext) { st.Bounced = func(channel, _ string) bool { return channel == "email" } }
+		byMail   = journey.Send{Via: []string{"email"}}
+		byPush   = journey.Send{Via: []string{"push"}}
+		both     = journey.Send{Via: []string{"push", "email"}}
+		receipt  = journey.Send{Via: []string{"email"}, Category: journey.Transactional}
+		tokyo    = func(st *CustomerContext) { st.Traits = traits{"email": "a@example.com", "push_token": "t1"} }
+		morning  = time.Date(2026, 3, 2, 23, 0, 0, 0, time.UTC)
+		scenario = func(st *CustomerContext) { st.Scenario = true }
+		agent    = func(st *CustomerContext) { st.AgentActive = true }
+		bounced  = func(st *CustomerContext) {
+			st.Addresses = func(channel string, keys []string) map[string]address.State {
+				return map[string]address.State{keys[0]: {Dead: channel == "email"}}
+			}
+		}
 		present   = func(st *CustomerContext) { st.Present = true }
 		preferred = func(channel string) func(*CustomerContext) {
 			return func(st *CustomerContext) {
@@ -122,7 +127,11 @@ func TestPolicy(t *testing.T) {
 		{"all missing, transactional", consent, without("all", nil), receipt, nil, "NO_CONSENT"},
 		{"marketing refused", consent, without("marketing", false), byMail, nil, "NO_CONSENT"},
 		{"marketing missing", consent, without("marketing", nil), byMail, nil, "NO_CONSENT"},
-		{"marketing of another type", consent, without("marketing", "yes"), byMail, nil, "NO_CONSENT"},
+		{"marketing in words", consent, without("marketing", "yes"), byMail, nil, "email"},
+		{"marketing refused in words", consent, without("marketing", "no"), byMail, nil, "NO_CONSENT"},
+		{"marketing of another type", consent, without("marketing", "maybe"), byMail, nil, "NO_CONSENT"},
+		{"marketing refused in words, with a rule that is true for them",
+			&journey.Policy{Consent: map[string]expr.Expr{"marketing": "true"}}, without("marketing", "off"), byMail, nil, "NO_CONSENT"},
 		{"marketing missing, transactional", consent, without("marketing", nil), receipt, nil, "email"},
 		{"transactional refused", consent, without("transactional", false), receipt, nil, "NO_CONSENT"},
 		{"transactional refused, marketing", consent, without("transactional", false), byMail, nil, "email"},
@@ -149,6 +158,10 @@ func TestPolicy(t *testing.T) {
 		{"another topic", suppress, whole, journey.Send{Via: []string{"email"}, Topic: "news"}, nil, "email"},
 		{"suppressed by channel, the first rule's reason", suppress, whole, byPush, nil, "SUPPRESSED"},
 		{"suppressed on one channel", suppress, whole, both, nil, "email"},
+		{"suppressed by a rule that fails on what is there", &journey.Policy{Suppress: []journey.Suppression{{When: "customer.age < 18"}}},
+			traits{"email": "a@example.com", "age": "sixteen"}, byMail, nil, "SUPPRESSED"},
+		{"not suppressed by a rule about what is missing", &journey.Policy{Suppress: []journey.Suppression{{When: "customer.age < 18"}}},
+			whole, byMail, nil, "email"},
 		{"suppressed before no address", suppress, traits{}, byPush, nil, "SUPPRESSED"},
 		{"suppressed, transactional", suppress, whole, journey.Send{Via: []string{"push"}, Category: journey.Transactional,
 			Topic: "sale"}, nil, "push"},
@@ -156,20 +169,22 @@ func TestPolicy(t *testing.T) {
 		{"bounced", nil, whole, byMail, []func(*CustomerContext){bounced}, "BOUNCED"},
 		{"bounced, transactional", nil, whole, receipt, []func(*CustomerContext){bounced}, "BOUNCED"},
 
-		{"quiet in the zone for those without one", quiet(journey.Queue), traits{"email": "a"}, byMail, []func(*CustomerContext){tokyo},
+		{"quiet in the zone for those without one", quiet(journey.Queue), traits{"email": "a@example.com"}, byMail,
+			[]func(*CustomerContext){tokyo},
 			"held 2026-03-02T23:00:00Z"},
 		{"not quiet in the customer's zone", quiet(journey.Queue), whole, byMail, nil, "email"},
-		{"the end is no part of it", quiet(journey.Queue), traits{"email": "a"}, byMail,
+		{"the end is no part of it", quiet(journey.Queue), traits{"email": "a@example.com"}, byMail,
 			[]func(*CustomerContext){tokyo, func(st *CustomerContext) { st.Now = morning }}, "email"},
-		{"the last moment is", quiet(journey.Queue), traits{"email": "a"}, byMail,
+		{"the last moment is", quiet(journey.Queue), traits{"email": "a@example.com"}, byMail,
 			[]func(*CustomerContext){tokyo, func(st *CustomerContext) { st.Now = morning.Add(-time.Millisecond) }},
 			"held 2026-03-02T23:00:00Z"},
-		{"dropped", quiet(journey.Drop), traits{"email": "a"}, byMail, []func(*CustomerContext){tokyo}, "QUIET_HOURS"},
-		{"quiet, transactional", quiet(journey.Drop), traits{"email": "a"}, receipt, []func(*CustomerContext){tokyo}, "email"},
-		{"quiet before the limits", quiet(journey.Queue), traits{"email": "a"}, byMail, []func(*CustomerContext){tokyo, contacted(9)},
+		{"dropped", quiet(journey.Drop), traits{"email": "a@example.com"}, byMail, []func(*CustomerContext){tokyo}, "QUIET_HOURS"},
+		{"quiet, transactional", quiet(journey.Drop), traits{"email": "a@example.com"}, receipt, []func(*CustomerContext){tokyo}, "email"},
+		{"quiet before the limits", quiet(journey.Queue), traits{"email": "a@example.com"}, byMail,
+			[]func(*CustomerContext){tokyo, contacted(9)},
 			"held 2026-03-02T23:00:00Z"},
 		{"no address before quiet", quiet(journey.Queue), traits{}, byMail, nil, "NO_ADDRESS"},
-		{"held though the first channel has no address", quiet(journey.Queue), traits{"email": "a"}, both, nil,
+		{"held though the first channel has no address", quiet(journey.Queue), traits{"email": "a@example.com"}, both, nil,
 			"held 2026-03-02T23:00:00Z"},
 		{"one who is present is not asleep", quiet(journey.Drop), traits{}, journey.Send{Via: []string{"app"}},
 			[]func(*CustomerContext){present}, "app"},
@@ -194,7 +209,7 @@ func TestPolicy(t *testing.T) {
 			journey.Send{Via: []string{"email"}, Topic: "sale"}, []func(*CustomerContext){contacted(1)}, "CAP_REACHED"},
 		{"no topic under a topic's limit", limit(journey.Limit{Topic: "sale", Max: 1, Per: time.Hour}), whole, byMail,
 			[]func(*CustomerContext){contacted(1)}, "email"},
-		{"the cap of the channel that has an address", limit(journey.Limit{Max: 1, Per: time.Hour}), traits{"email": "a"}, both,
+		{"the cap of the channel that has an address", limit(journey.Limit{Max: 1, Per: time.Hour}), traits{"email": "a@example.com"}, both,
 			[]func(*CustomerContext){contacted(1)}, "CAP_REACHED"},
 
 		{"best of equals is the registry's first", nil, whole, journey.Send{}, nil, "email"},
@@ -296,7 +311,7 @@ func TestPolicyEvaluatorReadsFactsOnce(t *testing.T) {
 		whole,
 		func(st *CustomerContext) {
 			st.Contacted = func(journey.Limit) int { counts["contacted"]++; return 0 }
-			st.Bounced = func(channel, _ string) bool { counts[channel]++; return false }
+			st.Addresses = func(channel string, _ []string) map[string]address.State { counts[channel]++; return nil }
 		},
 	)
 	p := NewPolicyEvaluator(st, registry)

@@ -88,7 +88,8 @@ func onEvent() []customer.OnEvent {
 	return []customer.OnEvent{
 		enrollment.LoadConditions, // for the traits before the event, so that a change from false to true is seen
 		customer.ApplyTraits,
-		intent.LoadScores, // before the event is stored: stale scores are recomputed from the stored events
+		intent.LoadScores,    // before the event is stored: stale scores are recomputed from the stored events
+		message.RecordReport, // after the traits: an opt-out without an address is one of the customer's
 		message.RecordReaction,
 		customer.StoreEvent,
 		intent.AddEvidence, // its conditions read the event log with this event

@@ -47,6 +47,7 @@ const (
 	EmailMarkedAsSpam = "Email Marked as Spam"
 	PushClicked       = "Push Clicked"
 	Unsubscribed      = "Unsubscribed"
+	MarketingOptedIn  = "Marketing Opted In"
 )
 
 // Reserved reports whether a name or message id is one that only tabi may use.

@@ -165,7 +165,7 @@ func TestMailEventsChangeTheProfile(t *testing.T) {
 			got := s.Customer(c.name)
 			s.Equal(got.Traits["consent"], c.consent)
 			s.Equal(got.Bounced, c.bounced)
-			_, err := s.Database.Writer.ExecContext(s.Ctx, `delete from bounces`)
+			_, err := s.Database.Writer.ExecContext(s.Ctx, `delete from addresses`)
 			s.Must(err)
 		}
 	})

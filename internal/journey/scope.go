@@ -11,12 +11,13 @@ import (
 // Rulebook is compiled rules. It is immutable and safe for concurrent use.
 type Rulebook struct {
 	Rules
-	exprs map[expr.Expr]*expr.Evaluator
+	exprs    map[expr.Expr]*expr.Evaluator
+	consents map[string]bool // names under customer.consent that the policy's consent rules read
 }
 
 // NewRulebook compiles rules. It cannot fail for rules that Check returned.
 func NewRulebook(r Rules) (*Rulebook, error) {
-	b := &Rulebook{Rules: r, exprs: map[expr.Expr]*expr.Evaluator{}}
+	b := &Rulebook{Rules: r, exprs: map[expr.Expr]*expr.Evaluator{}, consents: map[string]bool{}}
 	for _, e := range r.expressions() {
 		if e == "" || b.exprs[e] != nil {
 			continue
@@ -27,8 +28,23 @@ func NewRulebook(r Rules) (*Rulebook, error) {
 		}
 		b.exprs[e] = evaluator
 	}
+	if r.Policy != nil {
+		for _, e := range r.Policy.Consent {
+			if e == "" {
+				continue
+			}
+			for _, use := range b.exprs[e].Refs.Uses {
+				if len(use) == 3 && use[0].Name == "customer" && use[1].Name == "consent" {
+					b.consents[use[2].Name] = true
+				}
+			}
+		}
+	}
 	return b, nil
 }
+
+// AsksConsent reports whether a consent rule of the policy reads customer.consent.<name>.
+func (b *Rulebook) AsksConsent(name string) bool { return b != nil && b.consents[name] }
 
 // Scope holds the variables of one decision, converted once for all its expressions. It also caches answers, so that an
 // expression that many actions share is evaluated once. It is not safe for concurrent use.

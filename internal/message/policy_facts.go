@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
@@ -47,15 +48,35 @@ func (s *Room) PolicyContext(
 	active, err := handoff.AgentActive(ctx, tx, p.ID)
 	vars.History = &customer.History{Ctx: ctx, Tx: tx, Customer: p.ID, Now: now} // this transaction may hold the only connection
 	return decisioning.CustomerContext{
-		Customer: p.ID, Traits: p.Traits, AgentActive: active, Bounced: q.bounced, Release: rel.Number, Content: rel.Content,
+		Customer: p.ID, Traits: p.Traits, AgentActive: active, Addresses: q.addresses, Release: rel.Number, Content: rel.Content,
 		Rules: rel.Rules, Scope: journey.NewScope(vars), Now: now, Contacted: q.contacted, Reach: q.reach, Scenario: s.db.Scenario,
 	}, q, err
 }
 
-func (q *policyFacts) bounced(channel, address string) bool {
-	dead, err := customer.Bounced(q.ctx, q.tx, channel, address)
+func (q *policyFacts) addresses(channel string, keys []string) map[string]address.State {
+	states, err := customer.States(q.ctx, q.tx, channel, keys)
 	q.Err = errors.Join(q.Err, err)
-	return dead
+	return states
+}
+
+// dead reports whether one of the addresses that an earlier attempt had is dead by now.
+func (q *policyFacts) dead(channel string, texts []string) bool {
+	trait := q.s.db.AddressTrait(channel)
+	for _, state := range q.addresses(channel, foldAll(trait, texts)) {
+		if state.Dead {
+			return true
+		}
+	}
+	return false
+}
+
+// foldAll returns the keys of addresses.
+func foldAll(trait string, texts []string) []string {
+	out := make([]string, len(texts))
+	for i, text := range texts {
+		out[i] = address.Fold(trait, text)
+	}
+	return out
 }
 
 // reach returns the probability that the customer answers on a channel.

@@ -6,7 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/catalog"
@@ -215,7 +215,7 @@ func (s *Room) verdict(
 		if err := json.Unmarshal([]byte(row.verdict), &before); err != nil {
 			return v, err
 		}
-		if !slices.ContainsFunc(before.Addresses, func(a string) bool { return q.bounced(before.Channel, a) }) {
+		if !q.dead(before.Channel, before.Addresses) {
 			only := in.Spec
 			only.Via = []string{before.Channel}
 			switch again := decisioning.Permit(st, decisioning.SendRequest{Send: only, Message: res.Message, Channels: s.db.Channels}); {
@@ -230,7 +230,7 @@ func (s *Room) verdict(
 }
 
 // Take writes the send's row, with the next token. If an earlier attempt may have gone out, the row stays marked as
-// unknown unless this attempt sends; a held row keeps its route.
+// unknown unless this attempt sends; a held row keeps its route. The row keeps the address that the last attempt had.
 func (s *Room) Take(
 	ctx context.Context,
 	tx sqldb.Conn,
@@ -240,9 +240,10 @@ func (s *Room) Take(
 	status, reason string,
 	now, until time.Time,
 ) error {
-	verdict, trace := "", ""
+	verdict, trace, sentTo := "", "", ""
 	var err error
 	if status == StatusSending {
+		sentTo = sqldb.Clean(strings.Join(foldAll(s.db.AddressTrait(res.Verdict.Channel), res.Verdict.Addresses), "\n"))
 		if verdict, err = sqldb.JSONText(res.Verdict); err != nil {
 			return err
 		}
@@ -259,19 +260,20 @@ func (s *Room) Take(
 	}
 	return tx.QueryRowContext(ctx, `insert into sends (key, enrollment, journey, step, message, customer, channel, category, topic,
 	status, reason, release, at, token, lease_until, route,
-			action, tone, policy_trace, until_at, revision)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15, $16, $17, $18, $19, $20)
+			action, tone, policy_trace, until_at, revision, address)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15, $16, $17, $18, $19, $20, $21)
 		on conflict (key) do update set channel = excluded.channel, status = excluded.status, reason = excluded.reason, release =
 		excluded.release, at = excluded.at,
 			outcome_unknown = case when sends.status = 'sending' then 1 else sends.outcome_unknown end, unknown_count =
 			sends.unknown_count + case when sends.status = 'sending' then 1 else 0 end,
 			token = sends.token + 1, lease_until = excluded.lease_until, route = case when excluded.status = 'held' then sends.route else
 			excluded.route end,
-			tone = excluded.tone, policy_trace = excluded.policy_trace, until_at = excluded.until_at
+			tone = excluded.tone, policy_trace = excluded.policy_trace, until_at = excluded.until_at,
+			address = case when excluded.address = '' then sends.address else excluded.address end
 		returning token`,
 		in.Key, e.ID, e.Journey, in.Step, in.Spec.Message, e.Customer, res.Verdict.Channel, res.Category, in.Spec.Topic, status, reason,
 		res.Release, sqldb.Millis(now), sqldb.Millis(until), verdict,
-		in.Action, res.Verdict.Tone, trace, sqldb.Millis(res.Verdict.HeldUntil), e.Revision).
+		in.Action, res.Verdict.Tone, trace, sqldb.Millis(res.Verdict.HeldUntil), e.Revision, sentTo).
 		Scan(&res.Token)
 }
 
@@ -335,9 +337,10 @@ func (s *Room) Settle(ctx context.Context, now time.Time, r Reservation, o Settl
 				return err
 			}
 		}
-		for _, address := range sqldb.Sorted(o.Gone) {
-			if err := customer.AddBounce(ctx, tx, now, customer.Bounce{Channel: r.Verdict.Channel, Address: sqldb.Clean(address),
-				Reason: cmp.Or(sqldb.Clean(o.Reason), "gone")}); err != nil {
+		trait := s.db.AddressTrait(r.Verdict.Channel)
+		for _, key := range sqldb.Sorted(foldAll(trait, o.Gone)) {
+			if err := customer.MarkDead(ctx, tx, now, customer.DeadAddress{Channel: r.Verdict.Channel, Key: key,
+				Reason: cmp.Or(o.GoneReason, o.Reason, "gone"), SentAt: now}); err != nil {
 				return err
 			}
 		}

@@ -47,6 +47,7 @@ func TestReserveAndSettle(t *testing.T) {
 				Step:       "nudge",
 				Message:    "reminder",
 				Customer:   "ana",
+				Addresses:  []string{"a@example.com"},
 				Channel:    "email",
 				Category:   "marketing",
 				Topic:      "news",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/channel"
@@ -14,13 +15,13 @@ import (
 )
 
 const sendColumns = `key, enrollment, journey, step, message, customer, channel, category, topic,
-	status, reason, provider_id, action, tone, outcome_unknown, attempts, release, at, until_at, rendered, policy_trace`
+	status, reason, provider_id, action, tone, outcome_unknown, attempts, release, at, until_at, rendered, policy_trace, address`
 
 func scanSend(r sqldb.Scanner) (Send, error) {
 	var c Send
 	var doubt int
 	var at, until int64
-	var said, trace string
+	var said, trace, addresses string
 	err := r.Scan(
 		&c.Key,
 		&c.Enrollment,
@@ -43,7 +44,11 @@ func scanSend(r sqldb.Scanner) (Send, error) {
 		&until,
 		&said,
 		&trace,
+		&addresses,
 	)
+	if addresses != "" {
+		c.Addresses = strings.Split(addresses, "\n")
+	}
 	c.Unknown, c.At, c.Until = doubt != 0, sqldb.Moment(at), sqldb.Moment(until)
 	if err == nil && said != "" {
 		err = json.Unmarshal([]byte(said), &c.Said)

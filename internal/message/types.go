@@ -40,6 +40,7 @@ type Settlement struct {
 	Slot       time.Time     // with Waits: the wall time that the rate limit reserved
 	RetryAfter time.Duration // with StatusRetry: the back-off that the provider asks for
 	Gone       []string      // dead addresses
+	GoneReason string        // why they are dead; empty: Reason
 	// the rendered treatment, if it is stored: for GET /v1/inbox (app) and the conversation (questions)
 	Said map[string]string
 }
@@ -47,6 +48,7 @@ type Settlement struct {
 // A Send is a row of sends.
 type Send struct {
 	Key, Enrollment, Journey, Step, Message, Customer string
+	Addresses                                         []string // folded; those of the last attempt
 	Channel, Category, Topic, Status, Reason          string
 	ProviderID                                        string
 	Action                                            string // the next best action it belongs to

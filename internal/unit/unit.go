@@ -152,6 +152,16 @@ func (s *Units) Wake() {
 	}
 }
 
+// AddressTrait returns the trait that holds the addresses of a channel; empty if it needs none, or this build lacks it.
+func (s *Units) AddressTrait(channel string) string {
+	for i := range s.Channels {
+		if s.Channels[i].Name == channel {
+			return s.Channels[i].Address
+		}
+	}
+	return ""
+}
+
 // HasChannel reports whether this build has a channel.
 func (s *Units) HasChannel(name string) bool {
 	for i := range s.Channels {

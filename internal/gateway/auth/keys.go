@@ -27,7 +27,10 @@ type Key struct {
 }
 
 // protectedEvents may be tracked by server keys only.
-var protectedEvents = map[string]bool{event.Unsubscribed: true, event.EmailBounced: true, event.EmailMarkedAsSpam: true}
+var protectedEvents = map[string]bool{
+	event.Unsubscribed: true, event.MarketingOptedIn: true, event.EmailBounced: true, event.EmailMarkedAsSpam: true,
+	event.EmailDelivered: true, // revives a dead address
+}
 
 // ProtectedTraits are addresses and permissions: only a server key may set them.
 var ProtectedTraits = map[string]bool{"email": true, "phone": true, "push_token": true, "consent": true}

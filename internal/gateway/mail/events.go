@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/event"
@@ -35,12 +36,6 @@ var mailKinds = map[string]string{
 	"unsubscribe": event.Unsubscribed, "unsubscribed": event.Unsubscribed,
 }
 
-// bounceKinds maps providers' names of bounces to hard (the address is dead) and soft (it may work later).
-var bounceKinds = map[string]string{
-	"hard": "hard", "permanent": "hard", "hard_bounce": "hard",
-	"soft": "soft", "transient": "soft", "temporary": "soft", "soft_bounce": "soft", "blocked": "soft", "undetermined": "soft",
-}
-
 // Rooms are the rooms that links and reports use.
 type Rooms struct {
 	Customers Customers
@@ -48,9 +43,10 @@ type Rooms struct {
 	Messages  Messages
 }
 
-// Customers has the profile of the customer who follows a link.
+// Customers has the profile of the customer who follows a link, and what is known of mailboxes.
 type Customers interface {
 	Get(ctx context.Context, id string) (customer.Customer, error)
+	AddressState(ctx context.Context, channel, key string) (address.State, error)
 }
 
 // Intake accepts the events that links and reports become.
@@ -169,7 +165,7 @@ func (h *Handlers) mailEvent(r *http.Request, field string, raw []byte) (call cu
 	}
 	call = customer.SegmentCall{
 		Type: "track", Event: name, Source: "http", Timestamp: h.happened(at),
-		Properties: map[string]any{"message": c.Message, "step": c.Step, "journey": c.Journey, "channel": "email"},
+		Properties: map[string]any{"message": c.Message, "step": c.Step, "journey": c.Journey, "channel": "email", "key": c.Key},
 	}
 	call.UserID, call.AnonymousID = web.Identity(c.Customer)
 	call.Properties = web.WithText(call.Properties, "reason", reason)
@@ -178,10 +174,10 @@ func (h *Handlers) mailEvent(r *http.Request, field string, raw []byte) (call cu
 		if bounce == "" {
 			bounce = kind
 		}
-		if bounceKinds[bounce] == "" {
-			bounce = "soft" // only a hard bounce marks the address
+		call.Properties["type"] = "soft"
+		if address.Bounce(bounce, in["permanent"], reason) == address.Hard {
+			call.Properties["type"] = "hard" // it marks the address
 		}
-		call.Properties["type"] = bounceKinds[bounce] // hard bounces mark the address
 	}
 	call.MessageID = reportID(id, name, c.Key, url, p.Text("timestamp", 64))
 	return call, "", nil

@@ -6,9 +6,11 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tabi-journeys/tabi/internal/consent"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
@@ -45,7 +47,12 @@ func (h *Handlers) Unsubscribe(w http.ResponseWriter, r *http.Request) {
 		h.unsubscribeFailed(w, r, err)
 		return
 	}
-	if err != nil || !optedOut(who) {
+	done, err := h.optedOut(r, m, who, err)
+	if err != nil {
+		h.unsubscribeFailed(w, r, err)
+		return
+	}
+	if !done {
 		// A new id each time: an old link must work again after the customer has come back.
 		call := customer.SegmentCall{
 			Type: "track", Event: event.Unsubscribed, MessageID: event.UnsubscribePrefix + uuid.NewString(), Source: "http",
@@ -70,15 +77,29 @@ func (h *Handlers) owner(r *http.Request, m signedlink.Mail) (string, error) {
 	return send.Customer, err
 }
 
-// optedOut reports whether marketing has ended for a customer already.
-func optedOut(c customer.Customer) bool {
-	consent, ok := c.Traits["consent"].(map[string]any)
-	return ok && consent["marketing"] == false
+// optedOut reports whether marketing has ended already for a customer (unknown where missing is sqldb.ErrNotFound) and for
+// the mailbox of the mail.
+func (h *Handlers) optedOut(r *http.Request, m signedlink.Mail, who customer.Customer, missing error) (bool, error) {
+	if missing != nil || !consent.Refused(consent.At(who.Traits, journey.Marketing)) {
+		return false, nil
+	}
+	send, err := h.rooms.Messages.Send(r.Context(), m.Key)
+	if errors.Is(err, sqldb.ErrNotFound) {
+		return true, nil
+	}
+	for _, key := range send.Addresses {
+		state, err := h.rooms.Customers.AddressState(r.Context(), send.Channel, key)
+		if err != nil || !state.OptedOut {
+			return false, err
+		}
+	}
+	return true, err
 }
 
+// about returns the properties of an opt-out. The key says which mailbox has opted out.
 func about(m signedlink.Mail) map[string]any {
 	out := map[string]any{}
-	for key, value := range map[string]string{"journey": m.Journey, "step": m.Step, "message": m.Message} {
+	for key, value := range map[string]string{"journey": m.Journey, "step": m.Step, "message": m.Message, "key": m.Key} {
 		if value != "" {
 			out[key] = value
 		}

@@ -52,6 +52,7 @@ type Handlers struct {
 	rooms        Rooms
 	clock        clock.Clock
 	calls        *prometheus.CounterVec
+	warnings     prometheus.Counter
 	backpressure *backpressure
 }
 
@@ -62,6 +63,10 @@ func New(env *web.Env, a *auth.Auth, rooms Rooms, c clock.Clock, maxBacklog int,
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tabi_segment_calls_total", Help: "Segment calls that were accepted, duplicates included.",
 		}, []string{"type"}),
+		warnings: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tabi_segment_call_warnings_total",
+			Help: "Parts of accepted Segment calls that were not understood, or had no effect: consents, reports of bounces.",
+		}),
 		backpressure: &backpressure{
 			Env:    env,
 			outbox: rooms.Outbox,
@@ -72,7 +77,7 @@ func New(env *web.Env, a *auth.Auth, rooms Rooms, c clock.Clock, maxBacklog int,
 			}),
 		},
 	}
-	metrics.MustRegister(h.calls, h.backpressure.rejected)
+	metrics.MustRegister(h.calls, h.warnings, h.backpressure.rejected)
 	return h
 }
 
@@ -113,9 +118,10 @@ func (h *Handlers) Track(kind string) http.HandlerFunc {
 		}
 		if key.Kind == auth.ServerKey {
 			for _, got := range receipts {
+				h.warnings.Add(float64(len(got.Warnings)))
 				out.Receipts = append(out.Receipts, api.Receipt{
 					MessageID: got.ID, Customer: got.Customer, Duplicate: got.Duplicate, Entered: got.Entered,
-					DeliveredTo: len(got.DeliveredTo),
+					DeliveredTo: len(got.DeliveredTo), Warnings: got.Warnings,
 				})
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"strings"
 	"sync"
 
 	"cel.dev/cel-go/cel"
@@ -78,6 +79,12 @@ func Compile(source Expr) exprEntry {
 
 // ErrMissing is returned if an expression is absent, or evaluates to an optional without a value.
 var ErrMissing = errors.New("the value is missing")
+
+// IsMissing reports whether err says that what an expression reads is not there, as opposed to being there and unusable.
+func IsMissing(err error) bool {
+	return errors.Is(err, ErrMissing) ||
+		err != nil && (strings.Contains(err.Error(), "no such key") || strings.Contains(err.Error(), "no such attribute"))
+}
 
 // Activation returns the variables in the form CEL needs.
 func Activation(v Vars) map[string]any {

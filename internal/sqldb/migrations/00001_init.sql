@@ -72,14 +72,23 @@ create index events_time on events (customer, at);
 -- For analytics, and for the rooms that show an event or count events: outbox, message, offer.
 create view event_log as select id, customer, name, at, received_at, n, properties, depth from events;
 
-create table bounces (
-  channel text not null,
-  address text not null,
-  reason  text not null,
-  at      bigint not null,
+-- What is known of a mailbox, a phone number or a device token, whichever customer has it. address is folded: one mailbox
+-- has one row. It is dead from dead_at until revived_at; dead_send_at is when the message went out that did not arrive.
+-- Who reads it has refused marketing from opted_out_at until opted_in_at.
+create table addresses (
+  channel      text not null,
+  address      text not null,
+  dead_at      bigint not null default 0,
+  dead_send_at bigint not null default 0,
+  reason       text not null default '',
+  revived_at   bigint not null default 0,
+  revived_by   text not null default '',
+  opted_out_at bigint not null default 0,
+  opted_out_by text not null default '',
+  opted_in_at  bigint not null default 0,
+  opted_in_by  text not null default '',
   primary key (channel, address)
 );
-create index bounces_address on bounces (address);
 
 create table paused_journeys (
   journey text primary key,
@@ -251,7 +260,8 @@ create table schedule_zones (
 -- rendered is the treatment where it is kept. outcome_unknown is 1 while nobody knows whether the send went out;
 -- unknown_count counts such attempts and stays when a later attempt succeeds, so that a message that came twice has its
 -- reason in the ledger. best_response is the best reaction so far, 0 to 1. rate_slot_at is when a send that waits for
--- its provider's rate may go: its token is taken. revision is that of the step.
+-- its provider's rate may go: its token is taken. revision is that of the step. address has the folded addresses that it
+-- went to, one a line: what a report says of a mailbox is looked up by it.
 create table sends (
   key             text primary key,
   enrollment      text not null,
@@ -261,6 +271,7 @@ create table sends (
   message         text not null,
   customer        text not null,
   channel         text not null,
+  address         text not null default '',
   category        text not null,
   topic           text not null,
   status          text not null,

@@ -1,0 +1,266 @@
+package customer
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/address"
+	"github.com/tabi-journeys/tabi/internal/consent"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+)
+
+// What is true of a mailbox, a phone number or a device token is kept with it and not with a profile, since two customers
+// may have it, and a customer may have another one tomorrow: that it is dead, and that who reads it has refused marketing.
+// The key is the channel and the folded address. See docs/decisions/0018.
+
+// A DeadAddress is what MarkDead stores.
+type DeadAddress struct {
+	Channel, Key, Reason string
+	SentAt               time.Time // when the message went out that did not arrive; a later one that arrives revives it
+}
+
+// MarkDead stores that nothing arrives at an address.
+func MarkDead(ctx context.Context, tx sqldb.Conn, now time.Time, d DeadAddress) error {
+	if d.Key == "" {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `insert into addresses (channel, address, dead_at, dead_send_at, reason) values ($1, $2, $3, $4, $5)
+		on conflict (channel, address) do update set dead_at = excluded.dead_at, dead_send_at = excluded.dead_send_at,
+			reason = excluded.reason, revived_at = 0, revived_by = ''
+		where addresses.dead_at = 0 or addresses.revived_at <> 0`,
+		d.Channel, sqldb.Clean(d.Key), sqldb.Millis(now), sqldb.Millis(d.SentAt), sqldb.Clean(d.Reason))
+	return err
+}
+
+// ReviveBySuccess revives a dead address, because a message arrived that was sent after the one that did not.
+func ReviveBySuccess(ctx context.Context, tx sqldb.Conn, now, sent time.Time, channel, key, by string) error {
+	_, err := tx.ExecContext(ctx, `update addresses set revived_at = $3, revived_by = $4
+		where channel = $1 and address = $2 and dead_at <> 0 and revived_at = 0 and dead_send_at < $5`,
+		channel, sqldb.Clean(key), sqldb.Millis(now), sqldb.Clean(by), sqldb.Millis(sent))
+	return err
+}
+
+// OptOut stores that who reads the addresses has refused marketing.
+func OptOut(ctx context.Context, tx sqldb.Conn, at time.Time, channel string, keys []string, by string) error {
+	var rows [][]any
+	for _, key := range sqldb.Sorted(keys) {
+		if key = sqldb.Clean(key); key != "" {
+			rows = append(rows, []any{channel, key, sqldb.Millis(at), by})
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	_, err := sqldb.Insert(ctx, tx, "addresses (channel, address, opted_out_at, opted_out_by)", rows, `on conflict (channel, address)
+		do update set opted_out_at = excluded.opted_out_at, opted_out_by = excluded.opted_out_by, opted_in_at = 0, opted_in_by = ''`)
+	return err
+}
+
+// OptIn lifts the opt-outs of addresses that are older than at.
+func OptIn(ctx context.Context, tx sqldb.Conn, at time.Time, channels, keys []string, by string) error {
+	if len(channels) == 0 || len(keys) == 0 {
+		return nil
+	}
+	args := []any{sqldb.Millis(at), by}
+	list := func(values []string) string {
+		from := len(args) + 1
+		for _, v := range values {
+			args = append(args, sqldb.Clean(v))
+		}
+		return sqldb.List(from, len(values))
+	}
+	_, err := tx.ExecContext(ctx, `update addresses set opted_in_at = $1, opted_in_by = $2
+		where channel in (`+list(channels)+`) and address in (`+list(keys)+`)
+		and opted_out_at <> 0 and opted_in_at = 0 and opted_out_at <= $1`,
+		args...)
+	return err
+}
+
+// optInAgain lifts the opt-outs of a customer's addresses when a call turns a consent from no to yes: the customer has
+// changed their mind. A yes in place of nothing, or of yes, does not: it may be a list that is older than the opt-out.
+func optInAgain(ctx context.Context, b *unit.Unit, a *Arrival, before, after map[string]any) error {
+	turned := func(name string) bool {
+		return consent.Refused(consent.At(before, name)) && consent.At(after, name) == consent.Yes
+	}
+	all := turned(journey.Marketing)
+	var channels, keys []string
+	for i := range b.Units.Channels {
+		spec := &b.Units.Channels[i]
+		if spec.Address == "" || !turned(spec.Name) && (!all || consent.Refused(consent.At(after, spec.Name))) {
+			continue
+		}
+		channels = append(channels, spec.Name)
+		keys = append(keys, KeysOf(spec.Address, after)...)
+	}
+	return OptIn(ctx, b.Tx, sqldb.Moment(a.At), channels, sqldb.Sorted(keys), a.Name)
+}
+
+// KeysOf returns the keys of the addresses that a customer has under a trait.
+func KeysOf(trait string, traits map[string]any) []string {
+	usable, _ := address.List(trait, traits[trait])
+	out := make([]string, len(usable))
+	for i, one := range usable {
+		out[i] = one.Key
+	}
+	return out
+}
+
+// States returns what is known of addresses, by their keys.
+func States(ctx context.Context, tx sqldb.Conn, channel string, keys []string) (map[string]address.State, error) {
+	out := map[string]address.State{}
+	clean := map[string]string{}
+	for _, key := range keys {
+		clean[sqldb.Clean(key)] = key
+	}
+	err := sqldb.Within(ctx, tx, `select address, reason, dead_at <> 0 and revived_at = 0, opted_out_at <> 0 and opted_in_at = 0
+		from addresses where channel = $1 and address in (%s)`, slices.Sorted(maps.Keys(clean)), func(r *sql.Rows) error {
+		var key string
+		var state address.State
+		err := r.Scan(&key, &state.Reason, &state.Dead, &state.OptedOut)
+		out[clean[key]] = state
+		return err
+	}, channel)
+	return out, err
+}
+
+// readAddresses reads what is known of the customer's addresses.
+func (s *Room) readAddresses(ctx context.Context, tx sqldb.Conn, c *Customer) error {
+	for i := range s.db.Channels {
+		spec := &s.db.Channels[i]
+		if spec.Address == "" {
+			continue
+		}
+		usable, _ := address.List(spec.Address, c.Traits[spec.Address])
+		if len(usable) == 0 {
+			continue
+		}
+		states, err := States(ctx, tx, spec.Name, KeysOf(spec.Address, c.Traits))
+		if err != nil {
+			return err
+		}
+		for _, one := range usable {
+			if state := states[one.Key]; state.Dead {
+				c.Bounced[one.Text] = state.Reason
+			} else if state.OptedOut {
+				c.OptedOut = append(c.OptedOut, one.Text)
+			}
+		}
+	}
+	return nil
+}
+
+// AddressState returns what is known of one address.
+func (s *Room) AddressState(ctx context.Context, channel, key string) (state address.State, err error) {
+	err = s.db.Read(ctx, func(tx sqldb.Conn) error {
+		states, err := States(ctx, tx, channel, []string{key})
+		state = states[key]
+		return err
+	})
+	return state, err
+}
+
+// KnownAddress is an address that is or was dead, or has opted out. Times are virtual, zero for never.
+type KnownAddress struct {
+	Channel, Address  string // folded
+	Reason            string // why it is dead
+	DeadAt, RevivedAt time.Time
+	RevivedBy         string
+	OptedOutAt        time.Time
+	OptedOutBy        string // the event
+	OptedInAt         time.Time
+	OptedInBy         string
+	Dead, OptedOut    bool
+}
+
+// AddressFilter narrows KnownAddresses. Empty fields do not filter.
+type AddressFilter struct {
+	Channel, Address string // Address as anybody writes it
+	State            string // dead, opted_out, or revived
+	AfterChannel     string // the last address of the page before
+	AfterAddress     string
+	Limit            int // default 100, max 1000
+}
+
+// States of AddressFilter.
+const (
+	AddressDead     = "dead"
+	AddressOptedOut = "opted_out"
+	AddressRevived  = "revived"
+)
+
+// fold returns the keys that a text may have, on each channel it may belong to.
+func (s *Room) fold(channel, text string) map[string]string {
+	out := map[string]string{}
+	for i := range s.db.Channels {
+		if spec := &s.db.Channels[i]; spec.Address != "" && (channel == "" || channel == spec.Name) {
+			out[spec.Name] = sqldb.Clean(address.Fold(spec.Address, text))
+		}
+	}
+	return out
+}
+
+// KnownAddresses lists addresses of which something is known, by channel and address.
+func (s *Room) KnownAddresses(ctx context.Context, f AddressFilter) ([]KnownAddress, error) {
+	w := sqldb.Where{}
+	w.Equals("channel", sqldb.Clean(f.Channel))
+	if f.Address != "" {
+		keys := s.fold(f.Channel, f.Address)
+		w.In("channel", slices.Sorted(maps.Keys(keys))) // the primary key begins with it
+		w.In("address", sqldb.Sorted(slices.Collect(maps.Values(keys))))
+	}
+	switch f.State {
+	case AddressDead:
+		w.Raw("dead_at <> 0 and revived_at = 0")
+	case AddressOptedOut:
+		w.Raw("opted_out_at <> 0 and opted_in_at = 0")
+	case AddressRevived:
+		w.Raw("revived_at <> 0")
+	}
+	if f.AfterChannel != "" {
+		w.Raw("(channel > " + w.Param(f.AfterChannel) + " or channel = " + w.Param(f.AfterChannel) + " and address > " +
+			w.Param(f.AfterAddress) + ")")
+	}
+	var out []KnownAddress
+	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
+		out = nil
+		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+			var k KnownAddress
+			var dead, revived, optedOut, optedIn int64
+			err := r.Scan(&k.Channel, &k.Address, &k.Reason, &dead, &revived, &k.RevivedBy, &optedOut, &k.OptedOutBy,
+				&optedIn, &k.OptedInBy)
+			k.DeadAt, k.RevivedAt, k.OptedOutAt, k.OptedInAt = sqldb.Moment(dead), sqldb.Moment(revived), sqldb.Moment(optedOut),
+				sqldb.Moment(optedIn)
+			k.Dead, k.OptedOut = dead != 0 && revived == 0, optedOut != 0 && optedIn == 0
+			out = append(out, k)
+			return err
+		}, `select channel, address, reason, dead_at, revived_at, revived_by, opted_out_at, opted_out_by, opted_in_at, opted_in_by
+			from addresses`+w.SQL()+` order by channel, address limit `+w.Param(sqldb.Bounded(f.Limit)), w.Args...)
+	})
+	return out, err
+}
+
+// Revive makes dead addresses usable again, by an operator's word: on one channel, or on all if channel is empty. It returns how
+// many were dead.
+func (s *Room) Revive(ctx context.Context, now time.Time, channel, text, by string) (int, error) {
+	n := 0
+	err := s.db.Write(ctx, func(tx sqldb.Conn) error {
+		n = 0
+		keys := s.fold(channel, text)
+		for _, name := range slices.Sorted(maps.Keys(keys)) {
+			done, err := sqldb.Affected(ctx, tx, `update addresses set revived_at = $3, revived_by = $4
+				where channel = $1 and address = $2 and dead_at <> 0 and revived_at = 0`, name, keys[name], sqldb.Millis(now),
+				sqldb.Clean(by))
+			if err != nil {
+				return err
+			}
+			n += int(done)
+		}
+		return nil
+	})
+	return n, err
+}

@@ -1,0 +1,199 @@
+package gateway
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/tabi-journeys/tabi/internal/message"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// track posts one event of a customer and returns the answer.
+func (h *house) track(user, name, properties string) answer {
+	h.t.Helper()
+	got := h.call("/v1/track", `{"userId":"`+user+`","event":"`+name+`","properties":`+properties+`}`)
+	if got.status != http.StatusOK {
+		h.t.Fatalf("%s: %d %s", name, got.status, got.body)
+	}
+	return got
+}
+
+// identify sets traits of a customer and returns the answer.
+func (h *house) identify(user, traits string) answer {
+	h.t.Helper()
+	got := h.call("/v1/identify", `{"userId":"`+user+`","traits":`+traits+`}`)
+	if got.status != http.StatusOK {
+		h.t.Fatalf("%d %s", got.status, got.body)
+	}
+	return got
+}
+
+// dead reports whether a customer with this mail address finds it dead.
+func (h *house) dead(mail string) bool {
+	h.t.Helper()
+	user := "reader-" + strconv.Itoa(len(mail)) + strings.NewReplacer("@", "-", " ", "-", "<", "", ">", "").Replace(mail)
+	h.identify(user, `{"email":"`+mail+`"}`)
+	return len(h.customer(user).Bounced) > 0
+}
+
+// A bounce kills the address that the mail went to, by whichever door it comes, whatever the customer's address is by now.
+func TestABounceIsOfTheAddressThatBounced(t *testing.T) {
+	t.Parallel()
+	const now = `{"email":"new@example.com"}`
+	for name, report := range map[string]func(h *house, key string){
+		"a provider's report": func(h *house, key string) {
+			h.call("/v1/mail/events", `{"type":"bounce","bounce_type":"hard","key":"`+key+`","id":"b1"}`)
+		},
+		"a report by message id": func(h *house, key string) {
+			h.call("/v1/mail/events", `{"type":"hard_bounce","message_id":"<`+signedlink.MessageID(key, "x.example.com")+`>","id":"b1"}`)
+		},
+		"track with the key": func(h *house, key string) {
+			h.track("ana/b", "Email Bounced", `{"type":"hard","key":"`+key+`"}`)
+		},
+		"track with the message id": func(h *house, key string) {
+			h.track("ana/b", "Email Bounced", `{"type":"Permanent","message_id":"<`+signedlink.MessageID(key, "x.example.com")+`>"}`)
+		},
+		"track with the provider's id": func(h *house, _ string) {
+			h.track("ana/b", "Email Bounced", `{"reason":"550 5.1.1 user unknown","message_id":"4F00A1"}`)
+		},
+		"track with journey and step": func(h *house, _ string) {
+			h.track("ana/b", "Email Bounced", `{"type":"hard","journey":"apology","step":"note"}`)
+		},
+		"track with the address": func(h *house, _ string) {
+			h.track("ana/b", "Email Bounced", `{"type":"hard","address":"ANA@example.com"}`)
+		},
+		"track of somebody else": func(h *house, key string) {
+			h.track("bea", "Email Bounced", `{"type":"hard","key":"`+key+`"}`)
+		},
+		"after a merge": func(h *house, key string) {
+			h.call("/v1/alias", `{"userId":"cyn","previousId":"ana/b"}`)
+			h.identify("cyn", now)
+			h.call("/v1/mail/events", `{"type":"bounce","bounce_type":"hard","key":"`+key+`","id":"b1"}`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, nil)
+			_, ref := h.enter()
+			key := h.sent(ref, "email", message.Settlement{Status: contract.StatusSent, ProviderID: "4F00A1"})
+			h.identify("ana/b", now)
+			report(h, key)
+			if h.dead("new@example.com") {
+				t.Error("the customer's new address is dead")
+			}
+			for _, spelling := range []string{"ana@example.com", "Ana@Example.com", "Ana <ana@example.com>"} {
+				if !h.dead(spelling) {
+					t.Errorf("%s is alive", spelling)
+				}
+			}
+		})
+	}
+}
+
+// A bounce that names neither address nor send is of the customer's address only if nothing contradicts it.
+func TestABounceOfAnUnknownSend(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	_, ref := h.enter()
+	h.sent(ref, "email", message.Settlement{Status: contract.StatusSent})
+	h.identify("ana/b", `{"email":"new@example.com"}`)
+	for properties, want := range map[string]string{
+		`{"type":"hard"}`:                   "has changed since the last send",
+		`{"type":"hard","key":"not/known"}`: "no send is known by its key",
+		`{"type":"strange"}`:                "is not known, and counts as soft",
+	} {
+		if got := h.track("ana/b", "Email Bounced", properties); !strings.Contains(got.body, want) {
+			t.Errorf("%s: the answer does not say why nothing was marked: %s", properties, got.body)
+		}
+	}
+	if h.dead("new@example.com") || h.dead("ana@example.com") {
+		t.Error("an address was marked")
+	}
+	h.identify("eve", `{"email":"eve@example.com"}`)
+	late := `{"userId":"eve","event":"Email Bounced","timestamp":"2020-01-01T00:00:00Z","properties":{"type":"hard"}}`
+	if got := h.call("/v1/track", late); !strings.Contains(got.body, "has changed since") || h.dead("eve@example.com") {
+		t.Errorf("a late bounce of an address that was set after it: %s", got.body)
+	}
+	if h.track("eve", "Email Bounced", `{"type":"hard"}`); !h.dead("eve@example.com") {
+		t.Error("a bounce of the only address is not remembered")
+	}
+}
+
+// What is soft and what is hard does not depend on the door.
+func TestOneTableOfBounces(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	_, ref := h.enter()
+	key := h.sent(ref, "email", message.Settlement{Status: contract.StatusSent})
+	for i, soft := range []string{"soft", "Transient", "blocked", "Undetermined", "SoftBounce", "mailbox full", "new-word", "4.2.2"} {
+		h.track("ana/b", "Email Bounced", `{"type":"`+soft+`","key":"`+key+`"}`)
+		h.call("/v1/mail/events", `{"type":"bounce","bounce_type":"`+soft+`","key":"`+key+`","id":"s`+strconv.Itoa(i)+`"}`)
+		if h.dead("ana@example.com") {
+			t.Fatalf("%s killed the address", soft)
+		}
+	}
+	for i, hard := range []string{"hard", "Permanent", "HardBounce", "hard_bounce", "5.1.1", "unknown_user"} {
+		mail := "h" + strconv.Itoa(i) + "@example.com"
+		h.track("ana/b", "Email Bounced", `{"type":"`+hard+`","address":"`+mail+`"}`)
+		if !h.dead(mail) {
+			t.Errorf("%s does not kill the address", hard)
+		}
+	}
+}
+
+// An opt-out by a mail holds for the mailbox: for every customer who has it, until a customer changes their mind.
+func TestOptingOutHoldsForTheMailbox(t *testing.T) {
+	t.Parallel()
+	for name, optOut := range map[string]func(h *house, key, link string){
+		"one click": func(h *house, _, link string) {
+			h.do("POST", link, "List-Unsubscribe=One-Click", "Content-Type: application/x-www-form-urlencoded")
+		},
+		"the page": func(h *house, _, link string) { h.do("POST", link, "") },
+		"a complaint": func(h *house, key, _ string) {
+			h.call("/v1/mail/events", `{"type":"complaint","key":"`+key+`","id":"c1"}`)
+		},
+		"a provider's unsubscribe": func(h *house, key, _ string) {
+			h.call("/v1/mail/events", `{"type":"unsubscribe","key":"`+key+`","id":"c1"}`)
+		},
+		"track": func(h *house, _, _ string) { h.track("ana/b", "Unsubscribed", `{}`) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, nil)
+			_, ref := h.enter()
+			key := h.sent(ref, "email", message.Settlement{Status: contract.StatusSent})
+			link := strings.TrimPrefix(h.g.auth.Links.Unsubscribe(
+				signedlink.Mail{Customer: "ana/b", Journey: "apology", Step: "note", Message: "sorry", Key: key},
+			), "http://tabi.example.com")
+			h.identify("twin", `{"email":"Ana@Example.com","consent":{"marketing":true}}`)
+			if name != "track" {
+				h.identify("ana/b", `{"email":"new@example.com"}`)
+			}
+			optOut(h, key, link)
+			optedOut := func(user string) bool { return len(h.customer(user).OptedOut) > 0 }
+			h.identify("later", `{"email":"ana@example.com","consent":{"marketing":true}}`)
+			h.identify("twin", `{"consent":{"marketing":true}}`) // said before, and said again
+			if !optedOut("twin") || !optedOut("later") {
+				t.Error("another customer with the mailbox would be mailed")
+			}
+			if name != "track" && optedOut("ana/b") {
+				t.Error("the customer's other mailbox has opted out too")
+			}
+			h.identify("ana/b", `{"email":"ana@example.com"}`)
+			if !optedOut("ana/b") {
+				t.Error("the mailbox that opted out is forgotten")
+			}
+			h.identify("ana/b", `{"consent":{"marketing":"yes","email":"はい"}}`) // from no to yes
+			if optedOut("ana/b") || optedOut("twin") {
+				t.Error("the customer cannot opt in again")
+			}
+			h.track("twin", "Unsubscribed", `{"channel":"email"}`)
+			if h.track("later", "Marketing Opted In", `{}`); optedOut("later") {
+				t.Error("the event does not lift the opt-out")
+			}
+		})
+	}
+}
