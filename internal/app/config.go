@@ -50,7 +50,8 @@ type Config struct {
 	secrets    struct{ smtp, fcm, sms, webhook, classifier, classifierURL Secret }
 
 	RelayWorkers    int
-	KeepDays        int // virtual days that decisions are kept; 0: forever
+	HandoffReturn   time.Duration // wall time that a hand-off stays with an agent who gives no sign; 0: forever
+	KeepDays        int           // virtual days that decisions are kept; 0: forever
 	WorkflowTasks   int
 	Activities      int
 	LocalActivities int
@@ -123,6 +124,9 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 	}
 	if c.KeepDays < 0 {
 		return Usage("--decision-retention is %d: give a number of days, or 0 to keep them forever", c.KeepDays)
+	}
+	if c.HandoffReturn < 0 {
+		return Usage("--handoff-return is %s: give a duration such as 30m, or 0 to keep a hand-off with its agent", c.HandoffReturn)
 	}
 	if c.MaxPending < 0 {
 		return Usage("--max-backlog is %d: give a number of entries, or 0 for any", c.MaxPending)

@@ -196,6 +196,13 @@ func (c *Config) settings() []setting {
 		{Relay, "relay-workers", "TABI_RELAY_WORKERS", "number of enrollments to deliver to at once", num(&c.RelayWorkers, 32)},
 		{
 			Relay,
+			"handoff-return",
+			"TABI_HANDOFF_RETURN",
+			"how long a claimed hand-off stays with an agent who gives no sign, in real time; then it returns to its queue; 0: forever",
+			dur(&c.HandoffReturn, background.DefaultHandoffReturn),
+		},
+		{
+			Relay,
 			"decision-retention",
 			"TABI_DECISION_RETENTION",
 			"days to keep decisions, in virtual time; 0: forever",

@@ -47,6 +47,15 @@ type Offers interface {
 	PruneDecisions(ctx context.Context, now time.Time, keep time.Duration, limit int) (n int64, more bool, err error)
 }
 
+// Handoffs returns to their queues the hand-offs whose agents have given no sign for a while.
+type Handoffs interface {
+	ReturnIdle(ctx context.Context, now, wall time.Time, idle time.Duration, limit int) (n int, err error)
+}
+
+// DefaultHandoffReturn is how long a claimed hand-off stays with an agent who gives no sign, in wall time, unless configured
+// otherwise.
+const DefaultHandoffReturn = 30 * time.Minute
+
 // DefaultKeep is how long decisions and evidence are kept, in virtual time, unless configured otherwise.
 const DefaultKeep = 400 * 24 * time.Hour
 
@@ -57,6 +66,7 @@ type Config struct {
 	Schedules   Schedules
 	Intents     Intents
 	Offers      Offers
+	Handoffs    Handoffs
 	Client      client.Client
 	Home        relay.Home  // nil: any Temporal is the right one
 	Clock       clock.Clock // of the installation
@@ -67,7 +77,10 @@ type Config struct {
 	IntentEvery    time.Duration // how often other processes' releases are looked for; default 1 s
 	LearnEvery     time.Duration // default 5 s
 	PruneEvery     time.Duration // default 1 min
+	HandoffReturn  time.Duration // how long a hand-off stays with an agent who gives no sign, in wall time; 0: forever
 	Keep           time.Duration // how long decisions are kept, in virtual time; 0: forever, and pruning is off
+
+	returnEvery time.Duration // of HandoffReturn
 }
 
 // Jobs runs the jobs until its context ends.
@@ -100,6 +113,9 @@ func New(cfg Config) *Jobs {
 	if cfg.Keep <= 0 {
 		cfg.PruneEvery = -1
 	}
+	if cfg.HandoffReturn > 0 {
+		cfg.returnEvery = min(cfg.HandoffReturn/4, time.Minute)
+	}
 	return &Jobs{cfg: cfg, reconciler: NewReconciler(ReconcilerConfig{
 		Enrollments: cfg.Enrollments, Starts: cfg.Starts, Client: cfg.Client, Home: cfg.Home, Clock: cfg.Clock,
 	})}
@@ -111,6 +127,7 @@ func (j *Jobs) jobs() []job {
 		{name: "running schedules", every: j.cfg.ScheduleEvery, page: j.enterBySchedule, rest: j.untilNextSchedule},
 		{name: "recomputing intents", every: j.cfg.IntentEvery, page: j.recomputeIntents},
 		{name: "learning from outcomes", every: j.cfg.LearnEvery, page: j.learn},
+		{name: "returning idle hand-offs", every: j.cfg.returnEvery, page: j.returnHandoffs},
 		{name: "retention cleanup", every: j.cfg.PruneEvery, page: j.prune(), late: true},
 		{name: "reconciling enrollments", every: j.cfg.ReconcileEvery, page: j.closeGone(), late: true},
 		{name: "reconciling runs", every: j.cfg.ReconcileEvery, page: j.lookAtRuns(), late: true},
@@ -135,6 +152,8 @@ const (
 	intentPage = 10
 	// learnPage is how many outcomes are learned in one transaction.
 	learnPage = 500
+	// handoffPage is how many hand-offs are returned to their queues before the job looks again.
+	handoffPage = 100
 	// prunePage is how many decisions are deleted in one transaction, and how many customers' evidence is
 	// looked through.
 	prunePage = 500
@@ -144,6 +163,11 @@ func (j *Jobs) now() time.Time { return clock.Now(j.cfg.Clock) }
 
 func (j *Jobs) recomputeIntents(ctx context.Context) (more bool, err error) {
 	return j.cfg.Intents.Recompute(ctx, j.now(), intentPage)
+}
+
+func (j *Jobs) returnHandoffs(ctx context.Context) (more bool, err error) {
+	n, err := j.cfg.Handoffs.ReturnIdle(ctx, j.now(), clock.Wall(), j.cfg.HandoffReturn, handoffPage)
+	return n == handoffPage, err
 }
 
 func (j *Jobs) learn(ctx context.Context) (more bool, err error) {

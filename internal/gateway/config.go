@@ -173,7 +173,8 @@ func New(cfg Config) (*Gateway, error) {
 		Customers: rooms.Customers, Intake: rooms.Intake, Messages: rooms.Messages,
 	}, g.pages)
 	g.admin = adminapi.New(env, adminapi.Rooms{
-		Analytics: rooms.Analytics, Catalog: rooms.Catalog, Enrollments: rooms.Enrollments, Intake: rooms.Intake,
+		Analytics: rooms.Analytics, Catalog: rooms.Catalog, Enrollments: rooms.Enrollments, Handoffs: rooms.Handoffs,
+		Intake:  rooms.Intake,
 		Intents: rooms.Intents, Messages: rooms.Messages, Offers: rooms.Offers, Outbox: rooms.Outbox,
 	}, g.figures)
 	if g.openAPI, err = g.admin.OpenAPI(); err != nil {

@@ -184,6 +184,73 @@ func TestAgentResolvesAHandoff(t *testing.T) {
 	}
 }
 
+func TestAClaimedHandoffIsReleasedTakenOverAndAssigned(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	id, _ := h.handoff()
+	page := "/inbox/" + url.PathEscape(id)
+	mia, tom, admin := h.signedIn("Mia"), h.signedIn("Tom"), h.browser()
+	if got := h.post(admin, "/login", url.Values{"token": {adminToken}}); got.status != http.StatusSeeOther {
+		t.Fatal(got.status)
+	}
+	act := func(client *http.Client, what string, want int) {
+		t.Helper()
+		if got := h.post(client, page+"/"+what, url.Values{"outcome": {"refunded"}}); got.status != want {
+			t.Fatalf("%s: %d %s", what, got.status, got.body)
+		}
+	}
+	shows := func(client *http.Client, wants ...string) {
+		t.Helper()
+		got := h.get(client, page).body
+		for _, want := range wants {
+			if !strings.Contains(got, want) {
+				t.Errorf("the page lacks %q: %s", want, got)
+			}
+		}
+	}
+	act(mia, "claim", 303)
+	shows(mia, page+`/release"`, "claimed by Mia")
+	shows(tom, page+`/take-over"`, "take it over to resolve it")
+	act(tom, "release", 409)
+	act(tom, "resolve", 409)
+	act(tom, "take-over", 303)
+	shows(mia, "taken over by Tom", page+`/take-over"`)
+	act(tom, "release", 303)
+	shows(mia, "waiting for an agent", "returned to the queue; Tom had it")
+	if got := h.get(mia, "/inbox"); !strings.Contains(got.body, "Tom had it") {
+		t.Errorf("the list does not say who had it: %s", got.body)
+	}
+	acts := "/v1/admin/handoffs/" + url.PathEscape(id) + "/acts"
+	json := []string{"Authorization: Bearer " + adminToken, "Content-Type: application/json"}
+	for body, want := range map[string]int{
+		`{"kind":"assign"}`: 400, `{"kind":"resolve"}`: 400, `{"kind":"dance"}`: 400, `{"kind":"assign","agent":"Mia"}`: 200,
+	} {
+		if got := h.do("POST", acts, body, json...); got.status != want {
+			t.Errorf("%s: %d %s", body, got.status, got.body)
+		}
+	}
+	if got := h.do("POST", acts, `{"kind":"release"}`, "Authorization: Bearer "+agentToken); got.status != 401 {
+		t.Errorf("an agent at the admin API: %d", got.status)
+	}
+	got := h.do("GET", "/v1/admin/handoffs?state=claimed", "", json...)
+	for _, want := range []string{`"agent":"Mia"`, `"by":"Olga"`, `"kind":"taken over"`, `"kind":"released"`} {
+		if !strings.Contains(got.body, want) {
+			t.Errorf("the list lacks %s: %s", want, got.body)
+		}
+	}
+	act(admin, "resolve", 303) // an admin may, whoever has it
+	kept, err := h.store.Handoffs.Get(context.Background(), id)
+	if err != nil || kept.Agent != "Olga" || kept.Outcome != "refunded" {
+		t.Errorf("%+v, %v", kept, err)
+	}
+	if got := h.do("POST", acts, `{"kind":"release"}`, json...); got.status != http.StatusConflict {
+		t.Errorf("too late: %d %s", got.status, got.body)
+	}
+	if got := h.do("POST", "/v1/admin/handoffs/none/acts", `{"kind":"release"}`, json...); got.status != http.StatusNotFound {
+		t.Errorf("unknown: %d %s", got.status, got.body)
+	}
+}
+
 func TestWithdrawnHandoffShowsItsReason(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)

@@ -99,7 +99,8 @@ func TestResponsesMatchOpenAPI(t *testing.T) {
 	h := newHouse(t, nil)
 	_, ref := h.enter()
 	h.sent(ref, "email", message.Settlement{Status: contract.StatusSent})
-	called := map[string]bool{"decide": true, "explainDecision": true} // the tests of decisions have actions to choose from
+	// The tests of decisions have actions to choose from, those of the inbox a hand-off.
+	called := map[string]bool{"decide": true, "explainDecision": true, "actOnHandoff": true}
 	for _, c := range contractCalls {
 		method, path, _ := strings.Cut(c.call, " ")
 		req := httptest.NewRequest(method, path, strings.NewReader(c.body))
@@ -195,6 +196,10 @@ var contractCalls = []struct {
 	{"POST /v1/admin/migrations", `{"journey":"apology","limit":1001}`, 400},
 	{"GET /v1/admin/migrations?journey=apology", "", 200},
 	{"GET /v1/admin/migrations", "", 400},
+	{"GET /v1/admin/handoffs?state=claimed&limit=2", "", 200},
+	{"GET /v1/admin/handoffs?state=lost", "", 400},
+	{"POST /v1/admin/handoffs/none/acts", `{"kind":"release"}`, 404},
+	{"POST /v1/admin/handoffs/none/acts", `{"kind":"dance"}`, 400},
 	{"GET /v1/admin/dead-letters?limit=2", "", 200},
 	{"GET /v1/admin/dead-letters?limit=none", "", 400},
 	{"POST /v1/admin/dead-letters/retry", `{"all":true}`, 200},

@@ -30,6 +30,8 @@ func (g *Gateway) routes() []web.Route {
 		{"GET", "/inbox", page, same, g.pages.Inbox},
 		{"GET", "/inbox/{id}", page, same, g.pages.Handoff},
 		{"POST", "/inbox/{id}/claim", form, same, g.pages.Claim},
+		{"POST", "/inbox/{id}/take-over", form, same, g.pages.TakeOver},
+		{"POST", "/inbox/{id}/release", form, same, g.pages.Release},
 		{"POST", "/inbox/{id}/resolve", form, same, g.pages.Resolve},
 		{"GET", "/journeys", page, same, g.pages.Journeys},
 		{"GET", "/journeys/{name}", page, same, g.pages.Journey},
@@ -73,6 +75,8 @@ func (g *Gateway) routes() []web.Route {
 		{"GET", "/v1/admin/dead-letters", admin, same, g.admin.ServeHTTP},
 		{"POST", "/v1/admin/dead-letters/retry", admin, same, g.admin.ServeHTTP},
 		{"POST", "/v1/admin/dead-letters/drop", admin, same, g.admin.ServeHTTP},
+		{"GET", "/v1/admin/handoffs", admin, same, g.admin.ServeHTTP},
+		{"POST", "/v1/admin/handoffs/{id}/acts", admin, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/decide", admin, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/report", admin, same, g.admin.ServeHTTP},
 

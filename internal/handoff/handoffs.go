@@ -12,7 +12,6 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/outbox"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -26,12 +25,12 @@ func New(db *unit.Units) *Room { return &Room{db: db} }
 
 const handoffQuery = `select h.id, h.enrollment, e.workflow_id, h.journey, h.step, h.customer, h.queue, h.priority, h.note, h.outcomes,
 h.state, h.agent, h.outcome, h.agent_note, h.reason,
-	h.opened_at, h.claimed_at, h.closed_at, h.until_at from handoffs h join enrollment_states e on e.id = h.enrollment`
+	h.opened_at, h.claimed_at, h.closed_at, h.until_at, h.acts from handoffs h join enrollment_states e on e.id = h.enrollment`
 
 func scanHandoff(r sqldb.Scanner) (Handoff, error) {
 	var h Handoff
 	var priority int
-	var outcomes string
+	var outcomes, acts string
 	var opened, claimed, closed, until int64
 	err := r.Scan(
 		&h.ID,
@@ -53,6 +52,7 @@ func scanHandoff(r sqldb.Scanner) (Handoff, error) {
 		&claimed,
 		&closed,
 		&until,
+		&acts,
 	)
 	if err != nil {
 		return h, err
@@ -61,6 +61,11 @@ func scanHandoff(r sqldb.Scanner) (Handoff, error) {
 		h.Priority = journey.Priorities[priority]
 	}
 	h.OpenedAt, h.ClaimedAt, h.ClosedAt, h.Until = sqldb.Moment(opened), sqldb.Moment(claimed), sqldb.Moment(closed), sqldb.Moment(until)
+	if acts != "[]" {
+		if err := json.Unmarshal([]byte(acts), &h.Acts); err != nil {
+			return h, err
+		}
+	}
 	return h, json.Unmarshal([]byte(outcomes), &h.Outcomes)
 }
 
@@ -165,82 +170,6 @@ func handoff(ctx context.Context, tx sqldb.Conn, id string) (Handoff, error) {
 		err = sqldb.ErrNotFound
 	}
 	return h, err
-}
-
-// lockHandoff locks the customer of a hand-off and returns both, or an error if agent may not act on the hand-off.
-func lockHandoff(ctx context.Context, tx sqldb.Conn, id, agent string) (Handoff, *unit.LockedCustomer, error) {
-	p, err := customer.LockOwner(ctx, tx, `select customer from handoffs where id = $1`, id)
-	if err != nil {
-		return Handoff{}, nil, err
-	}
-	h, err := handoff(ctx, tx, id)
-	switch {
-	case err != nil:
-		return h, nil, err
-	case h.Customer != p.ID:
-		return h, nil, sqldb.ErrAgain
-	case h.State == HandoffResolved, h.State == HandoffWithdrawn:
-		return h, nil, ErrTooLate
-	case h.State == HandoffClaimed && h.Agent != agent:
-		return h, nil, ErrTaken
-	}
-	return h, p, nil
-}
-
-// Claim assigns a hand-off to an agent. It returns ErrTaken if another agent has claimed it and ErrTooLate if it is
-// closed. Claiming it again as the same agent changes nothing.
-func (s *Room) Claim(ctx context.Context, now time.Time, id, agent string) error {
-	agent = sqldb.Clean(agent)
-	if agent == "" {
-		return sqldb.InputError("the agent's name is missing")
-	}
-	return s.db.Write(ctx, func(tx sqldb.Conn) error {
-		h, _, err := lockHandoff(ctx, tx, id, agent)
-		if err != nil || h.State == HandoffClaimed {
-			return err
-		}
-		_, err = tx.ExecContext(
-			ctx,
-			`update handoffs set state = 'claimed', agent = $2, claimed_at = $3 where id = $1`,
-			id,
-			agent,
-			sqldb.Millis(now),
-		)
-		return err
-	})
-}
-
-// Resolve closes a hand-off and enqueues its result (contract.HandoffResult) for the enrollment. The note is stored
-// and not delivered. It returns ErrTaken if another agent has claimed the hand-off and ErrTooLate if it is closed.
-func (s *Room) Resolve(ctx context.Context, now time.Time, id, agent, outcome, note string) error {
-	agent, outcome = sqldb.Clean(agent), sqldb.Clean(outcome)
-	if agent == "" || outcome == "" {
-		return sqldb.InputError("the agent's name or the outcome is missing")
-	}
-	return s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
-		h, p, err := lockHandoff(ctx, tx, id, agent)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, `update handoffs set state = 'resolved', agent = $2, outcome = $3, agent_note = $4, closed_at = $5,
-			claimed_at = case when claimed_at = 0 then $5 else claimed_at end where id = $1`, id, agent, outcome, sqldb.Clean(note),
-			sqldb.Millis(now)); err != nil {
-			return err
-		}
-		if err := b.Adopt(ctx, p); err != nil {
-			return err
-		}
-		for _, e := range p.Open {
-			if e.ID == h.Enrollment {
-				return outbox.EnqueueMessage(
-					b, e,
-					contract.Delivery{ID: "handoff/" + id, Enrollment: e.ID, Received: now,
-						HandoffResult: &contract.HandoffResult{Handoff: id, Outcome: outcome, Agent: agent}},
-				)
-			}
-		}
-		return ErrTooLate
-	})
 }
 
 // Merge moves the hand-offs of gone to survivor.

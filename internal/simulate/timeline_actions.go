@@ -97,10 +97,10 @@ func (w *scenarioRun) resolve(line *scenario.Line) error {
 		w.fail(Failure{Place: line.Place, At: line.At, What: "resolve", Expected: "an open hand-off of " + queue, Actual: "none is open"})
 		return nil
 	}
-	if err := w.store.Handoffs.Claim(w.ctx, w.now(), oldest.ID, agent); err != nil {
+	if err := w.store.Handoffs.Claim(w.ctx, w.now(), w.now(), oldest.ID, agent); err != nil {
 		return err
 	}
-	return w.store.Handoffs.Resolve(w.ctx, w.now(), oldest.ID, agent, r.Outcome, r.Note)
+	return w.store.Handoffs.Resolve(w.ctx, w.now(), oldest.ID, agent, r.Outcome, r.Note, handoff.AsAgent)
 }
 
 // names returns the keys of a map, sorted.

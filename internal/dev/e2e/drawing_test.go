@@ -9,6 +9,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/handoff"
 )
 
 // A waiting enrollment is counted at its step, in the drawing and in the table, and on its way out once an agent has
@@ -46,7 +47,8 @@ func TestJourneyInABrowser(t *testing.T) {
 		}
 	}
 
-	if err := h.Store.Handoffs.Resolve(context.Background(), clock.Now(h.clock), e.ID+"/person/1", "Kim", "resolved", ""); err != nil {
+	err := h.Store.Handoffs.Resolve(context.Background(), clock.Now(h.clock), e.ID+"/person/1", "Kim", "resolved", "", handoff.AsAgent)
+	if err != nil {
 		t.Fatal(err)
 	}
 	h.ended("care/ana", "helped")

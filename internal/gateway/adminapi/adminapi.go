@@ -17,6 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/gateway/figures"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/handoff"
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/message"
@@ -31,6 +32,7 @@ type Rooms struct {
 	Analytics   Analytics
 	Catalog     Catalog
 	Enrollments Enrollments
+	Handoffs    Handoffs
 	Intake      Intake
 	Intents     Intents
 	Messages    Messages
@@ -57,6 +59,14 @@ type Enrollments interface {
 	PauseJourney(ctx context.Context, now time.Time, name, by string, paused bool) (int, error)
 	Migrate(ctx context.Context, now time.Time, m enrollment.Migration) (enrollment.MigrationPage, error)
 	MigrationStatuses(ctx context.Context, name, after string, limit int) ([]enrollment.MigrationStatus, error)
+}
+
+// Handoffs has the queues of agents.
+type Handoffs interface {
+	List(ctx context.Context, f handoff.Filter) ([]handoff.Handoff, error)
+	TakeOver(ctx context.Context, now, wall time.Time, id, agent, by string) error
+	Release(ctx context.Context, now, wall time.Time, id, by string, over handoff.Over) error
+	Resolve(ctx context.Context, now time.Time, id, agent, outcome, note string, over handoff.Over) error
 }
 
 // Intake accepts the event that an operator enrolls a customer by.
@@ -134,6 +144,8 @@ func New(env *web.Env, rooms Rooms, f *figures.Figures) *Handlers {
 	register(h, a, api.ListDeadLetters, h.listDeadLetters)
 	register(h, a, api.RetryDeadLetters, h.retryDeadLetters)
 	register(h, a, api.DropDeadLetters, h.dropDeadLetters)
+	register(h, a, api.ListHandoffs, h.listHandoffs)
+	register(h, a, api.ActOnHandoff, h.actOnHandoff)
 	register(h, a, api.ExplainDecision, h.explainDecision)
 	register(h, a, api.GetReport, h.getReport)
 	h.doc = a.OpenAPI()

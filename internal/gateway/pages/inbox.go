@@ -69,6 +69,8 @@ type handoffView struct {
 	Other   string
 	Draft   string
 	Mine    bool
+	Others  bool // another agent has claimed it
+	Admin   bool // may act on what others have claimed
 	Closed  bool
 }
 
@@ -91,6 +93,14 @@ func (p *Pages) showHandoff(w http.ResponseWriter, r *http.Request, status int, 
 	v.Handoff = h
 	v.Closed = h.State == handoff.HandoffResolved || h.State == handoff.HandoffWithdrawn
 	v.Mine = h.State == handoff.HandoffClaimed && h.Agent == p.agent(r)
+	v.Others = h.State == handoff.HandoffClaimed && !v.Mine
+	v.Admin = over(r) == handoff.AsAdmin
+	if v.Mine { // it stays with an agent who works on it
+		if err := p.rooms.Handoffs.Seen(ctx, p.Wall(), id, h.Agent); err != nil {
+			p.pageFailed(w, r, err)
+			return
+		}
+	}
 	if v.Story, err = p.readStory(ctx, h.Customer); err != nil {
 		p.pageFailed(w, r, err)
 		return
@@ -103,8 +113,35 @@ func (p *Pages) Claim(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	err := p.rooms.Handoffs.Claim(r.Context(), p.Now(), r.PathValue("id"), agent)
+	err := p.rooms.Handoffs.Claim(r.Context(), p.Now(), p.Wall(), r.PathValue("id"), agent)
 	p.afterForm(w, r, err, handoffView{})
+}
+
+// TakeOver assigns a hand-off to the agent, whoever has it.
+func (p *Pages) TakeOver(w http.ResponseWriter, r *http.Request) {
+	agent, ok := p.actingAgent(w, r)
+	if !ok {
+		return
+	}
+	err := p.rooms.Handoffs.TakeOver(r.Context(), p.Now(), p.Wall(), r.PathValue("id"), agent, agent)
+	p.afterForm(w, r, err, handoffView{})
+}
+
+// Release returns a hand-off to the queue.
+func (p *Pages) Release(w http.ResponseWriter, r *http.Request) {
+	agent, ok := p.actingAgent(w, r)
+	if !ok {
+		return
+	}
+	err := p.rooms.Handoffs.Release(r.Context(), p.Now(), p.Wall(), r.PathValue("id"), agent, over(r))
+	p.afterForm(w, r, err, handoffView{})
+}
+
+// over returns whether the viewer may act on what others have claimed: an admin's token says so, an open door does not.
+func over(r *http.Request) handoff.Over {
+	p := auth.PrincipalOf(r.Context())
+	named := p.Session == nil && p.Name != "" || p.Session != nil && p.Session.Token != ""
+	return handoff.Over(named && p.Role >= auth.RoleAdmin)
 }
 
 func (p *Pages) Resolve(w http.ResponseWriter, r *http.Request) {
@@ -133,7 +170,7 @@ func (p *Pages) Resolve(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	err := p.rooms.Handoffs.Resolve(r.Context(), p.Now(), r.PathValue("id"), agent, outcome, v.Draft)
+	err := p.rooms.Handoffs.Resolve(r.Context(), p.Now(), r.PathValue("id"), agent, outcome, v.Draft, over(r))
 	p.afterForm(w, r, err, v)
 }
 
@@ -144,7 +181,7 @@ func (p *Pages) afterForm(w http.ResponseWriter, r *http.Request, err error, v h
 	case err == nil:
 		http.Redirect(w, r, "/inbox/"+url.PathEscape(r.PathValue("id")), http.StatusSeeOther)
 	case errors.Is(err, handoff.ErrTaken):
-		v.Problem = "Another agent has claimed this hand-off. Nothing was changed; please talk to them first."
+		v.Problem = "Another agent has claimed this hand-off. Nothing was changed; talk to them, or take it over."
 		p.showHandoff(w, r, http.StatusConflict, v)
 	case errors.Is(err, handoff.ErrTooLate):
 		v.Problem = "Too late: this hand-off was already closed. Your form had no effect; the result is shown below."

@@ -85,8 +85,11 @@ type Enrollments interface {
 type Handoffs interface {
 	Get(ctx context.Context, id string) (handoff.Handoff, error)
 	List(ctx context.Context, f handoff.Filter) ([]handoff.Handoff, error)
-	Claim(ctx context.Context, now time.Time, id, agent string) error
-	Resolve(ctx context.Context, now time.Time, id, agent, outcome, note string) error
+	Claim(ctx context.Context, now, wall time.Time, id, agent string) error
+	TakeOver(ctx context.Context, now, wall time.Time, id, agent, by string) error
+	Release(ctx context.Context, now, wall time.Time, id, by string, over handoff.Over) error
+	Resolve(ctx context.Context, now time.Time, id, agent, outcome, note string, over handoff.Over) error
+	Seen(ctx context.Context, wall time.Time, id, agent string) error
 }
 
 // Intents has customers' intents.

@@ -1,7 +1,7 @@
 -- +goose Up
 
--- Times are Unix milliseconds, 0 for none. They are virtual, except due_at, lease_until, missing_since, rate_slot_at and
--- those of rates, which are of the wall clock. Flags are 0 or 1. JSON is TEXT: it is read and written whole, and a JSONB
+-- Times are Unix milliseconds, 0 for none. They are virtual, except due_at, lease_until, missing_since, rate_slot_at,
+-- active_at and those of rates, which are of the wall clock. Flags are 0 or 1. JSON is TEXT: it is read and written whole, and a JSONB
 -- column refuses the NUL that a customer's text may contain.
 --
 -- A table is named in SQL by the room that owns it, and by no other package. What other rooms may read of it is a view,
@@ -320,6 +320,8 @@ create table rates (
   paused_until bigint not null default 0
 );
 
+-- acts is JSON: who claimed, took over, assigned, released and resolved it, oldest first. active_at is the last sign of the agent
+-- who has it; after a while without one it returns to the queue.
 create table handoffs (
   id         text primary key,
   enrollment text not null,
@@ -338,8 +340,11 @@ create table handoffs (
   opened_at  bigint not null,
   claimed_at bigint not null default 0,
   closed_at  bigint not null default 0,
-  until_at   bigint not null default 0
+  until_at   bigint not null default 0,
+  acts       text not null default '[]',
+  active_at  bigint not null default 0
 );
+create index handoffs_idle on handoffs (active_at, id) where state = 'claimed';
 create index handoffs_customer on handoffs (customer, state);
 create index handoffs_enrollment on handoffs (enrollment);
 create index handoffs_state on handoffs (state, queue);
