@@ -132,7 +132,8 @@ func (a *Activities) OpenHandoff(ctx context.Context, in contract.OpenHandoff) e
 		if err != nil {
 			return asSupersededError(err)
 		}
-		if note, err = renderNote(ctx, in.Spec.Note, vars); err != nil { // reaching an agent matters more than the note
+		at := []zap.Field{zap.String("journey", in.Journey), zap.String("step", in.Step)}
+		if note, err = a.renderNote(ctx, in.Spec.Note, vars, at); err != nil { // reaching an agent matters more than the note
 			a.cfg.Logger.Warn(
 				"hand-off note could not be rendered",
 				zap.String("journey", in.Journey),

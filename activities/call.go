@@ -51,7 +51,9 @@ func (a *Activities) Call(ctx context.Context, in contract.Call) (contract.CallR
 
 // request renders the call and makes it. A call that cannot be rendered for this customer has failed for good.
 func (a *Activities) request(ctx context.Context, in contract.Call, vars expr.Vars) (contract.CallResult, error) {
-	r, err := renderCall(ctx, in.Spec, vars)
+	r, err := renderCall(ctx, in.Spec, vars, render.Options{Odd: a.logOdd([]zap.Field{
+		zap.String("journey", in.Journey), zap.String("step", in.Step), zap.String("key", in.Key),
+	})})
 	var bad *render.Error
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -66,23 +68,23 @@ func (a *Activities) request(ctx context.Context, in contract.Call, vars expr.Va
 }
 
 // renderCall renders address, headers and body with the customer's values.
-func renderCall(ctx context.Context, spec journey.Call, vars expr.Vars) (CallRequest, error) {
+func renderCall(ctx context.Context, spec journey.Call, vars expr.Vars, opts render.Options) (CallRequest, error) {
 	r := CallRequest{Method: spec.Method, Timeout: spec.Timeout, Headers: make(map[string]string, len(spec.Headers)+1)}
 	var err error
-	if r.URL, err = render.Raw(ctx, "url", spec.URL, vars); err != nil {
+	if r.URL, err = render.Raw(ctx, "url", spec.URL, vars, opts); err != nil {
 		return r, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(spec.Headers)) {
-		if r.Headers[name], err = render.Raw(ctx, "headers."+name, spec.Headers[name], vars); err != nil {
+		if r.Headers[name], err = render.Raw(ctx, "headers."+name, spec.Headers[name], vars, opts); err != nil {
 			return r, err
 		}
 	}
 	if spec.JSON == nil {
-		body, err := render.Raw(ctx, "body", spec.Body, vars)
+		body, err := render.Raw(ctx, "body", spec.Body, vars, opts)
 		r.Body = []byte(body)
 		return r, err
 	}
-	filled, err := renderJSON(ctx, "body", spec.JSON, vars)
+	filled, err := renderJSON(ctx, "body", spec.JSON, vars, opts)
 	if err != nil {
 		return r, err
 	}
@@ -96,15 +98,15 @@ func renderCall(ctx context.Context, spec journey.Call, vars expr.Vars) (CallReq
 }
 
 // renderJSON renders the strings in a JSON value; field is its place, for errors.
-func renderJSON(ctx context.Context, field string, value any, vars expr.Vars) (any, error) {
+func renderJSON(ctx context.Context, field string, value any, vars expr.Vars, opts render.Options) (any, error) {
 	var err error
 	switch v := value.(type) {
 	case string:
-		return render.Raw(ctx, field, v, vars)
+		return render.Raw(ctx, field, v, vars, opts)
 	case []any:
 		list := make([]any, len(v))
 		for i, one := range v {
-			if list[i], err = renderJSON(ctx, field+"["+strconv.Itoa(i)+"]", one, vars); err != nil {
+			if list[i], err = renderJSON(ctx, field+"["+strconv.Itoa(i)+"]", one, vars, opts); err != nil {
 				return nil, err
 			}
 		}
@@ -112,7 +114,7 @@ func renderJSON(ctx context.Context, field string, value any, vars expr.Vars) (a
 	case map[string]any:
 		m := make(map[string]any, len(v))
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if m[key], err = renderJSON(ctx, field+"."+key, v[key], vars); err != nil {
+			if m[key], err = renderJSON(ctx, field+"."+key, v[key], vars, opts); err != nil {
 				return nil, err
 			}
 		}

@@ -2,11 +2,15 @@ package activities
 
 import (
 	"context"
+	"slices"
+
+	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/activities/render"
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/template"
 	"github.com/tabi-journeys/tabi/internal/message"
 )
 
@@ -17,6 +21,7 @@ func (a *Activities) renderTreatment(
 	reservation message.Reservation,
 	data map[string]any,
 	unsubscribe string,
+	at []zap.Field,
 ) (map[string]string, error) {
 	treatment := render.Pick(reservation.Message, spec.Name, reservation.Verdict.Tone, reservation.Language)
 	if treatment == nil && spec.Any {
@@ -28,16 +33,24 @@ func (a *Activities) renderTreatment(
 		treatment,
 		reservation.Vars,
 		data,
-		render.Options{Unsubscribe: unsubscribe, Language: reservation.Language},
+		render.Options{Unsubscribe: unsubscribe, Language: reservation.Language, Odd: a.logOdd(at)},
 	)
+}
+
+// logOdd returns a function that logs values which a template could not use. A note holds no customer data.
+func (a *Activities) logOdd(at []zap.Field) func(string, template.Note) {
+	return func(field string, note template.Note) {
+		a.cfg.Logger.Info("template could not use a value and was rendered without it", append(slices.Clip(at),
+			zap.String("field", field), zap.Stringer("note", note))...)
+	}
 }
 
 // noteSpec lets the note of a hand-off be rendered like a treatment.
 var noteSpec = channel.Spec{Name: "handoff", Fields: []channel.Field{{Name: "note"}}}
 
 // renderNote renders the note of a hand-off for the agent.
-func renderNote(ctx context.Context, source string, vars expr.Vars) (string, error) {
-	fields, err := render.Render(ctx, noteSpec, journey.Treatment{"note": source}, vars, nil, render.Options{})
+func (a *Activities) renderNote(ctx context.Context, source string, vars expr.Vars, at []zap.Field) (string, error) {
+	fields, err := render.Render(ctx, noteSpec, journey.Treatment{"note": source}, vars, nil, render.Options{Odd: a.logOdd(at)})
 	return fields["note"], err
 }
 

@@ -197,7 +197,9 @@ func (a *Activities) render(
 			signedlink.Mail{Customer: reservation.Customer, Journey: in.Journey, Step: in.Step, Message: in.Spec.Message, Key: in.Key},
 		)
 	}
-	fields, err = a.renderTreatment(ctx, spec, reservation, data, unsubscribe)
+	fields, err = a.renderTreatment(ctx, spec, reservation, data, unsubscribe, []zap.Field{
+		zap.String("journey", in.Journey), zap.String("step", in.Step), zap.String("message", in.Spec.Message), zap.String("key", in.Key),
+	})
 	return fields, unsubscribe, err
 }
 

@@ -35,7 +35,7 @@ steps:
 	helloMessage = `message: hello
 email:
   subject: "Hello {{ customer.first_name }}{{ data.points }}{{ data.missing }}"
-  html: "<p>{{ 100 | divided_by: customer.divisor }}</p>"
+  html: "<p>{% for i in (1..customer.loops) %}{% endfor %}</p>"
 push: {title: Hello, body: you}
 `
 )
@@ -68,7 +68,7 @@ func setup(t *testing.T, traits map[string]any) *bundle {
 	if _, err := s.Catalog.Publish(t.Context(), now, content); err != nil {
 		t.Fatal(err)
 	}
-	all := map[string]any{"email": "ana@example.com", "divisor": 5, "first_name": "Ana"}
+	all := map[string]any{"email": "ana@example.com", "loops": 5, "first_name": "Ana"}
 	for k, v := range traits {
 		all[k] = v
 	}
@@ -144,7 +144,7 @@ func TestSendOutcomes(t *testing.T) {
 			contract.SendResult{Status: "suppressed", Reason: "NO_ADDRESS"}, false},
 		{"opted out", map[string]any{"consent": map[string]any{"marketing": false}}, journey.Marketing, nil, false,
 			contract.SendResult{Status: "suppressed", Reason: "NO_CONSENT"}, false},
-		{"a template that fails for this customer", map[string]any{"divisor": 0}, journey.Marketing, nil, false,
+		{"a template that fails for this customer", map[string]any{"loops": 200_000}, journey.Marketing, nil, false,
 			contract.SendResult{Status: "failed", Channel: "email"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -7,19 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/osteele/liquid/filters"
-
 	"github.com/tabi-journeys/tabi/activities/render"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/template"
 )
 
-// names collects the filters of the Liquid library.
-type names map[string]bool
-
-func (n names) AddFilter(name string, _ any) { n[name] = true }
-
-// TestLiquidPage renders every example of docs/language/liquid.md and compares it with the page. Every filter of the
-// library has an example there.
+// TestLiquidPage renders every example of docs/language/liquid.md and compares it with the page. Every filter has an
+// example there.
 func TestLiquidPage(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("../../docs/language/liquid.md")
@@ -35,8 +29,10 @@ func TestLiquidPage(t *testing.T) {
 	if err := json.Unmarshal([]byte(values[1]), &given); err != nil {
 		t.Fatal(err)
 	}
-	all := names{}
-	filters.AddStandardFilters(all)
+	all := map[string]bool{}
+	for _, name := range template.FilterNames() {
+		all[name] = true
+	}
 	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\| `(.*?)` \\| `(.*?)` \\|").FindAllStringSubmatch(page, -1) {
 		name, source, want := row[1], strings.ReplaceAll(row[2], `\|`, "|"), row[3]
 		if !strings.Contains(source, "| "+name) {

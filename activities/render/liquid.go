@@ -3,194 +3,81 @@ package render
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
 
-	"github.com/osteele/liquid"
-	"github.com/osteele/liquid/expressions"
-	"github.com/osteele/liquid/render"
-	"github.com/osteele/liquid/values"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/tabi-journeys/tabi/internal/journey/template"
 )
 
-const (
-	maxSteps  = 100_000       // iterations of all loops of a template
-	maxValues = 4 * MaxField  // bytes of text in a template's own variables
-	tickTag   = "tabi_tick"   // the first node in the body of every loop
-	budgetVar = "tabi budget" // no template can write this name
-)
+// parsed caches templates, since the same few are rendered for every customer.
+var parsed = func() *lru.Cache[templateKey, *template.Template] {
+	cache, err := lru.New[templateKey, *template.Template](512)
+	if err != nil {
+		panic(err) // the size is not positive
+	}
+	return cache
+}()
 
-// engine is a Liquid engine, with the node that counts loop iterations.
-type engine struct {
-	*liquid.Engine
-	tick render.Node
+type templateKey struct {
+	source string
+	html   bool
 }
 
-// engines are built once: one for plain text, one for HTML.
-var engines = [2]func() engine{
-	sync.OnceValue(func() engine { return newEngine(false) }),
-	sync.OnceValue(func() engine { return newEngine(true) }),
-}
-
-func newEngine(html bool) engine {
-	e := engine{Engine: template.NewEngine(html)}
-	e.RegisterTag(tickTag, func(c render.Context) (string, error) {
-		if b, ok := c.Get(budgetVar).(*budget); ok {
-			return "", b.turn(c.Bindings())
-		}
-		return "", nil
-	})
-	if t, err := e.ParseString("{% " + tickTag + " %}"); err == nil {
-		e.tick = t.GetRoot()
+// parse returns a template, parsed once.
+func parse(source string, html bool) *template.Template {
+	key := templateKey{source, html}
+	t, ok := parsed.Get(key)
+	if !ok {
+		t = template.Parse(source, html)
+		parsed.Add(key, t)
 	}
-	e.UnregisterTag(tickTag)
-	return e
-}
-
-// Reasons for stopping a template.
-var (
-	errTooLong = fmt.Errorf("comes out longer than %d KiB", MaxField>>10)
-	errLoops   = fmt.Errorf("its loops run more than %d times", maxSteps)
-	errValues  = fmt.Errorf("its variables hold more than %d KiB", maxValues>>10)
-	errTime    = errors.New("takes too long")
-)
-
-// budget limits one rendering: its output, loop iterations, size of variables, and time. All four are needed: the length
-// of a loop can come from the customer's data, and a loop need not print anything.
-type budget struct {
-	ctx   context.Context
-	out   strings.Builder
-	turns int
-	why   error // the first limit that was exceeded
-}
-
-// stop records the first reason.
-func (b *budget) stop(why error) error {
-	if b.why == nil {
-		b.why = why
-	}
-	return b.why
-}
-
-// Write implements io.Writer.
-func (b *budget) Write(p []byte) (int, error) {
-	switch {
-	case b.why != nil:
-		return 0, b.why
-	case b.ctx.Err() != nil:
-		return 0, b.stop(errTime)
-	case b.out.Len()+len(p) > MaxField:
-		return 0, b.stop(errTooLong)
-	}
-	return b.out.Write(p)
-}
-
-// turn counts one iteration of a loop.
-func (b *budget) turn(bindings map[string]any) error {
-	b.turns++
-	switch {
-	case b.why != nil:
-		return b.why
-	case b.turns > maxSteps:
-		return b.stop(errLoops)
-	case b.ctx.Err() != nil:
-		return b.stop(errTime)
-	}
-	held := 0
-	for _, v := range bindings {
-		if s, ok := v.(string); ok {
-			held += len(s)
-		}
-	}
-	if held > maxValues {
-		return b.stop(errValues)
-	}
-	return nil
+	return t
 }
 
 // run renders one template. The error's Field is empty.
-func run(ctx context.Context, source string, html bool, vars map[string]any) (text string, failed *Error) {
-	e := engines[0]()
-	if html {
-		e = engines[1]()
+func run(ctx context.Context, field, source string, env template.Env, opts Options) (string, *Error) {
+	t := parse(source, env.HTML)
+	if len(t.Problems) > 0 {
+		p := t.Problems[0]
+		return "", &Error{Line: 1 + strings.Count(source[:max(0, p.Offset)], "\n"), Cause: "cannot be read: " + p.Message}
 	}
-	b := &budget{ctx: ctx}
-	defer func() {
-		// The library panics where a table's row cannot be written, and filters do on odd values.
-		if p := recover(); p != nil {
-			text, failed = "", &Error{Cause: "a filter or tag failed on this customer's values"}
-			if b.why != nil {
-				failed.Cause = b.why.Error()
-			}
+	text, notes, err := t.Render(ctx, env)
+	for _, n := range notes {
+		oddValues.add(n.Filter)
+		if opts.Odd != nil {
+			opts.Odd(field, n)
 		}
-	}()
-	template, err := e.ParseTemplateLocation([]byte(source), "", 1)
-	if err != nil {
-		return "", &Error{Line: err.LineNumber(), Cause: "cannot be read: " + firstLine(err.Cause(), err)}
 	}
-	instrument(template.GetRoot(), e.tick)
-	vars[budgetVar] = b
-	if err := template.FRender(b, vars); err != nil {
-		return "", &Error{Line: err.LineNumber(), Cause: cause(b, err)}
+	var stop *template.StopError
+	if errors.As(err, &stop) {
+		return "", &Error{Line: stop.Line, Cause: stop.Error()}
 	}
-	return b.out.String(), nil
+	return text, nil
 }
 
-// instrument inserts tick at the start of the body of every loop.
-func instrument(n, tick render.Node) {
-	switch n := n.(type) {
-	case *render.SeqNode:
-		for _, c := range n.Children {
-			instrument(c, tick)
-		}
-	case *render.BlockNode:
-		for _, c := range n.Body {
-			instrument(c, tick)
-		}
-		for _, c := range n.Clauses {
-			instrument(c, tick)
-		}
-		if tick != nil && (n.Name == "for" || n.Name == "tablerow") {
-			n.Body = append([]render.Node{tick}, n.Body...)
-		}
-	}
+// oddValues counts the values that filters of this process could not use, by filter.
+var oddValues = counts{n: map[string]uint64{}}
+
+type counts struct {
+	mu sync.Mutex
+	n  map[string]uint64
 }
 
-// cause returns a rendering error in words. The library's own words may hold customer data, so only names from the
-// template are used.
-func cause(b *budget, err liquid.SourceError) string {
-	var (
-		filter    expressions.FilterError
-		undefined expressions.UndefinedFilter
-		kind      values.TypeError
-	)
-	switch {
-	case b.why != nil:
-		return b.why.Error()
-	case errors.As(err.Cause(), &filter):
-		return fmt.Sprintf("the filter %q failed on this customer's values", filter.FilterName)
-	case errors.As(err.Cause(), &undefined):
-		return fmt.Sprintf("there is no filter %q", string(undefined))
-	case errors.As(err.Cause(), &kind):
-		return "a filter or comparison got a value of a kind it does not take"
-	default:
-		return "a filter or tag failed on this customer's values"
-	}
+func (c *counts) add(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n[name]++
 }
 
-// firstLine returns the first line of the first error that has a message.
-func firstLine(errs ...error) string {
-	for _, err := range errs {
-		if err != nil {
-			line, _, _ := strings.Cut(err.Error(), "\n")
-			return line
-		}
-	}
-	return "unknown error"
+// OddValues returns how many values filters could not use since the process started, by filter.
+func OddValues() map[string]uint64 {
+	oddValues.mu.Lock()
+	defer oddValues.mu.Unlock()
+	return maps.Clone(oddValues.n)
 }
 
 // sortedKeys returns the keys of m in order.

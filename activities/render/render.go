@@ -10,18 +10,23 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/template"
 )
 
 // MaxField is the longest rendered field, in bytes.
-const MaxField = 256 << 10
+const MaxField = template.MaxOutput
 
 // Options configure a rendering.
 type Options struct {
 	// Unsubscribe is the one-click unsubscribe URL. Templates see it as unsubscribe_url; a mail that does not use it
 	// gets a line with it at its end. Empty on transactional sends.
 	Unsubscribe string
-	// Language is the customer's, for the text of that line. Default English.
+	// Language is the customer's, for the text of that line, and for dates and numbers. Default: the trait language,
+	// else English.
 	Language string
+	// Odd is called for each value that a filter could not use; the field is rendered without that value. The note holds
+	// no customer data.
+	Odd func(field string, note template.Note)
 }
 
 // Error says which field of a treatment could not be rendered, and why. It may quote the template, but never the
@@ -59,9 +64,10 @@ func Render(
 		html[f.Name] = f.HTML
 	}
 	out := make(map[string]string, len(t)+1)
+	env := environment(v, data, opts)
 	for _, field := range sortedKeys(t) {
-		// A template can assign to its variables, so each field gets its own.
-		text, err := run(ctx, t[field], html[field], bindings(v, data, opts))
+		env.HTML = html[field]
+		text, err := run(ctx, field, t[field], env, opts)
 		if err != nil {
 			err.Field = field
 			return nil, err
@@ -97,8 +103,8 @@ func Render(
 
 // Raw renders one template unchanged, for machines: nothing is escaped, sanitized or joined. The error is an *Error
 // that names field.
-func Raw(ctx context.Context, field, source string, v expr.Vars) (string, error) {
-	text, err := run(ctx, source, false, bindings(v, nil, Options{}))
+func Raw(ctx context.Context, field, source string, v expr.Vars, opts Options) (string, error) {
+	text, err := run(ctx, field, source, environment(v, nil, opts), opts)
 	if err != nil {
 		err.Field = field
 		return "", err

@@ -14,6 +14,7 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/template"
 )
 
 // spec finds a channel of this build.
@@ -275,8 +276,6 @@ func TestErrorsNameFieldLineAndCause(t *testing.T) {
 		"a\nb\n{{ customer.secret | nosuch }}":                    "nosuch",
 		"a\nb\n{% if customer.x %}":                               "if",
 		"a\nb\n{% include 'x' %}":                                 "include",
-		"a\nb\n{{ customer.secret | divided_by: 2 }}":             "kind",
-		"a\nb\n{{ entry.count | divided_by: 0 }}":                 "divided_by",
 		"a\nb\n{% for i in (1..customer.many) %}{% endfor %}":     "loops",
 		"a\nb\n{% for i in (1..customer.many) %}xxxx{% endfor %}": "longer",
 		"a\nb\n{% assign x = 'xxxxxxxx' %}{% for i in (1..60) %}{% assign x = x | append: x %}{% endfor %}": "variables",
@@ -337,6 +336,39 @@ func TestPick(t *testing.T) {
 	}
 	if render.Pick(nil, "email", "", "") != nil {
 		t.Error("nothing has a treatment")
+	}
+}
+
+// TestOddValuesAreReportedWithoutTheirContent renders what filters cannot use: the rest of the text goes out.
+func TestOddValuesAreReportedWithoutTheirContent(t *testing.T) {
+	t.Parallel()
+	for source, want := range map[string]string{
+		"a {{ customer.secret | times: 2 }} b":                       "a 0 b",
+		"a {{ entry.count | divided_by: event.nothing }} b":          "a  b",
+		"a {{ customer.secret | date: '%Y' }} b":                     "a s3cr3t-value b",
+		"a {{ entry.items | map: 'name' | sort | join: ', ' }} b":    "a Tea, 旅の本 b",
+		"a {{ customer.secret | money: event.reason }} b":            "a s3cr3t-value b",
+		"a {% for i in customer.many %}x{% endfor %} b":              "a  b",
+		"a {% if customer.secret > 3 %}x{% else %}y{% endif %} b":    "a y b",
+		"a {{ entry.at | in_zone: customer.secret | date: '%H' }} b": "a  b",
+	} {
+		var notes []string
+		out, err := render.Render(t.Context(), spec(t, "sms"), journey.Treatment{"text": source}, vars(), nil, render.Options{
+			Odd: func(field string, n template.Note) { notes = append(notes, field+", "+n.String()) },
+		})
+		if err != nil || out["text"] != want {
+			t.Errorf("%s: %q, %v", source, out["text"], err)
+		}
+		all := strings.Join(notes, "; ")
+		if strings.Contains(all, "s3cr3t") {
+			t.Errorf("%s: the customer's value is in the note: %s", source, all)
+		}
+		if (len(notes) == 0) != (strings.Contains(source, "sort") || strings.Contains(source, "entry.at")) {
+			t.Errorf("%s: notes %q", source, notes)
+		}
+	}
+	if render.OddValues()["times"] == 0 {
+		t.Error("odd values are not counted")
 	}
 }
 

@@ -1,37 +1,43 @@
 package render
 
 import (
-	"encoding/json"
-	"math"
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
+	"github.com/tabi-journeys/tabi/internal/journey/template"
 )
 
-// bindings returns the variables of a template.
-func bindings(v expr.Vars, data map[string]any, opts Options) map[string]any {
+// environment returns the variables of a template, and the zone and language that it writes times and numbers in.
+func environment(v expr.Vars, data map[string]any, opts Options) template.Env {
 	intent := make(map[string]any, len(v.Intent))
 	for name, score := range v.Intent {
 		intent[name] = score
 	}
 	steps := make(map[string]any, len(v.Steps))
 	for id, result := range v.Steps {
-		steps[id] = value(result)
+		steps[id] = result
 	}
-	b := map[string]any{
-		"customer": value(v.Customer),
-		"entry":    value(v.Entry),
-		"event":    value(v.Event),
-		"vars":     value(v.Vars),
+	env := template.Env{Language: opts.Language, Vars: map[string]any{
+		"customer": v.Customer,
+		"entry":    v.Entry,
+		"event":    v.Event,
+		"vars":     v.Vars,
 		"steps":    named(steps),
 		"intent":   named(intent),
-		"data":     value(data),
+		"data":     data,
 		"now":      v.Now,
-	}
+	}}
 	if opts.Unsubscribe != "" {
-		b["unsubscribe_url"] = opts.Unsubscribe
+		env.Vars["unsubscribe_url"] = opts.Unsubscribe
 	}
-	return b
+	if env.Language == "" {
+		env.Language, _ = v.Customer["language"].(string)
+	}
+	if name, ok := v.Customer["timezone"].(string); ok {
+		env.Zone, _ = localtime.Zone(strings.TrimSpace(name))
+	}
+	return env
 }
 
 // named adds the names as expressions spell them, with _ for -.
@@ -44,32 +50,4 @@ func named(m map[string]any) map[string]any {
 		}
 	}
 	return m
-}
-
-// value copies a JSON value, so that a template cannot change the original. Whole numbers become integers, because
-// Liquid counts, divides and limits with integers.
-func value(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		m := make(map[string]any, len(v))
-		for k, x := range v {
-			m[k] = value(x)
-		}
-		return m
-	case []any:
-		l := make([]any, len(v))
-		for i, x := range v {
-			l[i] = value(x)
-		}
-		return l
-	case float64:
-		if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
-			return int(v)
-		}
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return int(n)
-		}
-	}
-	return v
 }

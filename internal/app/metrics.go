@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/contrib/opentelemetry"
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/activities/render"
 	"github.com/tabi-journeys/tabi/internal/engine"
 )
 
@@ -24,7 +25,7 @@ type metrics struct {
 
 func newMetrics(log *zap.Logger) (*metrics, error) {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(templateMetrics{}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	exporter, err := otelprom.New(otelprom.WithRegisterer(registry), otelprom.WithoutScopeInfo())
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
@@ -55,6 +56,26 @@ var (
 		nil,
 	)
 )
+
+var descOddValues = prometheus.NewDesc(
+	"tabi_template_odd_values_total",
+	"Values that a template's filter could not use and was rendered without, by filter.",
+	[]string{"filter"},
+	nil,
+)
+
+// templateMetrics collects what this process counts about its templates.
+type templateMetrics struct{}
+
+// Describe implements prometheus.Collector.
+func (templateMetrics) Describe(out chan<- *prometheus.Desc) { out <- descOddValues }
+
+// Collect implements prometheus.Collector.
+func (templateMetrics) Collect(out chan<- prometheus.Metric) {
+	for filter, n := range render.OddValues() {
+		out <- prometheus.MustNewConstMetric(descOddValues, prometheus.CounterValue, float64(n), filter)
+	}
+}
 
 // brainMetrics collects what this process counts about its decisions.
 type brainMetrics struct{ store *engine.Engine }

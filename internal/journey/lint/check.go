@@ -97,6 +97,7 @@ func Open(files []File, opts Options) *Folder {
 	each(journeys, (*fileCheck).keepJourney)
 	c.vague = slices.ContainsFunc(all, func(f *fileCheck) bool { return f.unsure })
 	each(actions, (*fileCheck).keepActions) // after the journeys: an action they send needs a message
+	c.messageNames(messages, journeys)
 	if !c.vague {
 		c.unusedMessages()
 	}
@@ -167,6 +168,8 @@ type fileCheck struct {
 	group   *groupInfo
 	journey *journeyCheck
 	unsure  bool // some of what may send messages could not be read
+
+	templates []templateUse
 }
 
 // role is the kind of a file.

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 	"github.com/tabi-journeys/tabi/internal/journey/syntax"
-	"github.com/tabi-journeys/tabi/internal/journey/template"
 )
 
 // exprUse is a compiled expression, kept until the journey's steps and variables are known.
@@ -102,6 +100,7 @@ func (f *exprCheck) checkMoments(n *source.Node, compiled *expr.Compiled) {
 
 // checkUses checks the names in expressions, once the whole journey is read.
 func (j *journeyCheck) checkUses() {
+	j.templateNames(j.templates, []*journeyCheck{j}, nil, true)
 	results := map[string]*stepTree{}
 	var ids, names []string
 	for _, step := range j.all {
@@ -179,15 +178,4 @@ func (f *fileCheck) cutAtHash(n *source.Node, issue expr.Issue) bool {
 	}
 	rest := string(line[start+len(text):])
 	return strings.HasPrefix(strings.TrimLeft(rest, " \t"), "#")
-}
-
-// template checks a Liquid template at its position in the file.
-func (f *fileCheck) template(n *source.Node, html bool) {
-	for _, problem := range template.Check(n.Text, html) {
-		at := n.Pos
-		if problem.Offset >= 0 {
-			at = n.At(utf8.RuneCountInString(n.Text[:problem.Offset]))
-		}
-		f.Report(at, "bad-template", problem.Hint, "%s", problem.Message)
-	}
 }

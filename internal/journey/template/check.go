@@ -1,196 +1,201 @@
 package template
 
 import (
-	"fmt"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
-	"github.com/osteele/liquid"
+	"github.com/bojanz/currency"
 
 	"github.com/tabi-journeys/tabi/internal/human"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 )
 
-// maxTemplate bounds a template, in bytes.
-const maxTemplate = 256 << 10
-
-var liquidEngines = sync.OnceValue(func() map[bool]*liquid.Engine {
-	return map[bool]*liquid.Engine{false: NewEngine(false), true: NewEngine(true)}
-})
-
-var (
-	liquidMark = regexp.MustCompile(`\{\{-?|\{%-?\s*(\w*)`)
-	filterName = regexp.MustCompile(`\|\s*([A-Za-z_]\w*)`)
-	liquidText = regexp.MustCompile(`"[^"]*"|'[^']*'`)
-	clockText  = regexp.MustCompile(
-		`(?i)(?:"\s*(?:now|today)\s*"|'\s*(?:now|today)\s*')` +
-			`((?:\s*\|\s*(?:upcase|downcase|capitalize|strip|lstrip|rstrip))*\s*\|\s*date\b)?`,
-	)
-	assignment = regexp.MustCompile(`^\s*assign\s+(\w+)\s*=\s*$`)
-	clockUse   = regexp.MustCompile(`\b(\w+)\s*\|\s*date\b`)
-	liquidTail = regexp.MustCompile(`(?s)^Liquid error(?: \(line \d+\))?: (.*?)(?: in .*)?$`)
-)
-
-// Problem is a fault of a template. Offset counts bytes; -1 means the whole template.
-type Problem struct {
-	Offset  int
-	Message string
-	Hint    string
+// Checked is a template as lint sees it.
+type Checked struct {
+	Problems []Problem
+	Names    []Name // of variables that the template does not assign itself
 }
 
-// checker collects the problems of one template.
-type checker struct {
-	source   string
-	html     bool
-	problems []Problem
+// Name is a variable that a template reads, with the names after its points, up to the first that is computed.
+type Name []Part
+
+// Part is a part of a name. Offset counts bytes.
+type Part struct {
+	Offset int
+	Text   string
 }
 
-func (c *checker) report(offset int, hint, format string, args ...any) {
-	c.problems = append(c.problems, Problem{Offset: offset, Message: fmt.Sprintf(format, args...), Hint: hint})
-}
-
-// Check returns the problems of a Liquid template in the order in which they were found. With html, inserted values are
-// escaped.
-func Check(source string, html bool) []Problem {
-	c := &checker{source: source, html: html}
-	c.check()
-	return c.problems
-}
-
-func (c *checker) check() {
-	source, html := c.source, c.html
-	if len(source) > maxTemplate {
-		c.report(-1, "", "the template is larger than %d KiB", maxTemplate>>10)
-		return
+// Check returns the problems of a Liquid template by position, and the names that it reads. With html, inserted values
+// are escaped.
+func Check(source string, html bool) Checked {
+	t, p := parse(source, html)
+	for _, c := range p.calls {
+		p.literals(c)
 	}
-	if c.marks() {
-		return
-	}
-	message, line := parseLiquid(source, html)
-	if message == "" {
-		return
-	}
-	if offset, message, hint := templateFault(source, html); message != "" {
-		c.report(offset, hint, "%s", message)
-		return
-	}
-	offset := 0
-	for ; line > 1; line-- {
-		next := strings.IndexByte(source[offset:], '\n')
-		if next < 0 {
-			break
+	out := Checked{Problems: p.problems}
+	slices.SortStableFunc(out.Problems, func(a, b Problem) int { return a.Offset - b.Offset })
+	for _, use := range t.uses {
+		if t.assigned[use.root] {
+			continue
 		}
-		offset += next + 1
-	}
-	if mark := liquidMark.FindStringIndex(source[offset:]); mark != nil {
-		offset += mark[0]
-	}
-	c.report(offset, "", "%s", message)
-}
-
-// parseLiquid returns the parser's message and line, or "".
-func parseLiquid(source string, html bool) (message string, line int) {
-	defer func() {
-		if r := recover(); r != nil {
-			message, line = "this is not valid Liquid", 1
-		}
-	}()
-	_, err := liquidEngines()[html].ParseTemplateLocation([]byte(source), "", 1)
-	if err == nil {
-		return "", 0
-	}
-	message = err.Error()
-	if m := liquidTail.FindStringSubmatch(message); m != nil {
-		message = m[1]
-	}
-	return message, max(err.LineNumber(), 1)
-}
-
-// marks reports what the parser accepts or explains badly: unclosed marks, and tags and filters that do not exist.
-func (c *checker) marks() bool {
-	source := c.source
-	found := false
-	clocks := map[string]bool{} // variables assigned from "now" or "today"
-	skip := ""                  // inside raw or comment: up to its end tag
-	for offset := 0; offset < len(source); {
-		mark := liquidMark.FindStringSubmatchIndex(source[offset:])
-		if mark == nil {
-			break
-		}
-		start, inner := offset+mark[0], offset+mark[1]
-		object := source[start+1] == '{'
-		closing := "%}"
-		if object {
-			closing = "}}"
-		}
-		end := strings.Index(source[inner:], closing)
-		tag := ""
-		if mark[2] >= 0 {
-			tag = source[offset+mark[2] : offset+mark[3]]
-		}
-		switch {
-		case skip != "":
-			if tag == skip {
-				skip = ""
+		name := Name{{use.at, use.root}}
+		for _, part := range use.path {
+			text := part.name
+			if l, ok := part.index.(literal); ok {
+				s, isText := l.v.(string)
+				if !isText {
+					break
+				}
+				text = s
+			} else if part.index != nil {
+				break
 			}
-			offset = inner
-			continue
-		case end < 0:
-			c.report(start, "", "%q is never closed by %q", source[start:start+2], closing)
-			return true
-		case tag == "raw" || tag == "comment":
-			skip = "end" + tag
-		case tag == "include" || tag == "render":
-			c.report(start, "", "a message cannot %s another file", tag)
-			found = true
+			name = append(name, Part{part.at, text})
 		}
-		found = c.filters(inner, inner+end) || found
-		found = c.clock(start+2, inner+end, clocks) || found
-		offset = inner + end + 2
+		out.Names = append(out.Names, name)
 	}
-	return found
+	return out
 }
 
-// filters checks the filters between two marks.
-func (c *checker) filters(from, to int) bool {
-	source, html := c.source, c.html
-	found := false
-	body := liquidText.ReplaceAllStringFunc(source[from:to], func(text string) string { return strings.Repeat(" ", len(text)) })
-	for _, m := range filterName.FindAllStringSubmatchIndex(body, -1) {
-		name := body[m[2]:m[3]]
-		switch {
-		case name == "safe" && html:
-			c.report(from+m[2], "", "everything inserted into html is escaped; there is no filter safe")
-		case !slices.Contains(liquidFilters, name):
-			c.report(from+m[2], human.Suggest(name, liquidFilters), "there is no filter %q", name)
+// arity reports too few and too many arguments of a filter.
+func (e *exprParser) arity(c *call) {
+	f := c.filter
+	switch {
+	case e.failed:
+		return
+	case len(c.args) < f.min && f.min == 1:
+		e.report(c.at, "", "the filter %s needs an argument", f.name)
+	case len(c.args) < f.min:
+		e.report(c.at, "", "the filter %s needs %d arguments, got %d", f.name, f.min, len(c.args))
+	case len(c.args) > len(f.args) && len(f.args) == 0:
+		e.report(c.args[0].at, "", "the filter %s takes no argument", f.name)
+	case len(c.args) > len(f.args):
+		most := human.Count(len(f.args), "argument", "arguments")
+		e.report(c.args[len(f.args)].at, "", "the filter %s takes %s, got %d", f.name, most, len(c.args))
+	}
+	for _, a := range c.named {
+		if _, known := f.named[a.name]; !known {
+			names := slices.Collect(func(yield func(string) bool) {
+				for name := range f.named {
+					if !yield(name) {
+						return
+					}
+				}
+			})
+			e.report(a.at, human.Suggest(a.name, names), "the filter %s has no argument %q", f.name, a.name+":")
+		}
+	}
+	e.calls = append(e.calls, c)
+}
+
+// literals reports arguments that are written in the template and can never be right.
+func (p *parser) literals(c *call) {
+	for i, a := range c.args {
+		l, ok := a.value.(literal)
+		if !ok || i >= len(c.filter.args) {
+			continue
+		}
+		p.literal(c, a.at, c.filter.args[i], l.v)
+	}
+	for _, a := range c.named {
+		if l, ok := a.value.(literal); ok && c.filter.named[a.name] == boolKind {
+			if _, isBool := l.v.(bool); !isBool {
+				p.report(a.at, "", "%s: is true or false", a.name)
+			}
+		}
+	}
+}
+
+func (p *parser) literal(c *call, at int, want kind, v any) {
+	name, s := c.filter.name, toText(v)
+	value := func(hint, format string, args ...any) {
+		p.report(at, hint, format, args...)
+		p.problems[len(p.problems)-1].Code = "bad-value"
+	}
+	switch _, odd := toNumber(v); want {
+	case numberKind, divisorKind:
+		if odd != "" {
+			p.report(at, "", "the filter %s takes a number here", name)
+		} else if n, _ := toNumber(v); want == divisorKind && n.IsZero() {
+			p.report(at, "", "a division by 0 inserts nothing")
+		}
+	case wholeKind:
+		if n, ok := toWhole(v); !ok || (name == "truncate" || name == "truncatewords") && n < 0 {
+			p.report(at, "", "the filter %s takes a whole number here", name)
+		}
+	case digitsKind:
+		if n, ok := toWhole(v); !ok || n < 0 || n > 6 {
+			p.report(at, "", "the filter %s takes 0 to 6 digits", name)
+		}
+	case textKind:
+		if _, isText := v.(string); !isText {
+			p.report(at, "", "the filter %s takes a text here: put it between quotes", name)
+		}
+	case propertyKind:
+		if _, isText := v.(string); !isText {
+			p.report(at, "", "the filter %s takes the name of a property here, between quotes", name)
+		}
+	case listKind:
+		p.report(at, "", "the filter %s takes a list here", name)
+	case zoneKind:
+		if _, ok := localtime.Zone(s); !ok {
+			value("", "%q is no time zone: write a name such as Asia/Tokyo", s)
+		}
+	case currencyKind:
+		if !currency.IsValid(s) {
+			hint := ""
+			if upper := strings.ToUpper(s); currency.IsValid(upper) {
+				hint = upper
+			}
+			value(hint, "%q is no currency: write a code such as JPY or EUR", s)
+		}
+	case languageKind:
+		if !validLanguage(s) {
+			value("", "%q is no language: write a code such as ja or pt-BR", s)
+		}
+	}
+	if name == "date" && want == textKind && s == "" {
+		p.report(at, "", "the form of the date is empty")
+	}
+}
+
+// clockWord reports whether an expression is "now" or "today", or a variable that was assigned from it, and where.
+func (p *parser) clockWord(x expression) (at int, is bool) {
+	switch x := x.(type) {
+	case literal:
+		s, isText := x.v.(string)
+		return x.at, isText && isClockWord(s)
+	case lookup:
+		return x.at, len(x.path) == 0 && p.clocks[x.root]
+	case pipeline:
+		for _, c := range x.calls {
+			if !caseFilters[c.filter.name] {
+				return 0, false
+			}
+		}
+		return p.clockWord(x.input)
+	}
+	return 0, false
+}
+
+// caseFilters are the filters that leave "now" a word for the wall clock.
+var caseFilters = map[string]bool{
+	"upcase": true, "downcase": true, "capitalize": true, "strip": true, "lstrip": true, "rstrip": true, "in_zone": true,
+}
+
+// clock reports the filter date on "now" and "today", which read the wall clock in other Liquids.
+func (e *exprParser) clock(p pipeline) {
+	at, is := e.clockWord(p.input)
+	for _, c := range p.calls {
+		switch name := c.filter.name; {
+		case caseFilters[name]:
+		case name == "default" && len(c.args) > 0:
+			at, is = e.clockWord(c.args[0].value)
+		case name == "date" && is:
+			e.report(at, "", "write {{ now | date: … }} without quotes: now is a variable")
+			return
 		default:
-			continue
-		}
-		found = true
-	}
-	return found
-}
-
-// clock reports the filter date on "now" and "today", which read the wall clock in other Liquids and fail in this one.
-// clocks holds the variables assigned from them.
-func (c *checker) clock(from, to int, clocks map[string]bool) bool {
-	const words = "write {{ now | date: … }} without quotes: now is a variable"
-	found, body := false, c.source[from:to]
-	for _, m := range clockText.FindAllStringSubmatchIndex(body, -1) {
-		if m[2] >= 0 {
-			c.report(from+m[0], "", words)
-			found = true
-		} else if name := assignment.FindStringSubmatch(strings.TrimPrefix(body[:m[0]], "-")); name != nil &&
-			strings.Trim(body[m[1]:], " \t\n-") == "" {
-			clocks[name[1]] = true
+			return
 		}
 	}
-	for _, m := range clockUse.FindAllStringSubmatchIndex(body, -1) {
-		if clocks[body[m[2]:m[3]]] {
-			c.report(from+m[2], "", words)
-			found = true
-		}
-	}
-	return found
 }

@@ -1,2 +1,3 @@
-// Package template holds the Liquid engine that lint and rendering share, and checks templates.
+// Package template parses, checks and renders Liquid: the language of messages, notes and calls. Lint and rendering
+// share one parser and one table of filters, so that what lint takes renders (docs/decisions/0022).
 package template

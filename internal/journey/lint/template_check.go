@@ -1,0 +1,218 @@
+package lint
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/tabi-journeys/tabi/internal/human"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/internal/journey/template"
+)
+
+// templateUse is a checked template, kept until it is known what its names can mean.
+type templateUse struct {
+	node  *source.Node
+	names []template.Name
+}
+
+// at returns the position of an offset in bytes of a template.
+func (u templateUse) at(offset int) source.Pos {
+	if offset < 0 {
+		return u.node.Pos
+	}
+	return u.node.At(utf8.RuneCountInString(u.node.Text[:offset]))
+}
+
+// template checks a Liquid template at its position in the file.
+func (f *fileCheck) template(n *source.Node, html bool) {
+	checked := template.Check(n.Text, html)
+	use := templateUse{n, checked.Names}
+	for _, problem := range checked.Problems {
+		f.Report(use.at(problem.Offset), cmp.Or(problem.Code, "bad-template"), problem.Hint, "%s", problem.Message)
+	}
+	if len(checked.Problems) == 0 {
+		f.templates = append(f.templates, use)
+	}
+}
+
+// templateRoots are the variables of templates; unsubscribe_url is one of messages only.
+var templateRoots = []string{"customer", "data", "entry", "event", "intent", "now", "steps", "unsubscribe_url", "vars"}
+
+// scope is what the names in a template can mean: what the journeys that render it have.
+type scope struct {
+	steps     map[string][]*stepTree // by the name that expressions use
+	ids, vars []string
+	data      []string
+
+	noStep, noVars string // messages
+}
+
+// scopeOf returns what journeys have, and the keys of data that their steps give.
+func scopeOf(journeys []*journeyCheck, data []string, own bool) scope {
+	s := scope{
+		steps: map[string][]*stepTree{}, data: data,
+		noStep: "no journey that sends this message has the step %q",
+		noVars: "no journey that sends this message has it in vars, or sets it",
+	}
+	if own {
+		s.noStep, s.noVars = "the journey has no step %q", "it is neither in vars nor set by a step"
+	}
+	vars := map[string]bool{}
+	for _, j := range journeys {
+		for _, step := range j.all {
+			key := expr.Key(step.id)
+			s.steps[key] = append(s.steps[key], step)
+			if step.named {
+				s.ids = append(s.ids, key)
+			}
+		}
+		maps.Copy(vars, j.varNames)
+	}
+	s.vars = slices.Collect(maps.Keys(vars))
+	return s
+}
+
+// templateNames checks the names in templates that these journeys render.
+func (f *fileCheck) templateNames(templates []templateUse, journeys []*journeyCheck, data []string, own bool) {
+	if len(templates) == 0 {
+		return
+	}
+	s := scopeOf(journeys, data, own)
+	for _, use := range templates {
+		for _, name := range use.names {
+			f.templateName(use, name, &s, own)
+		}
+	}
+}
+
+// templateName checks one name. A nil scope checks what does not depend on the journeys.
+func (f *fileCheck) templateName(use templateUse, name template.Name, s *scope, own bool) {
+	report := func(part template.Part, known []string, format string, args ...any) {
+		f.Report(use.at(part.Offset), "bad-template", human.Suggest(part.Text, known), format, args...)
+	}
+	root := name[0]
+	roots := templateRoots
+	if own {
+		roots = slices.DeleteFunc(slices.Clone(roots), func(r string) bool { return r == "unsubscribe_url" || r == "data" })
+	}
+	switch {
+	case !slices.Contains(roots, root.Text) && slices.Contains(templateRoots, root.Text):
+		report(root, nil, "only messages have %s", root.Text)
+	case !slices.Contains(roots, root.Text):
+		report(root, roots, "there is no variable %q, only %s", root.Text, human.Join(roots))
+	case len(name) < 2:
+	case root.Text == "intent":
+		if key := expr.Key(name[1].Text); !f.Intents.hasKey(key) {
+			report(name[1], f.Intents.keys, "%s", f.Intents.Unknown(name[1].Text))
+		}
+	case s == nil:
+	case root.Text == "data" && !slices.Contains(s.data, name[1].Text) && name[1].Text != "size":
+		report(name[1], s.data, "no data.%s: no step that sends this message has it under data", name[1].Text)
+	case root.Text == "vars" && !slices.Contains(s.vars, name[1].Text):
+		report(name[1], s.vars, "no vars.%s: %s", name[1].Text, s.noVars)
+	case root.Text == "steps":
+		f.templateStep(report, name, s)
+	}
+}
+
+// templateStep checks steps.<id>.<result>.
+func (f *fileCheck) templateStep(report func(template.Part, []string, string, ...any), name template.Name, s *scope) {
+	steps := s.steps[expr.Key(name[1].Text)]
+	if len(steps) == 0 {
+		report(name[1], s.ids, s.noStep, name[1].Text)
+		return
+	}
+	if len(name) < 3 {
+		return
+	}
+	var results []string
+	for _, step := range steps {
+		if step.kind == "" {
+			return
+		}
+		results = append(results, f.kinds.results(step.kind)...)
+	}
+	if !slices.Contains(results, name[2].Text) {
+		slices.Sort(results)
+		report(name[2], results, "%s has no result %q, only %s", steps[0].kind, name[2].Text, human.Join(slices.Compact(results)))
+	}
+}
+
+// sender is what sends a message.
+type sender struct {
+	journeys []*journeyCheck
+	data     []string
+}
+
+// senders returns who sends each message.
+func (c *Folder) senders(journeys []*fileCheck) map[string]*sender {
+	out := map[string]*sender{}
+	add := func(message string, j *journeyCheck, send *journey.Send) {
+		s := out[message]
+		if s == nil {
+			s = &sender{}
+			out[message] = s
+		}
+		if j != nil && !slices.Contains(s.journeys, j) {
+			s.journeys = append(s.journeys, j)
+		}
+		if send != nil {
+			s.data = slices.AppendSeq(s.data, maps.Keys(send.Data))
+		}
+	}
+	for _, a := range c.actions {
+		add(a.message, nil, nil)
+	}
+	for _, f := range journeys {
+		for _, step := range f.journey.all {
+			switch spec := step.Spec.(type) {
+			case *journey.Send:
+				add(spec.Message, f.journey, spec)
+			case *journey.Ask:
+				add(spec.Question.Message, f.journey, &spec.Question)
+			case *journey.Decide:
+				names := spec.Actions
+				if g := c.groups[spec.Group]; g != nil {
+					for _, a := range g.actions {
+						names = append(slices.Clip(names), a.name)
+					}
+				}
+				for _, name := range names {
+					if a := c.actions[name]; a != nil {
+						add(a.message, f.journey, nil)
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// messageNames checks the names in messages, once it is known who sends them.
+func (c *Folder) messageNames(messages, journeys []*fileCheck) {
+	sure := !c.vague && !c.lostActions && !slices.ContainsFunc(journeys, func(f *fileCheck) bool { return f.journey == nil })
+	var senders map[string]*sender
+	if sure {
+		senders = c.senders(journeys)
+	}
+	for _, f := range messages {
+		before := f.Errors
+		var s *scope
+		if who := senders[source.BaseName(f.File)]; who != nil {
+			whole := scopeOf(who.journeys, who.data, false)
+			s = &whole
+		}
+		for _, use := range f.templates {
+			for _, name := range use.names {
+				f.templateName(use, name, s, false)
+			}
+		}
+		if f.Errors > before && f.message != nil && f.message.message != nil {
+			delete(c.Content.Messages, f.message.message.Name)
+		}
+	}
+}
