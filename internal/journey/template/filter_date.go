@@ -106,7 +106,7 @@ func date(c *filterCall, in any, args []any) any {
 		at.at = at.at.In(c.Zone)
 	}
 	out, err := tuesday.Strftime(c.names(form, at.at, c.locale(arg(args, 1))), at.at)
-	if err != nil || len(out) > maxHeld {
+	if err != nil || len(out) > len(form)+4096 {
 		c.odd("the form of the date cannot be written: it stays as it is")
 		return in
 	}

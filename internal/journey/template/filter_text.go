@@ -4,6 +4,9 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
 )
 
 // textFilters are the filters of texts.
@@ -22,11 +25,11 @@ var textFilters = []filter{
 			}
 			first = false
 			r, size := utf8.DecodeRuneInString(s)
-			return strings.ToUpper(string(r)) + strings.ToLower(s[size:])
+			return upper(string(r)) + strings.ToLower(s[size:])
 		})
 	}},
 	{name: "downcase", run: func(_ *filterCall, in any, _ []any) any { return eachText(in, strings.ToLower) }},
-	{name: "upcase", run: func(_ *filterCall, in any, _ []any) any { return eachText(in, strings.ToUpper) }},
+	{name: "upcase", run: func(_ *filterCall, in any, _ []any) any { return eachText(in, upper) }},
 	{
 		name: "default", args: []kind{anyKind}, named: map[string]kind{"allow_false": boolKind},
 		run: func(_ *filterCall, in any, args []any) any { return defaultTo(in, args) },
@@ -127,6 +130,16 @@ var textFilters = []filter{
 		}
 		return "number"
 	}},
+}
+
+// upper writes large letters, ß as SS.
+func upper(s string) string {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return cases.Upper(language.Und).String(s)
+		}
+	}
+	return strings.ToUpper(s)
 }
 
 // defaultTo returns the first argument where a value is missing, empty or false.

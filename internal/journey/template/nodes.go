@@ -49,7 +49,7 @@ type (
 		other  bool
 		body   []node
 	}
-	cases struct {
+	caseOf struct {
 		value   expression
 		clauses []caseClause
 	}
@@ -126,7 +126,7 @@ func (c choice) render(r *run) flow {
 	return onward
 }
 
-func (c cases) render(r *run) flow {
+func (c caseOf) render(r *run) flow {
 	v := c.value.value(r)
 	matched := false
 	for _, clause := range c.clauses {

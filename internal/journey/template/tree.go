@@ -283,7 +283,7 @@ func (p *parser) ifNode(t token) node {
 }
 
 func (p *parser) caseNode(t token) node {
-	out := cases{value: p.condition(t)}
+	out := caseOf{value: p.condition(t)}
 	_, stop := p.nodes(&t) // what comes before the first when is not shown
 	for {
 		var clause caseClause
@@ -321,7 +321,7 @@ func (p *parser) loopNode(t token) node {
 		e.fail(e.token.at, "", "%q is missing: {%% %s item in list %%}", "in", t.name)
 	}
 	out.list = e.pipeline()
-	out.key = out.name + "-" + strings.TrimSpace(p.source[t.from:t.to])
+	out.key = strings.TrimSpace(p.source[t.from:e.token.at])
 	for e.token.kind == 'i' || e.token.kind == ',' {
 		word := e.token
 		e.advance()
@@ -351,7 +351,8 @@ func (p *parser) loopNode(t token) node {
 		case word.text == "cols" && out.row:
 			out.cols = value
 		default:
-			e.fail(word.at, "", "{%% %s %%} takes limit:, offset: and reversed, not %q", t.name, word.text)
+			e.fail(word.at, human.Suggest(word.text, []string{"limit", "offset"}),
+				"{%% %s %%} takes limit:, offset: and reversed, not %q", t.name, word.text)
 		}
 		if l, ok := value.(literal); ok {
 			if _, whole := toWhole(l.v); !whole {
