@@ -24,7 +24,7 @@ var importRules = []importRule{
 			"net/url",             // escapes the parts of a workflow id
 			"database/sql/driver", // types only: the decimal numbers of templates could be columns, too
 		},
-		deep:   []string{"go.temporal.io", "net/http", "database"},
+		deep: []string{"go.temporal.io", "net/http", "database"},
 	},
 	{ // The interpreter is deterministic.
 		room: "workflows",
