@@ -51,6 +51,7 @@ func (r *run) report(ctx workflow.Context, parked *contract.Position) error {
 	out := contract.Report{Ref: r.ref(), Seq: r.state.Reports, Passed: passed, Parked: parked, Ended: r.state.Ended}
 	if parked != nil {
 		what, out.Key = "report where the enrollment waits", r.state.Wait.Key
+		out.Snapshot = r.state.reportable()
 	}
 	err := r.local(ctx, contract.ReportActivity, what, out, nil)
 	if err != nil {

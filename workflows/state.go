@@ -1,7 +1,9 @@
 package workflows
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -101,6 +103,34 @@ func newSnapshot(in Input, p *journey.Program) *Snapshot {
 		s.Seen = append(s.Seen, in.EntryEvent) // an enrollment does not see again the event it entered by
 	}
 	return s
+}
+
+// maxReported bounds a reported snapshot, in bytes. A larger one is not reported, and the last one stays: it is a state of
+// the same enrollment, only an earlier one, and the events since then are delivered again.
+const maxReported = 256 << 10
+
+// reportedLog is how many lines of its log a reported snapshot keeps.
+const reportedLog = 5
+
+// reportable returns the state in which another run can continue from this wait, if this run is lost. It is the snapshot of
+// continue-as-new, except that the other run reports the wait again, and so claims the enrollment. An activity in
+// progress is lost with its run: the step begins again, at the same visit, so under the same key.
+func (s *Snapshot) reportable() json.RawMessage {
+	next := *s
+	next.Log = next.Log[max(0, len(next.Log)-reportedLog):]
+	if s.Wait.Activity != "" && s.Visits[s.Cursor] > 0 {
+		next.Wait, next.Visits = nil, maps.Clone(s.Visits)
+		next.Visits[s.Cursor]--
+	} else {
+		wait := *s.Wait
+		wait.Reported = false
+		next.Wait = &wait
+	}
+	raw, err := json.Marshal(next)
+	if err != nil || len(raw) > maxReported {
+		return nil
+	}
+	return raw
 }
 
 // initMaps makes the maps that JSON left out, because they were empty when the enrollment continued as new.

@@ -10,7 +10,6 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/temporal"
 
-	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/relay"
 	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -53,9 +52,9 @@ func (r *Reconciler) fate(ctx context.Context, e unit.Enrollment) (fate, error) 
 	case err != nil:
 		return fate{}, err
 	case run == nil && taken:
-		return fate{missing: enrollment.LostReason + "; another run has its workflow id"}, nil
+		return fate{missing: unit.LostReason + "; another run has its workflow id"}, nil
 	case run == nil:
-		return fate{missing: enrollment.LostReason}, nil
+		return fate{missing: unit.LostReason}, nil
 	}
 	ended, err := r.ending(ctx, run)
 	return fate{ended: ended}, err

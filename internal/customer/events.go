@@ -196,6 +196,31 @@ func EventsNamed(ctx context.Context, tx sqldb.Conn, customerID string, names []
 	return out, err
 }
 
+// EventsAfter returns a customer's events that were accepted after those with the ids, in the order of their arrival: those
+// of the last one's millisecond or later, without the ids. Unknown ids are ignored; without a known one it returns all.
+func EventsAfter(ctx context.Context, tx sqldb.Conn, customerID string, ids []string) ([]*Event, error) {
+	var last int64
+	known := map[string]bool{}
+	if err := sqldb.Within(ctx, tx, `select id, received_at from events where id in (%s)`, sqldb.Sorted(ids), func(r *sql.Rows) error {
+		var id string
+		var at int64
+		err := r.Scan(&id, &at)
+		known[id], last = true, max(last, at)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	var out []*Event
+	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+		ev, err := scanEvent(r)
+		if err == nil && !known[ev.ID] {
+			out = append(out, ev)
+		}
+		return err
+	}, `select `+eventColumns+` from events where customer = $1 and received_at >= $2 order by received_at, n`, customerID, last)
+	return out, err
+}
+
 // KnownEvents returns which of the ids belong to a stored event.
 func KnownEvents(ctx context.Context, tx sqldb.Conn, ids ...string) (map[string]bool, error) {
 	return found(ctx, tx, `select id from events where id in (%s)`, sqldb.Sorted(ids))

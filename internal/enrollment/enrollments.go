@@ -84,10 +84,6 @@ func (s *Room) CloseLost(ctx context.Context, now time.Time, id, outcome, reason
 	return s.CloseAs(ctx, now, id, contract.Ended{Outcome: outcome, Reason: reason})
 }
 
-// LostReason begins the reason of an enrollment that was closed because Temporal has no run of it. Restart begins it
-// again.
-const LostReason = "its run is no longer in Temporal"
-
 // MarkMissing notes which enrollments had no run in Temporal at wall, unless that was noted before, and which have one
 // again.
 func (s *Room) MarkMissing(ctx context.Context, wall time.Time, missing, found []string) error {

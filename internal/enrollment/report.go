@@ -48,6 +48,10 @@ func (s *Room) position(ctx context.Context, tx sqldb.Conn, r contract.Report) (
 		}
 		set = `, step = $4, step_kind = $5, since_at = $6, until_at = $7, state = $8`
 		args = append(args, p.Step, p.Kind, sqldb.Millis(p.Since), sqldb.Millis(p.Until), state)
+		if len(r.Snapshot) > 0 {
+			set += `, snapshot = $9`
+			args = append(args, string(r.Snapshot))
+		}
 	}
 	n, err := sqldb.Affected(
 		ctx,
@@ -138,11 +142,13 @@ func closeEnrollment(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, o
 	if at.IsZero() {
 		at = b.Now
 	}
+	e.Outcome, e.Reason = outcome, reason // for the hooks
 	p.Open = slices.DeleteFunc(p.Open, func(other *unit.EnrollmentRow) bool { return other.ID == e.ID })
 	e.State, e.Head = unit.StateClosed, e.Tail+1
 	if _, err := b.Tx.ExecContext(ctx, `update enrollments set state = 'closed', outcome = $2, reason = $3, value = $4, closed_at = $5,
 	next_seq = last_seq + 1, lease_until = 0, attempts = 0, due_at = 0,
-		last_error = '', migrating_to = '' where id = $1`, e.ID, outcome, sqldb.Clean(reason), value, sqldb.Millis(at)); err != nil {
+		last_error = '', migrating_to = '', missing_since = 0,
+		snapshot = case when cast($2 as text) = 'failed' then snapshot else '' end where id = $1`, e.ID, outcome, sqldb.Clean(reason), value, sqldb.Millis(at)); err != nil {
 		return err
 	}
 	if err := releaseResources(ctx, b, e, outcome, at); err != nil {

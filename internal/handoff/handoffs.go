@@ -209,3 +209,11 @@ func release(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, outcome s
 		where enrollment = $1 and state in ('open', 'claimed')`, e.ID, "its journey ended: "+outcome, sqldb.Millis(at))
 	return err
 }
+
+// Reopen opens a hand-off again that was withdrawn because its enrollment was closed by mistake. Nothing happens if there
+// is none with this id, or if it is not withdrawn.
+func Reopen(ctx context.Context, tx sqldb.Conn, id string) error {
+	_, err := tx.ExecContext(ctx, `update handoffs set state = 'open', reason = '', agent = '', claimed_at = 0, closed_at = 0
+		where id = $1 and state = 'withdrawn'`, id)
+	return err
+}

@@ -56,3 +56,12 @@ func releaseSends(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, _ st
 		where enrollment = $1 and status = 'held'`, e.ID, sqldb.Millis(at))
 	return err
 }
+
+// Revive takes back what OnClose did to the sends of an enrollment that begins again because its run was lost: sends that
+// were held or waited for a retry, and of which no attempt may have gone out, are decided again under their keys. A send
+// whose attempt was in progress stays failed, with an unknown outcome: it may have gone out.
+func Revive(ctx context.Context, tx sqldb.Conn, enrollmentID string) error {
+	_, err := tx.ExecContext(ctx, `delete from sends where enrollment = $1 and reason = '`+reasonEnded+
+		`' and status in ('suppressed', 'failed') and outcome_unknown = 0`, enrollmentID)
+	return err
+}

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/base64"
@@ -82,6 +83,9 @@ func (s *Room) deliveries(ctx context.Context, tx sqldb.Conn, e *unit.Enrollment
 				Clock: clock, EnteredAt: e.EnteredAt, EntryEvent: e.EntryEvent, EntryName: e.EntryName,
 				Entry: entry, Holdout: e.Holdout,
 			}
+			if q.Body != "" {
+				d.Start.Snapshot = []byte(q.Body)
+			}
 		case DeliverEvent:
 			properties, err := journey.ProjectJSON(q.properties, reads.Event)
 			if err != nil {
@@ -115,4 +119,43 @@ func (s *Room) deliveries(ctx context.Context, tx sqldb.Conn, e *unit.Enrollment
 		out = append(out, d)
 	}
 	return out, nil
+}
+
+// Requeue fills the queue of an enrollment that begins again: its start with the snapshot, then the events which the lost
+// run may have taken, then what it had not got. The enrollment's queue must be marked as done. orders are the kinds of
+// commands that were still in the queue.
+func Requeue(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, snapshot string, events []string) (orders map[string]bool, err error) {
+	var rest []queued
+	if err := sqldb.Rows(ctx, b.Tx, func(r *sql.Rows) error {
+		q := queued{}
+		err := r.Scan(&q.seq, &q.kind, &q.Event, &q.Body, &q.At)
+		rest = append(rest, q)
+		return err
+	}, `delete from outbox where enrollment = $1 returning seq, kind, event, body, at`, e.ID); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(rest, func(a, b queued) int { return cmp.Compare(a.seq, b.seq) })
+	Enqueue(b, e, DeliverStart, e.EntryEvent, snapshot, sqldb.Millis(b.Now))
+	for _, id := range events {
+		if !slices.ContainsFunc(rest, func(q queued) bool { return q.kind == DeliverEvent && q.Event == id }) {
+			Enqueue(b, e, DeliverEvent, id, "", sqldb.Millis(b.Now))
+		}
+	}
+	orders = map[string]bool{}
+	for _, q := range rest {
+		if q.kind == DeliverStart {
+			continue
+		}
+		if q.kind == deliverMessage {
+			var d contract.Delivery
+			if err := json.Unmarshal([]byte(q.Body), &d); err != nil {
+				return nil, err
+			}
+			if d.Command != nil {
+				orders[d.Command.Kind] = true
+			}
+		}
+		Enqueue(b, e, q.kind, q.Event, q.Body, q.At)
+	}
+	return orders, nil
 }

@@ -32,7 +32,7 @@ func TestClassifyErrors(t *testing.T) {
 		serviceerror.NewDeadlineExceeded("slow"):     transient,
 		serviceerror.NewPermissionDenied("no", "no"): transient,
 		context.DeadlineExceeded:                     transient,
-		errAddressTaken:                              transient,
+		errAddressTaken:                              waiting,
 		errors.Join(errStore, errors.New("full")):    transient,
 		serviceerror.NewInternal("a bug"):            ambiguous,
 		errors.New("the payload cannot be encoded"):  ambiguous,

@@ -29,6 +29,10 @@ const (
 	StateClosed       = "closed"
 )
 
+// LostReason begins the reason of an enrollment that was closed because Temporal has no run of it: enrollment.Restart may
+// begin it again.
+const LostReason = "its run is no longer in Temporal"
+
 // An Enrollment is one entry of a customer into a journey.
 type Enrollment struct {
 	ID, WorkflowID, Journey, Revision, Customer, Key string

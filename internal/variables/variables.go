@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
@@ -157,6 +158,9 @@ var OnClose = unit.Holder{Holds: heldResponses, Release: releaseResponses}
 const heldResponses = `select 1 from http_call_responses where enrollment = $1`
 
 func releaseResponses(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, _ string, _ time.Time) error {
+	if strings.HasPrefix(e.Reason, unit.LostReason) {
+		return nil // it may begin again, and its templates read them
+	}
 	_, err := b.Tx.ExecContext(ctx, `delete from http_call_responses where enrollment = $1`, e.ID)
 	return err
 }

@@ -78,6 +78,8 @@ type Report struct {
 	Parked *Position   `json:"parked,omitempty"`
 	Key    string      `json:"key,omitempty"` // enrollment/step/visit of the wait, if sends or hand-offs are stored under it
 	Ended  *Ended      `json:"ended,omitempty"`
+	// Snapshot is the state in which another run can continue from here (workflows.Snapshot, JSON); nil: the last one stays.
+	Snapshot json.RawMessage `json:"snapshot,omitempty"`
 }
 
 // Ended says how an enrollment ended.

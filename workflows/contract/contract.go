@@ -169,6 +169,9 @@ type Input struct {
 	// Entry is a JSON object with the properties of the entry event that the journey reads; nil: none. See PropertyValues.
 	Entry   json.RawMessage `json:"entry,omitempty"`
 	Holdout bool            `json:"holdout,omitempty"` // takes no step
+	// Snapshot is the state of Report.Snapshot in which an enrollment begins again whose run was lost; nil: it begins at its
+	// entry.
+	Snapshot json.RawMessage `json:"snapshot,omitempty"`
 	// Arms chooses the arms of splits in a simulation: step id → arm name.
 	Arms       map[string]string `json:"arms,omitempty"`
 	Definition []byte            `json:"definition"` // journey.Pack; last, because people read the fields before it in the Temporal UI
