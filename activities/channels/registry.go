@@ -78,6 +78,21 @@ func (r Registry) Open(cfg Config) (map[string]channel.Channel, error) {
 	return opened, nil
 }
 
+// Configured returns the names of the channels that a configuration has settings for.
+func (r Registry) Configured(cfg Config) ([]string, error) {
+	opened, err := r.Open(cfg)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range r {
+		if _, missing := opened[e.Spec.Name].(unconfigured); !missing {
+			names = append(names, e.Spec.Name)
+		}
+	}
+	return names, r.Close(opened)
+}
+
 // Close closes the channels that Open returned.
 func (r Registry) Close(opened map[string]channel.Channel) error {
 	var errs []error

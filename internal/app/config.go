@@ -2,7 +2,6 @@ package app
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -22,9 +21,15 @@ import (
 type Config struct {
 	Build Build // what the program is built with; not a setting
 
-	Database string // SQLite file, or postgres:// URL; empty: tabi.db in DataDir
+	Database string // postgres:// URL, or SQLite file; empty: tabi.db in DataDir. See CheckDatabase
 	DataDir  string
 	Secret   Secret // signs links, sessions and tokens
+
+	ChangeSecret bool          // accept a secret that is not the one of before
+	Drain        time.Duration // how long the gateway serves, unready, after it was asked to stop
+
+	given []string // variables of the secrets that have a value
+	sends bool     // the command sends messages
 
 	LogLevel  string
 	LogFormat string
@@ -109,6 +114,14 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 		}
 		f.Changed = true
 	}
+	if err := c.loadFiles(fs); err != nil {
+		return err
+	}
+	if fs.Lookup("database") != nil {
+		if err := c.CheckDatabase(); err != nil {
+			return err
+		}
+	}
 	ch := &c.Channels
 	ch.SMTPURL, ch.FCMCredentials = string(c.secrets.smtp), string(c.secrets.fcm)
 	ch.SMSSecret, ch.WebhookSecret = string(c.secrets.sms), string(c.secrets.webhook)
@@ -127,6 +140,9 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 	}
 	if c.HandoffReturn < 0 {
 		return Usage("--handoff-return is %s: give a duration such as 30m, or 0 to keep a hand-off with its agent", c.HandoffReturn)
+	}
+	if c.Drain < 0 || c.Drain > time.Hour {
+		return Usage("--drain is %s: give a duration of at most an hour", c.Drain)
 	}
 	if c.MaxPending < 0 {
 		return Usage("--max-backlog is %d: give a number of entries, or 0 for any", c.MaxPending)
@@ -189,25 +205,23 @@ func (c *Config) DatabaseURL() string {
 	if c.Database == "" {
 		return filepath.Join(c.DataDir, "tabi.db")
 	}
-	return c.Database
+	return strings.TrimPrefix(c.Database, sqliteScheme)
 }
 
 // Keys returns the write keys of the gateway.
 func (c *Config) Keys() (map[string]auth.Key, error) { return ParseWriteKeys(string(c.WriteKeys)) }
 
-// fromFile returns the items of a text, which are separated by commas. A text @FILE names a file with one item per line,
-// in which # begins a comment.
-func fromFile(flag, text string) ([]string, error) {
-	name, isFile := strings.CutPrefix(text, "@")
-	if !isFile {
+// items returns the items of a list: separated by commas, or one per line, where # begins a comment. A text @FILE names a file.
+func items(flag, text string) ([]string, error) {
+	text, err := FromFile("--"+flag, text)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.Contains(text, "\n") {
 		return strings.Split(text, ","), nil
 	}
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return nil, Usage("--%s: %w", flag, err)
-	}
 	var out []string
-	for line := range strings.Lines(string(data)) {
+	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
 			out = append(out, line)
 		}

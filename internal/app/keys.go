@@ -20,11 +20,11 @@ func ParseWriteKeys(text string) (map[string]auth.Key, error) {
 	if strings.TrimSpace(text) == "" {
 		return keys, nil
 	}
-	items, err := fromFile("write-keys", text)
+	list, err := items("write-keys", text)
 	if err != nil {
 		return nil, err
 	}
-	for n, item := range items {
+	for n, item := range list {
 		name, kind, ok := strings.Cut(strings.TrimSpace(item), "=")
 		if !ok || name == "" {
 			return nil, Usage("write key %d of TABI_WRITE_KEYS has no kind: give key=server or key=web:Event A|Event B", n+1)
@@ -59,12 +59,12 @@ func ParseTokens(flag, text string) ([]auth.Token, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
-	items, err := fromFile(flag, text)
+	list, err := items(flag, text)
 	if err != nil {
 		return nil, err
 	}
 	var out []auth.Token
-	for n, item := range items {
+	for n, item := range list {
 		name, value, ok := strings.Cut(strings.TrimSpace(item), "=")
 		if !ok {
 			name, value = "", name

@@ -39,6 +39,8 @@ type Services struct {
 	Secret   []byte
 	metrics  *metrics
 	limits   *ratelimit.Limiter
+
+	temporalWords string // where Temporal is, for the log
 }
 
 // Connect connects to the database, then to Temporal, and refuses a Temporal that the database does not belong to. The
@@ -47,6 +49,9 @@ func (c *Config) Connect(ctx context.Context, log *zap.Logger) (*Services, error
 	s, err := c.ConnectAny(ctx, log)
 	if err != nil {
 		return nil, err
+	}
+	if err := checkSecret(ctx, s.Store, s.Secret, c.ChangeSecret); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	claiming, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
@@ -88,6 +93,7 @@ func (c *Config) ConnectAny(ctx context.Context, log *zap.Logger) (*Services, er
 	if s.Temporal, opts, err = c.DialTemporal(ctx, log, s.metrics.handler); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.temporalWords = opts.HostPort + ", namespace " + opts.Namespace
 	s.Home = cluster.NewGuard(s.Temporal, opts.Namespace, s.Store.Database, c.connections, log)
 	s.metrics.registry.MustRegister(s.Home)
 	return s, nil
@@ -218,6 +224,7 @@ func (s *Services) RunWorker(ctx context.Context) error {
 		return fmt.Errorf("cannot start the worker: %w", err)
 	}
 	defer w.Stop()
+	s.Log.Info("worker running", zap.String("version", Version), zap.String("task_queue", contract.TaskQueue))
 	look := time.NewTicker(homeEvery)
 	defer look.Stop()
 	for {

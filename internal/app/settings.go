@@ -54,7 +54,13 @@ func (c *Config) settings() []setting {
 	}
 	ch := &c.Channels
 	return []setting{
-		{Storage, "database", "TABI_DATABASE", "SQLite file or postgres:// URL; empty: tabi.db in the data folder", str(&c.Database, "")},
+		{
+			Storage,
+			"database",
+			"TABI_DATABASE",
+			"postgres:// URL, or a SQLite file: sqlite:PATH or a path that ends in .db; empty: tabi.db in the data folder",
+			str(&c.Database, ""),
+		},
 		{Storage, "data-dir", "TABI_DATA_DIR", "folder of the SQLite files and of the generated secret", str(&c.DataDir, ".tabi")},
 		{
 			Storage,
@@ -83,6 +89,20 @@ func (c *Config) settings() []setting {
 			dur(&c.ConnectTimeout, time.Minute),
 		},
 
+		{
+			HTTP,
+			"change-secret",
+			"TABI_CHANGE_SECRET",
+			"accept a secret that is not the one this installation has used: links, sessions and user tokens of before stop working",
+			yes(&c.ChangeSecret),
+		},
+		{
+			HTTP,
+			"drain",
+			"TABI_DRAIN",
+			"how long to go on serving after SIGTERM while /readyz says 503, so that load balancers send no more",
+			dur(&c.Drain, 5*time.Second),
+		},
 		{HTTP, "listen", "TABI_LISTEN", "address to listen on, host:port", str(&c.Listen, ":8080")},
 		{
 			HTTP | Channels,

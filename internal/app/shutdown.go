@@ -36,3 +36,19 @@ func StopWithin(ctx context.Context, log *zap.Logger) (stop func()) {
 	}()
 	return func() { close(ended) }
 }
+
+// After returns a context that ends d after ctx does, or when cancel is called.
+func After(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if d <= 0 {
+			cancel()
+			return
+		}
+		time.AfterFunc(d, cancel)
+	})
+	return late, func() {
+		stop()
+		cancel()
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -104,7 +105,7 @@ type Config struct {
 	Render func(context.Context, inbound.Rendering) (map[string]string, error)
 
 	Logger *zap.Logger // default: none
-	// Ready reports whether Temporal can be reached; nil leaves it out of /readyz.
+	// Ready reports whether Temporal can be reached, for /readyz and a metric; nil leaves it out of both.
 	Ready func(context.Context) error
 	// Gatherer's metrics are served at /metrics with the gateway's own; nil: none.
 	Gatherer prometheus.Gatherer
@@ -131,6 +132,7 @@ type Gateway struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
 	handler  http.Handler
+	draining atomic.Bool // the process is about to stop
 }
 
 // New checks the configuration and builds a Gateway. Outside Dev it fails without write keys, agent and admin tokens, unless

@@ -19,27 +19,32 @@ func (g *Gateway) healthz(w http.ResponseWriter, _ *http.Request) {
 	web.WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-// readyz reports whether the database and Temporal can be reached, with 503 if not. The reason is only logged, because anyone may
-// call it.
+// Drain makes /readyz say 503 from now on, because the process is about to stop. All other requests are served as before.
+func (g *Gateway) Drain() { g.draining.Store(true) }
+
+// readyz reports whether the gateway takes events: with 503 if the database cannot be reached, or if the process is about to
+// stop. Temporal is reported too, but a gateway without it is ready: events wait in the outbox. The reason is only logged,
+// because anyone may call it.
 func (g *Gateway) readyz(w http.ResponseWriter, r *http.Request) {
-	type check struct {
-		name string
-		ask  func(context.Context) error
-	}
-	checks := []check{{"database", g.Ping}}
-	if g.cfg.Ready != nil {
-		checks = append(checks, check{"temporal", g.cfg.Ready})
+	ask := func(name string, check func(context.Context) error) string {
+		ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+		defer cancel()
+		err := check(ctx)
+		if err == nil {
+			return "ok"
+		}
+		g.Log.Warn("a part cannot be reached", zap.String("part", name), zap.Error(err))
+		return readiness(err)
 	}
 	out, status := map[string]string{"status": "ok"}, http.StatusOK
-	for _, c := range checks {
-		ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
-		err := c.ask(ctx)
-		cancel()
-		out[c.name] = "ok"
-		if err != nil {
-			out[c.name], out["status"], status = readiness(err), "unready", http.StatusServiceUnavailable
-			g.Log.Warn("not ready", zap.String("part", c.name), zap.Error(err))
-		}
+	if out["database"] = ask("database", g.Ping); out["database"] != "ok" {
+		out["status"], status = "unready", http.StatusServiceUnavailable
+	}
+	if g.cfg.Ready != nil {
+		out["temporal"] = ask("temporal", g.cfg.Ready)
+	}
+	if g.draining.Load() {
+		out["status"], status = "stopping", http.StatusServiceUnavailable
 	}
 	web.WriteJSON(w, status, out)
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -41,6 +42,7 @@ var (
 	descSends       = desc("sends_total", "Sends in the ledger.", "channel", "status")
 	descHandoffs    = desc("handoffs_open", "Hand-offs that wait for an agent or are claimed by one.")
 	descPaused      = desc("journeys_paused", "Paused journeys.")
+	descTemporal    = desc("temporal_up", "Whether this process reaches Temporal: 1 or 0.")
 	descUp          = desc("store_up", "Whether the counts could be read: 1 or 0.")
 )
 
@@ -51,7 +53,7 @@ type storeCollector struct{ g *Gateway }
 func (c storeCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descEvents, descCustomers, descDepth, descOldest, descFailing, descDeadLetters, descOpen, descClosed, descSends, descHandoffs,
-		descPaused, descUp,
+		descPaused, descTemporal, descUp,
 	} {
 		out <- d
 	}
@@ -78,6 +80,15 @@ func (c storeCollector) Collect(out chan<- prometheus.Metric) {
 			channel, status, _ := strings.Cut(kind, "/")
 			counter(descSends, n, channel, status)
 		}
+	}
+	if c.g.cfg.Ready != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
+		up := 0.0
+		if c.g.cfg.Ready(ctx) == nil {
+			up = 1
+		}
+		cancel()
+		gauge(descTemporal, up)
 	}
 	if !ok {
 		gauge(descUp, 0)

@@ -300,15 +300,26 @@ func TestUnreachableDatabase(t *testing.T) {
 	}
 }
 
+// A gateway without Temporal is ready, because it takes events. One that is about to stop is not, and still serves.
 func TestReadyNamesTemporal(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, func(c *Config) {
 		c.Ready = func(context.Context) error { return fmt.Errorf("dial 10.1.2.3: refused") }
 	})
 	got := h.do("GET", "/readyz", "")
-	if got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, `"temporal":"unreachable"`) ||
+	if got.status != http.StatusOK || !strings.Contains(got.body, `"temporal":"unreachable"`) ||
 		!strings.Contains(got.body, `"database":"ok"`) ||
 		strings.Contains(got.body, "10.1.2.3") {
 		t.Errorf("%d %s", got.status, got.body)
+	}
+	if got := h.do("GET", "/metrics", "", "Authorization: Bearer "+agentToken); !strings.Contains(got.body, "tabi_temporal_up 0") {
+		t.Errorf("metrics: %s", got.body)
+	}
+	h.g.Drain()
+	if got := h.do("GET", "/readyz", ""); got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, `"status":"stopping"`) {
+		t.Errorf("draining: %d %s", got.status, got.body)
+	}
+	if got := h.call("/v1/track", `{"userId":"ana","event":"X"}`); got.status != http.StatusOK {
+		t.Errorf("track while draining: %d %s", got.status, got.body)
 	}
 }

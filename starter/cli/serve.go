@@ -17,7 +17,8 @@ func serveCommand(b app.Build) *cobra.Command {
 	c := &cobra.Command{
 		Use: "serve", Short: "Run the gateway and the relay",
 		Long: "Runs the gateway, which serves HTTP, and the relay, which delivers events to Temporal. serve requires write keys, agent " +
-			"and admin tokens and a secret, unless --insecure is set.\n\n" +
+			"and admin tokens and a secret, unless --insecure is set. After SIGTERM /readyz says 503, and the gateway goes on serving for " +
+			"--drain before it stops.\n\n" +
 			"Workers are separate processes: tabi-worker.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
@@ -31,8 +32,13 @@ func serveCommand(b app.Build) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			for _, text := range cfg.UnknownVariables(os.Environ()) {
+				log.Warn(text)
+			}
 			app.TuneGateway()
-			defer app.StopWithin(c.Context(), log)()
+			stopping, cancel := app.After(c.Context(), cfg.Drain)
+			defer cancel()
+			defer app.StopWithin(stopping, log)()
 			listener, err := cfg.ListenHTTP()
 			if err != nil {
 				return err
@@ -47,6 +53,7 @@ func serveCommand(b app.Build) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			s.LogSettings(c.Context())
 			log.Info(
 				"gateway listening",
 				zap.Stringer("address", listener.Addr()),
@@ -55,7 +62,10 @@ func serveCommand(b app.Build) *cobra.Command {
 			)
 			return app.RunAll(c.Context(),
 				func(ctx context.Context) error {
-					return gateway.Serve(ctx, gateway.Server(g.Handler()), listener)
+					defer context.AfterFunc(ctx, g.Drain)()
+					late, cancel := app.After(ctx, cfg.Drain)
+					defer cancel()
+					return gateway.Serve(late, gateway.Server(g.Handler()), listener)
 				},
 				s.Relay().Run,
 				s.Background().Run,

@@ -50,6 +50,9 @@ func command(b app.Build) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			for _, text := range cfg.UnknownVariables(os.Environ()) {
+				log.Warn(text)
+			}
 			return run(c.Context(), &cfg, log)
 		},
 	}
@@ -75,10 +78,10 @@ func run(ctx context.Context, cfg *app.Config, log *zap.Logger) (err error) {
 		return app.Stopped(ctx, err)
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	s.LogSettings(ctx)
 	parts := []func(context.Context) error{s.RunWorker, s.Relay().Run, s.Background().Run}
 	if health != nil {
 		parts = append(parts, func(ctx context.Context) error { return s.WorkerHealth(ctx, health) })
 	}
-	log.Info("worker running", zap.String("version", app.Version))
 	return app.RunAll(ctx, parts...)
 }

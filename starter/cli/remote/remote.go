@@ -44,6 +44,16 @@ func (r *Client) Load(c *cobra.Command) error {
 			}
 		}
 	}
+	for _, secret := range []struct {
+		env   string
+		value *app.Secret
+	}{{"TABI_WRITE_KEY", &r.WriteKey}, {"TABI_TOKEN", &r.Token}} {
+		text, err := app.FromFile(secret.env, string(*secret.value))
+		if err != nil {
+			return err
+		}
+		*secret.value = app.Secret(strings.TrimSpace(text))
+	}
 	if r.URL == "" {
 		r.URL = "http://127.0.0.1:8080"
 		if dev, ok := app.RunningDev(r.DataDir); ok {

@@ -1,0 +1,135 @@
+package app
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/tabi-journeys/tabi/internal/engine"
+	"github.com/tabi-journeys/tabi/internal/human"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+)
+
+// readsFile are the settings besides secrets that take @FILE: they may hold a password.
+var readsFile = []string{"database", "sms-url"}
+
+// takesFile reports whether a value of this setting may be @FILE.
+func takesFile(f *pflag.Flag) bool {
+	_, secret := f.Value.(*Secret)
+	return secret || slices.Contains(readsFile, f.Name)
+}
+
+// FromFile returns the value of a secret setting: the contents of the file for @FILE, otherwise the value. name is used in
+// errors. White space around the contents of a file is dropped.
+func FromFile(name, value string) (string, error) {
+	path, isFile := strings.CutPrefix(value, "@")
+	if !isFile {
+		return value, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", Usage("%s: a value that begins with @ names a file: %w", name, err)
+	}
+	text := strings.TrimSpace(string(data))
+	if text == "" {
+		return "", Usage("%s: the file %s is empty", name, path)
+	}
+	return text + "\n", nil // a list from a file has one item per line
+}
+
+// loadFiles replaces each @FILE by the contents of the file.
+func (c *Config) loadFiles(fs *pflag.FlagSet) error {
+	c.given, c.sends = nil, fs.Lookup("smtp-url") != nil
+	for _, s := range c.settings() {
+		f := fs.Lookup(s.flag)
+		if f == nil || !takesFile(f) {
+			continue
+		}
+		raw := f.Value.String()
+		if secret, ok := f.Value.(*Secret); ok {
+			if raw = string(*secret); raw != "" {
+				c.given = append(c.given, s.env)
+			}
+		}
+		if !strings.HasPrefix(raw, "@") {
+			continue
+		}
+		text, err := FromFile(s.env+" (--"+s.flag+")", raw)
+		if err != nil {
+			return err
+		}
+		if !strings.HasSuffix(s.flag, "-keys") && !strings.HasSuffix(s.flag, "-tokens") {
+			text = strings.TrimSpace(text)
+		}
+		if err := f.Value.Set(text); err != nil {
+			return Usage("%s: the contents of its file are not a %s", s.env, f.Value.Type())
+		}
+	}
+	return nil
+}
+
+// otherVariables are those that settings do not name: of the commands that call a gateway, and of tests.
+var otherVariables = []string{"TABI_URL", "TABI_TOKEN", "TABI_WRITE_KEY", "TABI_TEST_POSTGRES", "TABI_LOAD"}
+
+// UnknownVariables returns a sentence for each variable TABI_… of an environment that nothing reads.
+func (c *Config) UnknownVariables(environ []string) []string {
+	known := slices.Clone(otherVariables)
+	for _, s := range c.settings() {
+		known = append(known, s.env)
+	}
+	var out []string
+	for _, one := range environ {
+		name, _, _ := strings.Cut(one, "=")
+		if !strings.HasPrefix(strings.ToUpper(name), "TABI_") || slices.Contains(known, name) {
+			continue
+		}
+		text := fmt.Sprintf("the variable %s is unknown and ignored", human.Printable(name))
+		near := strings.ToUpper(name)
+		if !slices.Contains(known, near) {
+			near = human.Suggest(near, known)
+		}
+		if near != "" {
+			text += "; did you mean " + near + "?"
+		}
+		out = append(out, text)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// secretKey is the setting of the database that holds the check value of the installation's secret.
+const secretKey = "secret_check"
+
+// secretCheck returns a value that two secrets share only if they are equal. It does not help to find the secret: that has at
+// least 16 bytes.
+func secretCheck(secret []byte) string {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte("tabi: is this the installation's secret?"))
+	return hex.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// checkSecret compares the secret with the one that the installation has used so far, and stores the first one. With change it
+// stores this one.
+func checkSecret(ctx context.Context, st *engine.Engine, secret []byte, change bool) error {
+	own := secretCheck(secret)
+	known := ""
+	err := st.Database.Write(ctx, func(tx sqldb.Conn) (err error) {
+		if known, err = sqldb.Setting(ctx, tx, secretKey); err != nil || known != "" && !change {
+			return err
+		}
+		return sqldb.SetSetting(ctx, tx, secretKey, own)
+	})
+	if err != nil || known == "" || known == own || change {
+		return err
+	}
+	return Usage("TABI_SECRET is not the secret of this installation: every gateway and worker needs the same one, or links in mails do not " +
+		"work. To change it on purpose, stop all processes and start one gateway with --change-secret: links, sessions and user tokens of " +
+		"before stop working")
+}

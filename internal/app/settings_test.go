@@ -1,0 +1,147 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+
+	"github.com/tabi-journeys/tabi/internal/engine"
+)
+
+// loadEnv loads the settings of serve and the worker from an environment.
+func loadEnv(t *testing.T, env map[string]string) (*Config, error) {
+	t.Helper()
+	c := &Config{}
+	fs := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	c.Register(fs, Storage|Logging|Temporal|HTTP|Channels|Work|Relay|Words)
+	return c, c.Load(fs, func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+}
+
+// A database setting that is not quite a URL stops the start. It never becomes the name of a file, nor part of an error.
+func TestDatabaseThatIsNotQuiteAURLIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{
+		`"postgres://tabi:hush@host/tabi"`, `'postgres://tabi:hush@host/tabi'`, ` postgres://tabi:hush@host/tabi`,
+		"postgres://tabi:hush@host/tabi\n", `Postgres://tabi:hush@host/tabi`, `POSTGRESQL://tabi:hush@host/tabi`,
+		`host=127.0.0.1 dbname=tabi password=hush`, `dbname=hush.db`, `mysql://tabi:hush@host/tabi`, `postgres//tabi:hush@host/tabi`,
+		`postgres:/tabi:hush@host/tabi.db`, `postgres:tabi-hush.db`, `tabi:hush@host/tabi.db`, `jdbc:postgresql://host/hush.db`, `hush`,
+		`sqlite:`, `sqlite:postgres://tabi:hush@host/x`, `file:///hush.db`, `postgres://tabi:hu%sh@host/tabi`, `$DATABASE_hush`,
+	} {
+		_, err := loadEnv(t, map[string]string{"TABI_DATABASE": value})
+		if ExitCode(err) != ExitUsage || !strings.Contains(err.Error(), "TABI_DATABASE") || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%q: %v", value, err)
+		}
+	}
+	for value, file := range map[string]string{
+		"": filepath.Join(".tabi", "tabi.db"), "tabi.db": "tabi.db", "/var/lib/tabi/my data.db": "/var/lib/tabi/my data.db",
+		"sqlite:/var/lib/tabi/data": "/var/lib/tabi/data", "postgres-copy.db": "postgres-copy.db",
+	} {
+		c, err := loadEnv(t, map[string]string{"TABI_DATABASE": value})
+		if err != nil || c.Postgres() || c.DatabaseURL() != file {
+			t.Errorf("%q: %q %v", value, c.DatabaseURL(), err)
+		}
+	}
+	for _, value := range []string{"postgres://tabi:hush@host:5433/tabi?sslmode=disable", "postgresql://tabi:hush@host:5433/tabi"} {
+		c, err := loadEnv(t, map[string]string{"TABI_DATABASE": value})
+		if words := c.databaseWords(); err != nil || !c.Postgres() || words != "postgresql, database tabi on host:5433" {
+			t.Errorf("%q: %q %v", value, words, err)
+		}
+	}
+}
+
+func TestEverySecretTakesAFile(t *testing.T) {
+	t.Parallel()
+	c := &Config{}
+	fs := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	c.Register(fs, Storage|HTTP|Channels|Words)
+	contents := map[string]string{
+		"database": "postgres://tabi:hush@host/tabi", "classifier-url": "https://classifier.example.com/x",
+		"write-keys": "# ours\nserver-key-0123456789=server\nweb=web:A,B|C", "smtp-url": "smtp://u:p@mail.example.com:25",
+	}
+	secrets := 0
+	for _, s := range c.settings() {
+		f := fs.Lookup(s.flag)
+		if f == nil || !takesFile(f) {
+			continue
+		}
+		secrets++
+		text := contents[s.flag]
+		if text == "" {
+			text = "contents-of-" + s.flag
+		}
+		path := filepath.Join(t.TempDir(), "secret")
+		if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := loadEnv(t, map[string]string{s.env: "@" + path})
+		if err != nil {
+			t.Errorf("%s: %v", s.env, err)
+			continue
+		}
+		for _, missing := range []string{"@" + path + ".gone", "@"} {
+			if _, err := loadEnv(t, map[string]string{s.env: missing}); ExitCode(err) != ExitUsage || !strings.Contains(err.Error(), s.env) {
+				t.Errorf("%s=%s: %v", s.env, missing, err)
+			}
+		}
+		if _, secret := f.Value.(*Secret); secret && !slices.Contains(got.given, s.env) {
+			t.Errorf("%s is not among the secrets that are set: %v", s.env, got.given)
+		}
+	}
+	if secrets < 12 {
+		t.Errorf("only %d settings take a file", secrets)
+	}
+	path := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(path, []byte("a secret of a file, long enough\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := loadEnv(t, map[string]string{"TABI_SECRET": "@" + path})
+	if secret, _ := got.SecretBytes(); err != nil || string(secret) != "a secret of a file, long enough" {
+		t.Errorf("the secret is %q: %v", secret, err)
+	}
+	if err := os.WriteFile(path, []byte(contents["write-keys"]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err = loadEnv(t, map[string]string{"TABI_WRITE_KEYS": "@" + path})
+	if keys, bad := got.Keys(); err != nil || bad != nil || len(keys) != 2 || !slices.Contains(keys["web"].Events, "A,B") {
+		t.Errorf("keys %+v: %v %v", keys, err, bad)
+	}
+}
+
+func TestUnknownVariablesAreNamed(t *testing.T) {
+	t.Parallel()
+	got := (&Config{}).UnknownVariables([]string{"TABI_SECRET=x", "TABI_DATABSE=hush", "TABI_TOKEN=x", "HOME=/", "TABI_ZZZ=hush",
+		"tabi_smtp_url=hush"})
+	want := []string{
+		"the variable TABI_DATABSE is unknown and ignored; did you mean TABI_DATABASE?",
+		"the variable TABI_ZZZ is unknown and ignored",
+		"the variable tabi_smtp_url is unknown and ignored; did you mean TABI_SMTP_URL?",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+// A process whose secret is not that of the installation does not start.
+func TestAnotherSecretIsRefused(t *testing.T) {
+	t.Parallel()
+	st, err := engine.Open(t.Context(), engine.Options{URL: filepath.Join(t.TempDir(), "tabi.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = st.Close() }()
+	one, other := []byte("a secret of the gateway"), []byte("a secret of a worker ..")
+	for _, c := range []struct {
+		secret  []byte
+		change  bool
+		refused bool
+	}{{one, false, false}, {one, false, false}, {other, false, true}, {other, true, false}, {one, false, true}, {other, false, false}} {
+		err := checkSecret(t.Context(), st, c.secret, c.change)
+		if (err != nil) != c.refused || err != nil && (!strings.Contains(err.Error(), "TABI_SECRET") || ExitCode(err) != ExitUsage) {
+			t.Errorf("%s, change %t: %v", c.secret, c.change, err)
+		}
+	}
+}

@@ -1,0 +1,32 @@
+package app
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+)
+
+// LogSettings logs what the process uses, without secrets: an operator sees a wrong database or a missing setting at once.
+func (s *Services) LogSettings(ctx context.Context) {
+	c := s.Config
+	release, err := sqldb.Setting(ctx, s.Store.Database.Reader, "release")
+	if err != nil {
+		release = "unknown"
+	}
+	fields := []zap.Field{
+		zap.String("database", c.databaseWords()), zap.String("temporal", s.temporalWords), zap.String("release", release),
+		zap.String("public_url", c.PublicURL), zap.Strings("secrets", append([]string{}, c.given...)),
+	}
+	if names, err := c.Build.registry().Configured(c.Channels); err == nil && c.sends {
+		fields = append(fields, zap.Strings("channels", names))
+	}
+	if c.Classifier.URL != "" {
+		fields = append(fields, zap.String("classifier", hostOf(c.Classifier.URL)))
+	}
+	s.Log.Info("settings", fields...)
+	if release == "0" {
+		s.Log.Warn("nothing is published in this database: tabi publish DIR makes the first release")
+	}
+}
