@@ -51,8 +51,8 @@ func (c *Config) CheckDatabase() error {
 	if wrong == "" {
 		return nil
 	}
-	return Usage("TABI_DATABASE (--database) %s. Give postgres://user:password@host:port/database, or a SQLite file as sqlite:PATH or as a "+
-		"path that ends in .db; @FILE reads it from a file. The value is not shown, because it may hold a password", wrong)
+	return Usage("TABI_DATABASE (--database) %s. Give postgres://user:password@host:port/database, or a SQLite file as sqlite:PATH or as "+
+		"a path that ends in .db; @FILE reads it from a file. The value is not shown, because it may hold a password", wrong)
 }
 
 const sqliteScheme = "sqlite:"

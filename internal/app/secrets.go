@@ -129,7 +129,7 @@ func checkSecret(ctx context.Context, st *engine.Engine, secret []byte, change b
 	if err != nil || known == "" || known == own || change {
 		return err
 	}
-	return Usage("TABI_SECRET is not the secret of this installation: every gateway and worker needs the same one, or links in mails do not " +
-		"work. To change it on purpose, stop all processes and start one gateway with --change-secret: links, sessions and user tokens of " +
-		"before stop working")
+	return Usage("TABI_SECRET is not the secret of this installation: every gateway and worker needs the same one, or links in mails " +
+		"do not work. To change it on purpose, stop all processes and start one gateway with --change-secret: links, sessions and " +
+		"user tokens of before stop working")
 }

@@ -83,7 +83,8 @@ func TestEverySecretTakesAFile(t *testing.T) {
 			continue
 		}
 		for _, missing := range []string{"@" + path + ".gone", "@"} {
-			if _, err := loadEnv(t, map[string]string{s.env: missing}); ExitCode(err) != ExitUsage || !strings.Contains(err.Error(), s.env) {
+			_, err := loadEnv(t, map[string]string{s.env: missing})
+			if ExitCode(err) != ExitUsage || !strings.Contains(err.Error(), s.env) {
 				t.Errorf("%s=%s: %v", s.env, missing, err)
 			}
 		}

@@ -316,7 +316,8 @@ func TestReadyNamesTemporal(t *testing.T) {
 		t.Errorf("metrics: %s", got.body)
 	}
 	h.g.Drain()
-	if got := h.do("GET", "/readyz", ""); got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, `"status":"stopping"`) {
+	got = h.do("GET", "/readyz", "")
+	if got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, `"status":"stopping"`) {
 		t.Errorf("draining: %d %s", got.status, got.body)
 	}
 	if got := h.call("/v1/track", `{"userId":"ana","event":"X"}`); got.status != http.StatusOK {
