@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -12,9 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tabi-journeys/tabi/internal/catalog"
-	"github.com/tabi-journeys/tabi/internal/engine"
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 )
 
@@ -90,69 +86,6 @@ func Fingerprint(files []lint.File) string {
 		_, _ = h.Write(f.Data)
 	}
 	return string(h.Sum(nil))
-}
-
-// Published says what a release changed.
-type Published struct {
-	Release  int      `json:"release"`
-	Previous int      `json:"previous"`
-	Added    []string `json:"added,omitempty"` // "journey x", "message y", "intent z", "action a", "policy"
-	Changed  []string `json:"changed,omitempty"`
-	Removed  []string `json:"removed,omitempty"`
-	// Open counts the open enrollments of removed journeys, which continue on their revision.
-	Open map[string]int64 `json:"open,omitempty"`
-}
-
-// Same reports whether nothing changed.
-func (p Published) Same() bool { return p.Release == p.Previous }
-
-// Publish makes content the next release.
-func (s *Services) Publish(ctx context.Context, content *journey.Content) (Published, error) {
-	return Publish(ctx, s.Store, content)
-}
-
-// Publish makes content the next release of a store.
-func Publish(ctx context.Context, st *engine.Engine, content *journey.Content) (Published, error) {
-	clk, err := st.Database.Clock(ctx)
-	if err != nil {
-		return Published{}, err
-	}
-	previous, old, err := st.Catalog.Content(ctx)
-	if err != nil {
-		return Published{}, err
-	}
-	release, err := st.Catalog.Publish(ctx, now(clk), content)
-	if err != nil {
-		var dropped *catalog.DroppedError
-		if errors.As(err, &dropped) {
-			return Published{}, fmt.Errorf(
-				"not published: open enrollments need what this release lacks; put it back until they have ended:\n  %s",
-				strings.Join(dropped.Missing, "\n  "),
-			)
-		}
-		return Published{}, err
-	}
-	p := Published{Release: release, Previous: previous}
-	p.compare(old, content)
-	if old == nil {
-		return p, nil
-	}
-	for name := range old.Journeys {
-		if content.Journeys[name] != nil {
-			continue
-		}
-		counts, err := st.Analytics.StepCounts(ctx, name)
-		if err != nil {
-			return p, err
-		}
-		for _, c := range counts {
-			if p.Open == nil {
-				p.Open = map[string]int64{}
-			}
-			p.Open[name] += c.Enrollments
-		}
-	}
-	return p, nil
 }
 
 // FolderOf returns the journeys folder of a file: the parent of messages/ or actions/, otherwise the file's own folder.

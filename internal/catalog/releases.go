@@ -92,9 +92,20 @@ func emptyRelease() *Release {
 	}
 }
 
-// Publish makes c the next release, in one transaction, and returns its number. Nothing changes if c equals the current
-// release. It returns a *DroppedError if open enrollments still need something that c does not have.
+// Origin is where a release comes from.
+type Origin struct {
+	By      string // who publishes it; empty: not known
+	Release int    // the earlier release that is published again; 0: none
+}
+
+// Publish is PublishFrom without an origin.
 func (s *Catalog) Publish(ctx context.Context, now time.Time, c *journey.Content) (number int, err error) {
+	return s.PublishFrom(ctx, now, c, Origin{})
+}
+
+// PublishFrom makes c the next release, in one transaction, and returns its number. Nothing changes if c equals the current
+// release. It returns a *DroppedError if open enrollments still need something that c does not have.
+func (s *Catalog) PublishFrom(ctx context.Context, now time.Time, c *journey.Content, from Origin) (number int, err error) {
 	next := manifest{Journeys: map[string]string{}, Messages: map[string]*journey.Message{}, Rules: c.Rules}
 	maps.Copy(next.Messages, c.Messages)
 	packed := map[string]string{}
@@ -157,8 +168,8 @@ func (s *Catalog) Publish(ctx context.Context, now time.Time, c *journey.Content
 				return err
 			}
 		}
-		if _, err := tx.ExecContext(ctx, `insert into releases (number, content, at, intents) values ($1, $2, $3, $4)`, number, content,
-			sqldb.Millis(now), since); err != nil {
+		if _, err := tx.ExecContext(ctx, `insert into releases (number, content, at, intents, by_whom, origin) values ($1, $2, $3, $4,
+			$5, $6)`, number, content, sqldb.Millis(now), since, sqldb.Clean(from.By), from.Release); err != nil {
 			return err
 		}
 		return sqldb.SetSetting(ctx, tx, "release", strconv.Itoa(number))

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 )
 
@@ -15,6 +16,7 @@ func publishCommand(b app.Build) *cobra.Command {
 	var (
 		cfg    = app.Config{Build: b}
 		output string
+		by     string
 	)
 	c := &cobra.Command{
 		Use: "publish DIR", Short: "Publish a journeys folder as the next release",
@@ -47,7 +49,7 @@ func publishCommand(b app.Build) *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, st.Close()) }()
-			p, err := app.Publish(c.Context(), st, content)
+			p, err := app.Publish(c.Context(), st, content, catalog.Origin{By: by})
 			if err != nil {
 				return err
 			}
@@ -55,6 +57,13 @@ func publishCommand(b app.Build) *cobra.Command {
 		},
 	}
 	cfg.Register(c.Flags(), app.Storage)
+	byFlag(c, &by)
 	terminal.OutputFlag(c, &output)
 	return c
+}
+
+// byFlag adds --by, who publishes.
+func byFlag(c *cobra.Command, by *string) {
+	c.Flags().StringVar(by, "by", app.Whoami(), "who publishes, for tabi releases")
+	c.Flags().Lookup("by").DefValue = "user@host"
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/activities"
 	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/engine"
@@ -108,7 +109,7 @@ func (w *environment) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = app.Publish(ctx, w.store, c)
+	_, err = app.Publish(ctx, w.store, c, catalog.Origin{})
 	return err
 }
 

@@ -17,11 +17,14 @@ create table settings (
 insert into settings (key, value) values ('release', '0'), ('models', '0'), ('classifier', '0');
 
 -- intents is JSON: for each intent, the release since which it has its definition.
+-- by_whom is who published it, as far as known. origin is the release that it publishes again; 0: none.
 create table releases (
   number  bigint primary key,
   content text not null,
   at      bigint not null,
-  intents text not null default ''
+  intents text not null default '',
+  by_whom text not null default '',
+  origin  bigint not null default 0
 );
 
 create table definitions (

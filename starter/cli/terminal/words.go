@@ -3,6 +3,7 @@ package terminal
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/app"
@@ -27,7 +28,14 @@ func Published(out *Printer, p app.Published) {
 		out.Line("release %d: nothing changed", p.Release)
 		return
 	}
-	out.Line("release %d", p.Release)
+	what := "release " + strconv.Itoa(p.Release)
+	if p.Origin > 0 {
+		what += ", again release " + strconv.Itoa(p.Origin)
+	}
+	if p.DryRun {
+		what += " (dry run: nothing is published)"
+	}
+	out.Line("%s", what)
 	for _, part := range []struct {
 		mark  string
 		names []string
