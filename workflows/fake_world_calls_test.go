@@ -37,7 +37,11 @@ func (w *world) onClock(in contract.Evaluate) (contract.EvaluateResult, error) {
 	if !ok {
 		return contract.EvaluateResult{}, fmt.Errorf("%q is not a time zone", name)
 	}
-	at, ok := in.Moment.At.Next(in.Clock.At(w.now()), zone, in.Moment.Days)
+	from := in.Moment.From
+	if from.IsZero() {
+		from = in.Clock.At(w.now())
+	}
+	at, ok := in.Moment.At.Next(from, zone, in.Moment.Days)
 	return contract.EvaluateResult{Values: []any{at.UTC().Format(time.RFC3339Nano)}, Missing: []bool{!ok}}, nil
 }
 

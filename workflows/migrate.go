@@ -85,8 +85,32 @@ func (r *run) migrate(ctx workflow.Context, c contract.Command) error {
 	}
 	r.state.log(fmt.Sprintf("%s moved from revision %s to %s%s", stamp(r.now(ctx)), r.in.Revision, c.Revision, by))
 	r.state.move(r.in.Revision, to, step, c.Renamed, read)
+	if r.state.Wait != nil {
+		r.state.Wait.Retime = c.Retime
+	}
 	in.Snapshot = r.state
 	return workflow.NewContinueAsNewError(ctx, contract.JourneyType, in)
+}
+
+// resumedUntil returns when a wait ends that the run before this one began: the moment that it had or, if a migration asked to
+// compute it again, d after it began, where d is what its step now says.
+func (r *run) resumedUntil(ctx workflow.Context, d time.Duration) time.Time {
+	w := r.state.Wait
+	if w.Retime {
+		r.retime(ctx, w.Since.Add(d))
+	}
+	return w.Until
+}
+
+// retime sets another end of the wait, which the next report tells the store.
+func (r *run) retime(ctx workflow.Context, until time.Time) {
+	w := r.state.Wait
+	w.Retime = false
+	if until.Equal(w.Until) {
+		return
+	}
+	r.state.log(fmt.Sprintf("%s %s: waits until %s, no longer until %s", stamp(r.now(ctx)), w.Step, stamp(until), stamp(w.Until)))
+	w.Until, w.Reported = until, false
 }
 
 // refuseMove reports to the store why the enrollment does not move.

@@ -423,3 +423,33 @@ func TestMigrateNotFromTheStoreIsRefused(t *testing.T) {
 		t.Errorf("moves %+v", p.moves)
 	}
 }
+
+// A migration keeps the moment until which an enrollment waits. With retime, the wait ends as the new revision says, counted from
+// when it began: sooner, later, or at once.
+func TestMigrateRetimes(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		from, to string
+		retime   bool
+		ended    string
+	}{
+		"kept":            {"wait: 10h", "wait: 5h", false, "w@10h"},
+		"shortened":       {"wait: 10h", "wait: 5h", true, "w@5h"},
+		"lengthened":      {"wait: 10h", "wait: 20h", true, "w@20h"},
+		"over":            {"wait: 10h", "wait: 1h", true, "w@3h"},
+		"of an event":     {"wait_for: {event: A}, timeout: 10h", "wait_for: {event: A}, timeout: 5h", true, "w@5h: timed out"},
+		"until a moment":  {"wait: {until: \"'2026-03-02T20:00:00Z'\"}", "wait: {until: \"'2026-03-02T15:00:00Z'\"}", true, "w@5h"},
+		"a time of day":   {"wait: {until: '20:00', timezone: UTC}", "wait: {until: '15:00', timezone: UTC}", true, "w@5h"},
+		"missed that day": {"wait: {until: '20:00', timezone: UTC}", "wait: {until: '12:00', timezone: UTC}", true, "w@3h"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlay(t, journeyOf("  - {id: w, "+c.from+"}\n"))
+			order := p.to(journeyOf("  - {id: w, "+c.to+"}\n"), nil)
+			order.Command.Retime = c.retime
+			p.moveTo(3*time.Hour, order)
+			n := p.renewed()
+			n.expect(contract.Completed, n.run(), c.ended)
+		})
+	}
+}

@@ -76,6 +76,7 @@ type WaitState struct {
 	contract.Position
 	Reported bool   `json:"reported,omitempty"` // the store knows it
 	Asked    bool   `json:"asked,omitempty"`    // it waits for a reply: its question has been sent
+	Retime   bool   `json:"retime,omitempty"`   // its end is to be computed again, from Since, as its step now says
 	Key      string `json:"key,omitempty"`      // of the visit; it stays when a revision renames the step
 	// Activity is the label of the step whose activity runs during the wait, which then does not continue as
 	// new. Set by recordWait, read by checkMove: the enrollment cannot move to another revision meanwhile.

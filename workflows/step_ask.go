@@ -25,7 +25,7 @@ func (r *run) ask(ctx workflow.Context, step *journey.Step) (int, error) {
 		find:  reading.find,
 	}
 	if r.resumesWait() && r.state.Wait.Asked {
-		p.until = r.state.Wait.Until
+		p.until = r.resumedUntil(ctx, spec.Timeout)
 	} else {
 		question := r.message(step, spec.Question)
 		question.order.Keep = true

@@ -18,8 +18,18 @@ func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 	p := waitSpec{kind: step.Kind, step: step.ID, label: label(step), words: clockWords(spec)}
 	timed, from := spec.Until != "" || spec.At != "", r.waitsFrom(ctx)
 	switch {
+	case r.resumesWait() && timed && r.state.Wait.Retime:
+		until, err := r.moment(ctx, spec, r.state.Wait.Since)
+		if err != nil {
+			return 0, err
+		}
+		if until.IsZero() { // as where the moment goes missing during the wait
+			until = r.now(ctx)
+		}
+		r.retime(ctx, until)
+		p.until = until
 	case r.resumesWait():
-		p.until = r.state.Wait.Until
+		p.until = r.resumedUntil(ctx, spec.Duration)
 	case !timed:
 		p.until = from.Add(spec.Duration)
 	default:

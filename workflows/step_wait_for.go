@@ -16,7 +16,7 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	taking := &eventMatch{run: r, spec: spec, key: r.key(step), arm: -1}
 	p := waitSpec{kind: step.Kind, step: step.ID, label: label(step), words: taking.words(), find: taking.find, levels: taking.levels()}
 	if r.resumesWait() {
-		p.until = r.state.Wait.Until
+		p.until = r.resumedUntil(ctx, spec.Timeout)
 	} else {
 		p.until = r.waitsFrom(ctx).Add(spec.Timeout)
 	}

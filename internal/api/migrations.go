@@ -1,6 +1,8 @@
 package api
 
 import (
+	"time"
+
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
@@ -39,6 +41,7 @@ type StepCount struct {
 type MigrateRequest struct {
 	Journey string            `json:"journey" minLength:"1"`
 	Renamed map[string]string `json:"renamed,omitempty" doc:"old step id → new one"`
+	Retime  bool              `json:"retime,omitempty" doc:"a wait ends as the new revision says, counted from when it began"`
 	DryRun  bool              `json:"dry_run,omitempty" doc:"changes nothing; the response shows what would happen"`
 	After   string            `json:"after,omitempty"` // next of the previous page
 	Limit   int               `json:"limit,omitempty" minimum:"1" maximum:"1000" doc:"default 100"`
@@ -56,6 +59,9 @@ type MigrationStatus struct {
 	Target     string `json:"target,omitempty"`
 	State      string `json:"state" doc:"ordered, moved or refused; in a dry run, what it would be"`
 	Reason     string `json:"reason,omitempty"`
+	// Set in the answers of a migration, not in lists.
+	Until time.Time `json:"until,omitzero" doc:"when the step ends after the migration; absent if only the enrollment can compute it"`
+	Was   time.Time `json:"was,omitzero" doc:"when the step ends now"`
 }
 
 // MigratePage is a page of a migration. Next, if set, is the next page's after.

@@ -76,7 +76,7 @@ func (s *Room) Migrate(ctx context.Context, now time.Time, m Migration) (Migrati
 				page.Migrations = append(page.Migrations, ordered)
 				continue
 			}
-			one, err := s.moving(ctx, tx, e, to, m.Renamed)
+			one, err := s.moving(ctx, tx, e, to, m)
 			if err != nil {
 				return err
 			}
@@ -121,7 +121,7 @@ func stillOpen(b *unit.Unit, all []*unit.EnrollmentRow, revision string) ([]*uni
 
 // moving returns whether an enrollment can migrate, and to which step.
 func (s *Room) moving(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow, to *journey.Program,
-	renamed map[string]string) (MigrationStatus, error) {
+	m Migration) (MigrationStatus, error) {
 	one := MigrationStatus{
 		Enrollment: e.ID,
 		WorkflowID: e.WorkflowID,
@@ -139,10 +139,35 @@ func (s *Room) moving(ctx context.Context, tx sqldb.Conn, e *unit.EnrollmentRow,
 		}
 		return one, nil
 	}
-	if one.Target, one.Reason = from.CanMigrate(e.Step, to, renamed); one.Reason != "" {
+	if one.Target, one.Reason = from.CanMigrate(e.Step, to, m.Renamed); one.Reason != "" {
 		one.State = MigrationRefused
 	}
+	one.Was, one.Until = e.Until, e.Until
+	if m.Retime && one.Reason == "" {
+		one.Until = retimed(e, to, one.Target)
+	}
 	return one, nil
+}
+
+// retimed returns when a wait would end whose time is counted again by another revision, as the run computes it. It is zero
+// for a moment that only the run can compute. Steps of other kinds keep their time.
+func retimed(e *unit.EnrollmentRow, to *journey.Program, step string) time.Time {
+	at, ok := to.Index(step)
+	if !ok || e.Until.IsZero() {
+		return e.Until
+	}
+	switch spec := to.Steps[at].Spec.(type) {
+	case *journey.Wait:
+		if spec.Until != "" || spec.At != "" {
+			return time.Time{}
+		}
+		return e.Since.Add(spec.Duration)
+	case *journey.WaitFor:
+		return e.Since.Add(spec.Timeout)
+	case *journey.Ask:
+		return e.Since.Add(spec.Timeout)
+	}
+	return e.Until
 }
 
 // orderMigration stores the verdict on an enrollment and enqueues the order, if it can migrate.
@@ -170,6 +195,7 @@ func orderMigration(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, on
 			Reason:   "migrated to revision " + one.To,
 			Revision: one.To,
 			Renamed:  m.Renamed,
+			Retime:   m.Retime,
 		},
 	)
 }

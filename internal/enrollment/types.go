@@ -1,5 +1,7 @@
 package enrollment
 
+import "time"
+
 // Filter narrows Enrollments. Empty fields do not filter.
 type Filter struct {
 	Journey, Customer, State, Outcome, WorkflowID string
@@ -13,6 +15,7 @@ type Filter struct {
 type Migration struct {
 	Journey string
 	Renamed map[string]string // old step id → new one
+	Retime  bool              // a wait ends as the new revision says, counted from when it began
 	By      string
 	DryRun  bool
 	After   string // enrollment id, for paging
@@ -33,6 +36,8 @@ type MigrationStatus struct {
 	Step, Target                     string // the current step, and the step in the new revision
 	State                            string // MigrationOrdered, MigrationDone or MigrationRefused
 	Reason                           string
+	Until                            time.Time // when the step ends after the migration; zero: not known before, or not by time
+	Was                              time.Time // when it ends now
 }
 
 // MigrationPage is a page of a migration; Next is the After of the next page, empty at the end.

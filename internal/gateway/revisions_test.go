@@ -146,3 +146,30 @@ func TestNumbersOfRevisionsAreNotMixed(t *testing.T) {
 		}
 	}
 }
+
+// A dry run says until when an enrollment would wait: as it does, or as the new revision says.
+func TestMigrateDryRunSaysUntilWhen(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	const messages = "  - {send: a, via: email, category: transactional}\n  - {send: b, via: email, category: transactional}\n" +
+		"  - {send: c, via: email, category: transactional}\n"
+	h.publishes("  - {id: w, wait: 50m}\n" + messages)
+	ref := h.walks("ana", "", nil)
+	if err := h.store.Enrollments.Report(t.Context(), instant, contract.Report{Ref: ref, Seq: 2,
+		Parked: &contract.Position{Step: "w", Kind: "wait", Since: instant, Until: instant.Add(50 * time.Minute)}}); err != nil {
+		t.Fatal(err)
+	}
+	h.publishes("  - {id: w, wait: 20m}\n" + messages)
+	for body, want := range map[string]time.Duration{
+		`{"journey":"counted","dry_run":true}`: 50 * time.Minute, `{"journey":"counted","dry_run":true,"retime":true}`: 20 * time.Minute,
+	} {
+		got := h.do("POST", "/v1/admin/migrations", body, "Authorization: Bearer "+adminToken, "Content-Type: application/json")
+		var page api.MigratePage
+		if err := json.Unmarshal([]byte(got.body), &page); err != nil || len(page.Migrations) != 1 {
+			t.Fatalf("%v: %s", err, got.body)
+		}
+		if one := page.Migrations[0]; !one.Until.Equal(instant.Add(want)) || !one.Was.Equal(instant.Add(50*time.Minute)) {
+			t.Errorf("%s: until %s, now %s", body, one.Until, one.Was)
+		}
+	}
+}

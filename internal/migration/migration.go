@@ -22,6 +22,7 @@ type Migration struct {
 	Gateway  api.Caller
 	Journey  string
 	Renamed  map[string]string // step ids: old to new
+	Retime   bool              // waits end as the new revision says, counted from when they began
 	DryRun   bool              // for the report only: Survey changes nothing in any case
 	NoWait   bool              // Run does not wait until the enrollments have moved
 	Rate     float64           // moves requested per second at most
@@ -71,6 +72,9 @@ func (m *Migration) Survey(ctx context.Context) (Report, error) {
 				r.Stayed = append(r.Stayed, one)
 			} else {
 				i.Suggest = ""
+				if m.DryRun {
+					r.Would = append(r.Would, one)
+				}
 			}
 			found[i]++
 		}
@@ -137,7 +141,7 @@ func (m *Migration) suggestions(s api.JourneyStepCounts) (map[[2]string]string, 
 // page asks for a page of the migration.
 func (m *Migration) page(ctx context.Context, after string, limit int, dryRun bool) (api.MigratePage, error) {
 	return api.Migrate.Call(ctx, m.Gateway, api.MigrateInput{Body: api.MigrateRequest{
-		Journey: m.Journey, Renamed: m.Renamed, DryRun: dryRun, After: after, Limit: limit,
+		Journey: m.Journey, Renamed: m.Renamed, Retime: m.Retime, DryRun: dryRun, After: after, Limit: limit,
 	}})
 }
 

@@ -29,6 +29,7 @@ type Report struct {
 	Ended   int                   `json:"ended"` // ended before they could move
 	Waiting int                   `json:"waiting"`
 	Stayed  []api.MigrationStatus `json:"stayed"`
+	Would   []api.MigrationStatus `json:"would,omitempty"` // of a dry run: those that would move, and until when they would wait
 	Seconds float64               `json:"seconds"`
 }
 

@@ -146,11 +146,12 @@ type Command struct {
 	By     string `json:"by,omitempty"`     // who gave it, for the log
 	Reason string `json:"reason,omitempty"` // shown in the Temporal UI
 	Target string `json:"target,omitempty"` // go_to: path or step id
-	// Revision, Definition and Renamed belong to MigrateOrder: the revision to move to, journey.Pack of it, and
-	// old step id → new one.
+	// Revision, Definition, Renamed and Retime belong to MigrateOrder: the revision to move to, journey.Pack of it,
+	// old step id → new one, and whether a wait ends as the new definition of its step says.
 	Revision   string            `json:"revision,omitempty"`
 	Definition []byte            `json:"definition,omitempty"`
 	Renamed    map[string]string `json:"renamed,omitempty"`
+	Retime     bool              `json:"retime,omitempty"`
 }
 
 // Input starts an enrollment.

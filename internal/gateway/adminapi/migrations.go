@@ -23,7 +23,7 @@ func viewMigrations(all []enrollment.MigrationStatus) []api.MigrationStatus {
 	for i, m := range all {
 		out[i] = api.MigrationStatus{
 			Enrollment: m.Enrollment, WorkflowID: m.WorkflowID, Customer: m.Customer, From: m.From, To: m.To,
-			Step: m.Step, Target: m.Target, State: m.State, Reason: m.Reason,
+			Step: m.Step, Target: m.Target, State: m.State, Reason: m.Reason, Until: m.Until, Was: m.Was,
 		}
 	}
 	return out
@@ -101,7 +101,7 @@ func (h *Handlers) migrate(ctx context.Context, in *api.MigrateInput) (*api.Migr
 		return nil, err
 	}
 	page, err := h.rooms.Enrollments.Migrate(ctx, h.Now(), enrollment.Migration{
-		Journey: req.Journey, Renamed: req.Renamed, By: auth.Actor(ctx, req.By), DryRun: req.DryRun, After: req.After, Limit: req.Limit,
+		Journey: req.Journey, Renamed: req.Renamed, Retime: req.Retime, By: auth.Actor(ctx, req.By), DryRun: req.DryRun, After: req.After, Limit: req.Limit,
 	})
 	if errors.Is(err, sqldb.ErrNotFound) {
 		return nil, notReleased(req.Journey)

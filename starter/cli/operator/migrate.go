@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/journey/diff"
 	"github.com/tabi-journeys/tabi/internal/migration"
@@ -35,6 +36,8 @@ func migrateCommand() *cobra.Command {
 			"at which step and which cannot move, and asks for confirmation. Then it requests the move of each. The enrollment checks " +
 			"once more, keeps its step, its deadline and the events it has received, and continues on the new revision. An enrollment " +
 			"moves only to a step of the same kind. One that cannot move stays on its revision and is listed with the reason.\n\n" +
+			"--retime changes the deadline: a wait ends when the new revision says, counted from when the wait began, at once if that " +
+			"is over. --dry-run lists until when each enrollment would wait.\n\n" +
 			"migrate can be stopped and run again. An enrollment whose move was requested is not asked twice. One that stayed for a " +
 			"reason that no longer holds is asked again.\n\n" +
 			"Exit status: 0 all moved (or would move), 1 some stayed, 2 wrong usage, 3 cannot reach the gateway.",
@@ -87,6 +90,7 @@ func migrateCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringArrayVar(&steps, "step", nil, "OLD=NEW: enrollments at the step OLD continue at NEW; repeatable")
+	f.BoolVar(&m.Retime, "retime", false, "end waits as the new revision says, counted from when they began")
 	f.BoolVar(&m.DryRun, "dry-run", false, "show what would happen, and move nothing")
 	f.StringVar(&rate, "rate", "50/s", "moves to request per second at most")
 	f.BoolVar(&yes, "yes", false, "do not ask for confirmation")
@@ -133,6 +137,7 @@ func printMigration(p *terminal.Printer, r migration.Report) {
 		return
 	}
 	if r.DryRun {
+		printWaits(p, r.Would)
 		p.Line("%d would move, %d would stay", r.Movable(), len(r.Stayed))
 		return
 	}
@@ -157,6 +162,30 @@ func printMigration(p *terminal.Printer, r migration.Report) {
 	p.Table(table.Row{"  WORKFLOW ID", "REVISION", "STEP", "REASON"}, rows)
 	if len(r.Stayed) > maxListed {
 		p.Line("  … and %d more: -o json lists all", len(r.Stayed)-maxListed)
+	}
+}
+
+// printWaits says until when enrollments would wait after the migration.
+func printWaits(p *terminal.Printer, would []api.MigrationStatus) {
+	if len(would) == 0 {
+		return
+	}
+	rows := make([]table.Row, 0, len(would))
+	for _, one := range would[:min(len(would), maxListed)] {
+		until := terminal.Stamp(one.Until)
+		switch {
+		case one.Until.IsZero() && !one.Was.IsZero():
+			until = "computed when it moves"
+		case one.Until.IsZero():
+			until = "no time"
+		case !one.Until.Equal(one.Was):
+			until += ", no longer " + terminal.Stamp(one.Was)
+		}
+		rows = append(rows, table.Row{"  " + one.WorkflowID, terminal.PlaceName(one.Target, false), until})
+	}
+	p.Table(table.Row{"  WORKFLOW ID", "STEP", "WOULD WAIT UNTIL (UTC)"}, rows)
+	if len(would) > maxListed {
+		p.Line("  … and %d more: -o json lists all", len(would)-maxListed)
 	}
 }
 
