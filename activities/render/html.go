@@ -2,10 +2,15 @@ package render
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"github.com/tabi-journeys/tabi/internal/human"
+	"github.com/tabi-journeys/tabi/internal/journey/template"
 )
 
 // mail is a sanitized body, as HTML and as text.
@@ -34,6 +39,10 @@ func cleanHTML(source string, opts Options) (mail, error) {
 		root.InsertBefore(doctype, root.FirstChild)
 	}
 	dropEmptyMeta(root)
+	if n := dropEmptyLinks(root); n > 0 {
+		report(opts, "html", template.Note{Filter: "href", Cause: fmt.Sprintf("the address of %s came out empty: there is no link",
+			human.Count(n, "link", "links"))})
+	}
 	if opts.Unsubscribe != "" && !links(root, opts.Unsubscribe) {
 		appendFooter(root, opts)
 	}
@@ -104,6 +113,23 @@ func dropEmptyMeta(n *html.Node) {
 		}
 		c = next
 	}
+}
+
+// dropEmptyLinks removes addresses that came out empty, which would open the mail itself, and returns how many.
+func dropEmptyLinks(n *html.Node) (dropped int) {
+	if n.Type == html.ElementNode && n.DataAtom == atom.A {
+		for i, a := range n.Attr {
+			if a.Key == "href" && strings.TrimSpace(a.Val) == "" {
+				n.Attr = slices.Delete(n.Attr, i, i+1)
+				dropped++
+				break
+			}
+		}
+	}
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		dropped += dropEmptyLinks(c)
+	}
+	return dropped
 }
 
 // hasDocument reports whether source is a document rather than a piece of one.

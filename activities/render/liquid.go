@@ -2,6 +2,7 @@ package render
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -47,16 +48,30 @@ func run(ctx context.Context, field, source string, env template.Env, opts Optio
 	}
 	text, notes, err := t.Render(ctx, env)
 	for _, n := range notes {
-		oddValues.add(n.Filter)
-		if opts.Odd != nil {
-			opts.Odd(field, n)
-		}
+		report(opts, field, n)
 	}
 	var stop *template.StopError
 	if errors.As(err, &stop) {
 		return "", &Error{Line: stop.Line, Cause: stop.Error()}
 	}
+	if field == "body" && looksLikeJSON(text) && !json.Valid([]byte(text)) {
+		report(opts, field, template.Note{Filter: "json", Cause: "the text begins as JSON does and is none: it is sent as it is"})
+	}
 	return text, nil
+}
+
+// looksLikeJSON reports whether a text begins as an object or a list.
+func looksLikeJSON(text string) bool {
+	text = strings.TrimSpace(text)
+	return strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[{") || strings.HasPrefix(text, "[\"")
+}
+
+// report counts an odd value, and passes it on.
+func report(opts Options, field string, n template.Note) {
+	oddValues.add(n.Filter)
+	if opts.Odd != nil {
+		opts.Odd(field, n)
+	}
 }
 
 // oddValues counts the values that filters of this process could not use, by filter.

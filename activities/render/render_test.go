@@ -132,13 +132,15 @@ func mail(t *testing.T, html string, opts render.Options) map[string]string {
 func TestHTMLIsEscapedAndCleaned(t *testing.T) {
 	t.Parallel()
 	for source, want := range map[string]string{
-		`<p>{{ customer.first_name }}</p>`:                           `<p>Ana &lt;b&gt;</p>`,
-		`<p>{{ customer.first_name | escape }}</p>`:                  `<p>Ana &lt;b&gt;</p>`,
-		`<a href="{{ customer.site }}">x</a>`:                        `<a>x</a>`,
-		`<a href="java&#10;script:alert(1)">x</a>`:                   `<a>x</a>`,
-		`<a href=" JavaScript:alert(1)">x</a>`:                       `<a>x</a>`,
-		`<a href="data:text/html,x">x</a><a href="vbscript:x">y</a>`: `<a>x</a><a>y</a>`,
-		`<a href="https://a.example/?a=1&amp;b=2">x</a>`:             `<a href="https://a.example/?a=1&amp;b=2">x</a>`,
+		`<p>{{ customer.first_name }}</p>`:                              `<p>Ana &lt;b&gt;</p>`,
+		`<p>{{ customer.first_name | escape }}</p>`:                     `<p>Ana &lt;b&gt;</p>`,
+		`<a href="{{ customer.site }}">x</a>`:                           `<a>x</a>`,
+		`<a href="{{ unsubscribe_url }}">x</a>`:                         `<a>x</a>`,
+		`<p>{{ "a & b\n" | append: event.reason | newline_to_br }}</p>`: "<p>a &amp; b<br/>\nlate</p>",
+		`<a href="java&#10;script:alert(1)">x</a>`:                      `<a>x</a>`,
+		`<a href=" JavaScript:alert(1)">x</a>`:                          `<a>x</a>`,
+		`<a href="data:text/html,x">x</a><a href="vbscript:x">y</a>`:    `<a>x</a><a>y</a>`,
+		`<a href="https://a.example/?a=1&amp;b=2">x</a>`:                `<a href="https://a.example/?a=1&amp;b=2">x</a>`,
 		`<a href="mailto:a@b.example">x</a><a href="tel:+81">y</a>`: `<a href="mailto:a@b.example">x</a><a ` +
 			`href="tel:+81">y</a>`,
 		`<img src="cid:logo"/><img src="data:image/png;base64,AA"/>`: `<img src="cid:logo"/><img ` +

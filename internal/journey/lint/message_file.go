@@ -9,6 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/internal/journey/template"
 )
 
 // messageFile holds what the checks need to know about a message.
@@ -69,6 +70,13 @@ func (f *fileCheck) messageFile() {
 	}
 	message.Tones = f.variants(m, "tones", "a tone")
 	message.Languages = f.variants(m, "languages", "a language")
+	if n := m.Get("languages"); n != nil && n.Shape == source.Map {
+		for _, name := range n.Keys {
+			if name.Shape == source.Scalar && name.Text != "" && !template.ValidLanguage(name.Text) {
+				f.Report(name.Pos, "bad-value", "", "%q is no language: write a code such as ja or pt-BR", name.Text)
+			}
+		}
+	}
 	m.Done()
 	if f.Errors == 0 {
 		info.message = message
@@ -142,7 +150,7 @@ func (f *fileCheck) treatment(n *source.Node, spec channel.Spec, whole bool) jou
 			f.Report(value.Pos, "bad-value", "", "%s is empty", field.Name)
 		}
 		out[field.Name] = text
-		f.template(value, field.HTML)
+		f.template(value, field.HTML, spec.Name == "webhook" && field.Name == "body")
 	}
 	m.Done()
 	return out

@@ -3,6 +3,7 @@ package lint
 import (
 	"cmp"
 	"maps"
+	"regexp"
 	"slices"
 	"unicode/utf8"
 
@@ -27,15 +28,21 @@ func (u templateUse) at(offset int) source.Pos {
 	return u.node.At(utf8.RuneCountInString(u.node.Text[:offset]))
 }
 
-// template checks a Liquid template at its position in the file.
-func (f *fileCheck) template(n *source.Node, html bool) {
+// template checks a Liquid template at its position in the file. With json, a text that begins as JSON does is one.
+func (f *fileCheck) template(n *source.Node, html, json bool) {
 	checked := template.Check(n.Text, html)
 	use := templateUse{n, checked.Names}
 	for _, problem := range checked.Problems {
 		f.Report(use.at(problem.Offset), cmp.Or(problem.Code, "bad-template"), problem.Hint, "%s", problem.Message)
 	}
-	if len(checked.Problems) == 0 {
-		f.templates = append(f.templates, use)
+	if len(checked.Problems) > 0 {
+		return
+	}
+	f.templates = append(f.templates, use)
+	if json {
+		for _, problem := range template.CheckJSON(n.Text) {
+			f.Report(use.at(problem.Offset), problem.Code, "", "%s", problem.Message)
+		}
 	}
 }
 
@@ -74,6 +81,21 @@ func scopeOf(journeys []*journeyCheck, data []string, own bool) scope {
 	}
 	s.vars = slices.Collect(maps.Keys(vars))
 	return s
+}
+
+// guarded matches a template that asks whether there is a link to unsubscribe.
+var guarded = regexp.MustCompile(`\{%-?\s*(if|elsif|unless)\b[^%]*unsubscribe_url`)
+
+// emptyLinks warns about links to unsubscribe in a message that a step sends as transactional, where there is none.
+func (f *fileCheck) emptyLinks(templates []templateUse) {
+	for _, use := range templates {
+		for _, name := range use.names {
+			if name[0].Text == "unsubscribe_url" && !guarded.MatchString(use.node.Text) {
+				f.Report(use.at(name[0].Offset), "empty-link", "",
+					"a step sends this message as transactional, without unsubscribe_url: write {%% if unsubscribe_url %%}…{%% endif %%}")
+			}
+		}
+	}
 }
 
 // templateNames checks the names in templates that these journeys render.
@@ -144,8 +166,9 @@ func (f *fileCheck) templateStep(report func(template.Part, []string, string, ..
 
 // sender is what sends a message.
 type sender struct {
-	journeys []*journeyCheck
-	data     []string
+	journeys      []*journeyCheck
+	data          []string
+	transactional bool
 }
 
 // senders returns who sends each message.
@@ -162,6 +185,7 @@ func (c *Folder) senders(journeys []*fileCheck) map[string]*sender {
 		}
 		if send != nil {
 			s.data = slices.AppendSeq(s.data, maps.Keys(send.Data))
+			s.transactional = s.transactional || send.Category == journey.Transactional
 		}
 	}
 	for _, a := range c.actions {
@@ -205,6 +229,9 @@ func (c *Folder) messageNames(messages, journeys []*fileCheck) {
 		if who := senders[source.BaseName(f.File)]; who != nil {
 			whole := scopeOf(who.journeys, who.data, false)
 			s = &whole
+			if who.transactional {
+				f.emptyLinks(f.templates)
+			}
 		}
 		for _, use := range f.templates {
 			for _, name := range use.names {

@@ -150,7 +150,7 @@ func (p *parser) literal(c *call, at int, want kind, v any) {
 			value(hint, "%q is no currency: write a code such as JPY or EUR", s)
 		}
 	case languageKind:
-		if !validLanguage(s) {
+		if !ValidLanguage(s) {
 			value("", "%q is no language: write a code such as ja or pt-BR", s)
 		}
 	}

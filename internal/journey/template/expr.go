@@ -245,7 +245,11 @@ func (e *exprParser) pipeline() expression {
 		case name.text == "safe" && e.html:
 			e.report(name.at, "", "everything inserted into html is escaped; there is no filter safe")
 		default:
-			e.report(name.at, human.Suggest(name.text, filterNames), "there is no filter %q", name.text)
+			hint := elsewhere[name.text]
+			if hint == "" {
+				hint = human.Suggest(name.text, filterNames)
+			}
+			e.report(name.at, hint, "there is no filter %q", name.text)
 		}
 	}
 	e.clock(out)

@@ -145,6 +145,17 @@ var filters = table(slices.Concat(textFilters, webFilters, numberFilters, listFi
 // filterNames are the names of all filters, sorted.
 var filterNames = slices.Sorted(maps.Keys(filters))
 
+// elsewhere maps names of filters that other products have to ours.
+var elsewhere = map[string]string{
+	"timezone": "in_zone", "time_zone": "in_zone", "in_timezone": "in_zone", "in_time_zone": "in_zone", "local": "in_zone",
+	"local_time": "in_zone", "utc": "in_zone", "currency": "money", "money_with_currency": "money", "money_without_currency": "number",
+	"number_to_currency": "money", "number_with_delimiter": "number", "format_number": "number", "number_format": "number",
+	"title": "capitalize", "titleize": "capitalize", "h": "escape", "nl2br": "newline_to_br", "length": "size", "count": "size",
+	"to_json": "json", "as_json": "json", "json_escape": "json", "url_param_escape": "url_encode", "url_escape": "url_encode",
+	"format_date": "date", "formatdate": "date", "strftime": "date",
+	"divide": "divided_by", "multiply": "times", "add": "plus", "mod": "modulo",
+}
+
 // FilterNames returns the names of all filters, sorted.
 func FilterNames() []string { return slices.Clone(filterNames) }
 

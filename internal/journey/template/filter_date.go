@@ -11,6 +11,7 @@ import (
 	"github.com/osteele/tuesday"
 
 	"github.com/tabi-journeys/tabi/internal/journey/localtime"
+	"github.com/tabi-journeys/tabi/internal/journey/template/calendar"
 )
 
 // dateFilters are the filters of times.
@@ -121,7 +122,7 @@ func isClockWord(s string) bool {
 
 // names puts the names of the month and of the day into a form, in a language.
 func (c *filterCall) names(form string, at time.Time, locale string) string {
-	words := wordsOf(locale)
+	words := calendar.Words(locale)
 	if words == nil {
 		return form
 	}

@@ -105,7 +105,7 @@ func (c *filterCall) amount(in any) (n *number, ok bool) {
 // locale returns the language that a number or date is written in: of an argument, else the customer's.
 func (c *filterCall) locale(v any) string {
 	if given(v) {
-		if name := toText(v); validLanguage(name) {
+		if name := toText(v); ValidLanguage(name) {
 			return canonical(name)
 		}
 		c.odd("the argument is no language: the customer's is used")
@@ -122,8 +122,8 @@ func canonical(name string) string {
 	return "en"
 }
 
-// validLanguage reports whether a text is a language by BCP 47.
-func validLanguage(name string) bool {
+// ValidLanguage reports whether a text is a language by BCP 47.
+func ValidLanguage(name string) bool {
 	_, err := language.Parse(strings.ReplaceAll(name, "_", "-"))
 	return err == nil && name != "" && !strings.ContainsAny(name, " /")
 }

@@ -64,6 +64,8 @@ func (r *run) elements(v any, tag string) (n int, at func(int) any) {
 	case map[string]any:
 		list := pairs(v)
 		return len(list), func(i int) any { return list[i] }
+	case specimen:
+		return 2, func(int) any { return v }
 	case string, Markup:
 		if toText(v) == "" {
 			return 0, nil

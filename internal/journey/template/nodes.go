@@ -73,7 +73,13 @@ func (t text) render(r *run) flow { return r.write(string(t)) }
 
 func (o output) render(r *run) flow {
 	r.at = o.at
-	return r.insert(o.value.value(r))
+	v := o.value.value(r)
+	if r.specimens {
+		if s, ok := r.marked(o, v); ok {
+			return r.write(s)
+		}
+	}
+	return r.insert(v)
 }
 
 // insert prints a value, escaped in HTML.
@@ -183,6 +189,8 @@ func (l lookup) value(r *run) any {
 		if v, ok = r.Vars[l.root]; !ok {
 			if n, counted := r.counters[l.root]; counted {
 				v = n
+			} else if r.specimens {
+				v = specimen{}
 			}
 		}
 	}

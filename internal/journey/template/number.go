@@ -90,6 +90,9 @@ func toNumber(v any) (n *number, odd string) {
 		return n, ""
 	}
 	text, ok := v.(string)
+	if _, is := v.(specimen); is {
+		text, ok = specimenText, true
+	}
 	if m, is := v.(Markup); is {
 		text, ok = m.plain(), true
 	}

@@ -38,13 +38,18 @@ type Env struct {
 
 // Note says that a value was odd and what was done about it. It holds no customer data.
 type Note struct {
-	Line   int    // of the template, from 1
+	Line   int    // of the template, from 1; 0: unknown
 	Filter string // or tag
 	Cause  string
 }
 
 // String returns the note as a sentence for a log.
-func (n Note) String() string { return fmt.Sprintf("line %d, %s: %s", n.Line, n.Filter, n.Cause) }
+func (n Note) String() string {
+	if n.Line == 0 {
+		return n.Filter + ": " + n.Cause
+	}
+	return fmt.Sprintf("line %d, %s: %s", n.Line, n.Filter, n.Cause)
+}
 
 // StopError says which limit stopped a template.
 type StopError struct {
@@ -84,6 +89,8 @@ type run struct {
 	err      error
 	failedAt int
 	loop     *loop
+
+	specimens bool // every variable is a specimen: see CheckJSON
 }
 
 // Render renders a template. The error is a *StopError: a limit was exceeded. No value of a customer is an error: one

@@ -63,7 +63,7 @@ func known(v any) any {
 		}
 		return v
 	case nil, bool, string, Markup, []any, int, int64, float64, json.Number, *number, time.Time, moment,
-		interval, *loop, emptyWord, blankWord:
+		interval, *loop, emptyWord, blankWord, specimen:
 		return v
 	case *time.Time:
 		if v == nil {
@@ -112,6 +112,8 @@ func toText(v any) string {
 		return v
 	case Markup:
 		return v.plain()
+	case specimen:
+		return specimenText
 	case bool:
 		if v {
 			return "true"
@@ -168,6 +170,8 @@ func jsonValue(v any) any {
 		return v
 	case Markup:
 		return string(v)
+	case specimen:
+		return specimenText
 	case time.Time:
 		return v.Format(time.RFC3339Nano)
 	case moment:
@@ -210,6 +214,8 @@ func items(v any) []any {
 		return nil
 	case []any:
 		return flat(v)
+	case specimen:
+		return []any{v, v}
 	case interval:
 		out := make([]any, min(v.Len(), maxItems))
 		for i := range out {
@@ -315,6 +321,8 @@ func property(v any, key any) (part any, ok bool) {
 		}
 	case *loop:
 		return v.property(toText(key)), true
+	case specimen:
+		return v, true
 	}
 	return nil, false
 }

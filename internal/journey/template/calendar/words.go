@@ -1,4 +1,5 @@
-package template
+// Package calendar holds the names of months and days by CLDR.
+package calendar
 
 import (
 	"sync"
@@ -119,8 +120,8 @@ var matcher = sync.OnceValue(func() language.Matcher {
 	return language.NewMatcher(tags)
 })
 
-// wordsOf returns the names of months and days in a language; nil for English.
-func wordsOf(locale string) locales.Translator {
+// Words returns the names of months and days in a language by BCP 47; nil for English and for languages without names here.
+func Words(locale string) locales.Translator {
 	if locale == "en" {
 		return nil
 	}
