@@ -15,11 +15,15 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// fate is what Temporal says about the run of an open enrollment. The zero fate: it runs, or has not been started yet.
+// fate is what Temporal says about the run of an open enrollment. The zero fate: it has not been started yet.
 type fate struct {
+	run     string          // id of the run that is open
 	ended   *contract.Ended // how the run ended
 	missing string          // why Temporal has no run of it
 }
+
+// terminated is the reason of an enrollment whose run was terminated.
+const terminated = "terminated in Temporal"
 
 // fates looks up the runs of a page of enrollments.
 func (r *Reconciler) fates(ctx context.Context, page []unit.Enrollment) ([]fate, error) {
@@ -57,7 +61,10 @@ func (r *Reconciler) fate(ctx context.Context, e unit.Enrollment) (fate, error) 
 		return fate{missing: unit.LostReason}, nil
 	}
 	ended, err := r.ending(ctx, run)
-	return fate{ended: ended}, err
+	if err != nil || ended != nil {
+		return fate{ended: ended}, err
+	}
+	return fate{run: run.GetExecution().GetRunId()}, nil
 }
 
 // ownRun returns the last run of an enrollment; nil if Temporal has none. taken reports that another run has its
@@ -124,7 +131,7 @@ func (r *Reconciler) ending(ctx context.Context, run *workflowpb.WorkflowExecuti
 		enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW:
 		return nil, nil
 	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:
-		ended.Outcome, ended.Reason = contract.Cancelled, "terminated in Temporal"
+		ended.Outcome, ended.Reason = contract.Cancelled, terminated
 	case enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
 		ended.Outcome, ended.Reason = contract.Cancelled, "canceled in Temporal"
 	case enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/relay"
 	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -17,6 +18,9 @@ type RestartOptions struct {
 	// Since narrows those that were closed because their run was lost: only those closed at Since or later, virtual time.
 	// Open ones whose run is lost always begin again.
 	Since  time.Time
+	// All also ends the open runs and begins their enrollments again: where Temporal was restored to an earlier moment, a run
+	// may be there and know less than the store.
+	All    bool
 	DryRun bool // change nothing
 }
 
@@ -41,7 +45,7 @@ type Restarted struct {
 }
 
 // Restart begins enrollments again whose run Temporal does not have, where they were: open ones, and those that were
-// closed for that reason. The relay then starts their runs.
+// closed for that reason. The relay then starts their runs. With All, nothing else may use the store meanwhile.
 func (r *Reconciler) Restart(ctx context.Context, o RestartOptions) (RestartReport, error) {
 	report := RestartReport{DryRun: o.DryRun, Restarted: []Restarted{}, Refused: []Restarted{}}
 	for _, filter := range []enrollment.Filter{
@@ -88,7 +92,15 @@ func (r *Reconciler) restartPage(ctx context.Context, page []unit.Enrollment, o 
 			one.Reason = "its run has ended in Temporal after all: " + fates[i].ended.Outcome
 			report.Refused = append(report.Refused, one)
 			continue
-		case fates[i].missing == "" && !one.Closed: // it runs, has ended, or waits for its start
+		case one.Closed, fates[i].missing != "":
+		case o.All && fates[i].run != "" && !o.DryRun:
+			err := r.cfg.Client.TerminateWorkflow(ctx, e.WorkflowID, fates[i].run, "its enrollment begins again: tabi restart --all")
+			if err != nil && !relay.NotFound(err) {
+				return err
+			}
+		case o.All && (fates[i].run != "" || fates[i].ended != nil && fates[i].ended.Reason == terminated):
+			// a dry run, or a restart that was interrupted after it had terminated the run
+		default: // it runs, has ended, or waits for its start
 			continue
 		}
 		again, err := r.cfg.Enrollments.Restart(ctx, clock.Now(r.cfg.Clock), e.ID, o.DryRun)

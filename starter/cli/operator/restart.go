@@ -26,19 +26,21 @@ func restartCommand(b app.Build) *cobra.Command {
 		lost          bool
 	)
 	c := &cobra.Command{
-		Use: "restart --lost", Short: "Begin enrollments again whose run Temporal has lost, where they were",
+		Use: "restart (--lost | --all)", Short: "Begin enrollments again whose run Temporal has lost, where they were",
 		Long: "Looks up all open enrollments in Temporal, and those that were closed as failed because their run was lost. Each of which " +
 			"Temporal has no run begins again: in the state that its run reported with its last wait, with the same deadlines, or at its " +
 			"entry if nothing was reported. Events that were accepted since are delivered to it again, in order. Everything it sends has " +
 			"the same key as before, so what went out does not go out twice. Calls (the step call) in progress are made again.\n\n" +
+			"Where Temporal was restored to an earlier moment, a run may be there and not know what came later: --all ends the open runs " +
+			"and begins all open enrollments again in the same way.\n\n" +
 			"A closed one stays closed if the customer has entered the journey again. It connects to the database and Temporal directly; " +
 			"the relays of the running processes start the runs.\n\n" +
 			"Exit status: 0 done, 2 wrong usage, or Temporal is another one, 3 cannot reach the database or Temporal.",
 		Example: "  tabi restart --lost --dry-run\n  tabi restart --lost --journey cart-recovery --since 30d",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
-			if !lost {
-				return app.Usage("give --lost: enrollments whose run is in Temporal cannot begin again")
+			if lost == o.All {
+				return app.Usage("give --lost for the enrollments that have no run in Temporal, or --all for all open ones")
 			}
 			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
 				return err
@@ -60,7 +62,9 @@ func restartCommand(b app.Build) *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.BoolVar(&lost, "lost", false, "required: those whose run is lost")
+	f.BoolVar(&lost, "lost", false, "those whose run is lost")
+	f.BoolVar(&o.All, "all", false, "all open ones, where Temporal was restored to an earlier moment: ends the runs that are there. Stop "+
+		"all other processes of tabi first")
 	f.StringVar(&o.Journey, "journey", "", "only this journey")
 	f.StringVar(&since, "since", defaultSince, "of those that were closed as lost, only those closed since: 7d, 2026-03-02 or "+
 		"2026-03-02T09:00:00Z; open ones always begin again")
