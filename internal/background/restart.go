@@ -17,7 +17,7 @@ type RestartOptions struct {
 	Journey string // empty: all
 	// Since narrows those that were closed because their run was lost: only those closed at Since or later, virtual time.
 	// Open ones whose run is lost always begin again.
-	Since  time.Time
+	Since time.Time
 	// All also ends the open runs and begins their enrollments again: where Temporal was restored to an earlier moment, a run
 	// may be there and know less than the store.
 	All    bool
