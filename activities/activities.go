@@ -45,6 +45,8 @@ type Config struct {
 	Limits *ratelimit.Limiter
 	// Now returns virtual time; default clock.Now. A simulation has its own.
 	Now func(clock.Clock) time.Time
+	// Spread is added to Now where a send is reserved and settled: the delays that a simulation gives to sends; nil: none.
+	Spread func() time.Duration
 	// Call makes the requests of call steps; default: call.New without an allowlist, which refuses private addresses.
 	Call Caller
 }

@@ -15,7 +15,7 @@ import (
 func (a *Activities) Decide(ctx context.Context, in contract.Decide) (contract.DecideResult, error) {
 	ctx, cancel := a.attemptTime(ctx, a.cfg.LocalTimeout)
 	defer cancel()
-	d, err := a.cfg.Rooms.Offers.Decide(ctx, a.cfg.Now(in.Clock), clock.Wall(), in, a.cfg.Timeout+leaseMargin)
+	d, err := a.cfg.Rooms.Offers.Decide(ctx, a.sendTime(in.Clock), clock.Wall(), in, a.cfg.Timeout+leaseMargin)
 	if err != nil {
 		return contract.DecideResult{}, asSupersededError(err)
 	}

@@ -175,7 +175,16 @@ func (a *Activities) sendReserved(
 
 // reserve decides the send in the customer's transaction, and leases its ledger row for the time of an attempt.
 func (a *Activities) reserve(ctx context.Context, in contract.Send) (message.Reservation, error) {
-	return a.cfg.Rooms.Messages.Reserve(ctx, a.cfg.Now(in.Clock), clock.Wall(), in, a.cfg.Timeout+leaseMargin)
+	return a.cfg.Rooms.Messages.Reserve(ctx, a.sendTime(in.Clock), clock.Wall(), in, a.cfg.Timeout+leaseMargin)
+}
+
+// sendTime returns the virtual time of an attempt to send.
+func (a *Activities) sendTime(c clock.Clock) time.Time {
+	now := a.cfg.Now(c)
+	if a.cfg.Spread != nil {
+		now = now.Add(a.cfg.Spread())
+	}
+	return now
 }
 
 // render returns the fields of the treatment for this customer, and the unsubscribe link of a marketing message.
@@ -267,7 +276,7 @@ func (a *Activities) deliver(
 func (a *Activities) settle(in contract.Send, reservation message.Reservation, s message.Settlement) (contract.SendResult, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	if err := a.cfg.Rooms.Messages.Settle(ctx, a.cfg.Now(in.Clock), reservation, s); err != nil {
+	if err := a.cfg.Rooms.Messages.Settle(ctx, a.sendTime(in.Clock), reservation, s); err != nil {
 		return contract.SendResult{}, fmt.Errorf("could not record the outcome of send %s: %w", in.Key, err)
 	}
 	if s.Status == contract.StatusRetry {

@@ -64,7 +64,7 @@ func (r *run) levelCrossed(ctx workflow.Context) bool {
 // handleLevelCrossing asks for the levels again when a score should have fallen below one: it may have risen since. A
 // reroute rule fires here, an arm when the step's find is called.
 func (r *run) handleLevelCrossing(ctx workflow.Context, w *wait) error {
-	r.awake.by, r.state.LevelCrossing = r.state.LevelCrossing, time.Time{}
+	r.awake.by, r.awake.due, r.state.LevelCrossing = r.state.LevelCrossing, r.state.LevelCrossing, time.Time{}
 	w.scoresStale = true
 	var rules []rule
 	for _, rule := range r.openReroutes() {

@@ -57,6 +57,7 @@ func newRun(ctx workflow.Context, in Input) (*run, error) {
 			r.state.Cursor = ""
 		}
 		r.state.log(fmt.Sprintf("%s entered by %s", stamp(in.EnteredAt), in.EntryName))
+		r.awake.due = in.EnteredAt
 	}
 	r.state.initMaps()
 	if r.state.Moved {
@@ -314,6 +315,30 @@ func (r *run) wokenAt(ctx workflow.Context) time.Time {
 		return r.awake.by
 	}
 	return r.now(ctx)
+}
+
+// planned returns the moment for which what happens now was planned: when the wait before it was due, or the event before it
+// arrived. It is now if that is not known.
+func (r *run) planned(ctx workflow.Context) time.Time {
+	now := r.now(ctx)
+	if r.awake.due.IsZero() || r.awake.due.After(now) {
+		return now
+	}
+	return r.awake.due
+}
+
+// steady is how late, in real time, a run may be woken so that its next wait counts from the planned moment.
+const steady = time.Minute
+
+// afterPlanned returns the end of a wait of length d that counts from `from`. A wait that begins now counts from the planned
+// moment, so that the delays of wake-ups do not add up, and two days' "09:00, then an hour" end at the same time of day. It
+// counts from now if the run is late: after an outage the waits keep their length.
+func (r *run) afterPlanned(ctx workflow.Context, from time.Time, d time.Duration) time.Time {
+	now, planned := r.now(ctx), r.planned(ctx)
+	if until := planned.Add(d); !from.Before(now) && until.After(now) && r.in.Clock.Real(now.Sub(planned)) <= steady {
+		return until
+	}
+	return from.Add(d)
 }
 
 // key names one visit of a step, enrollment/step/visit: the key of sends, hand-offs and calls. A visit that continues

@@ -24,6 +24,7 @@ func (r *run) handleEvent(ctx workflow.Context, w *wait, d contract.Delivery) er
 		e, rules = &d, r.eventRules(d.Event.Name)
 	}
 	w.noteChanges(d)
+	r.awake.due = d.Received
 	if len(rules) > 0 {
 		i, err := r.firstToFire(ctx, w, e, rules)
 		if err != nil {

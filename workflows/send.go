@@ -85,6 +85,7 @@ func (r *run) message(step *journey.Step, spec journey.Send) *message {
 
 // send tries once only: deliver repeats it.
 func (m *message) send(ctx workflow.Context) (contract.SendResult, contract.Send, error) {
+	m.order.Planned = m.run.planned(ctx)
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: localTry,
 		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},

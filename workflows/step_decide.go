@@ -53,11 +53,13 @@ type decision struct {
 // send asks for the decision until it is made. The store answers the same key with the same decision.
 func (d *decision) send(ctx workflow.Context) (contract.SendResult, contract.Send, error) {
 	d.result = contract.DecideResult{}
+	d.order.Planned = d.run.planned(ctx)
 	err := d.run.local(ctx, contract.DecideActivity, "decide "+d.what(), d.order, &d.result)
 	o := d.order
 	return d.result.SendResult, contract.Send{
 		Ref: o.Ref, EvalContext: o.EvalContext, Key: o.Key, Step: o.Step, Visit: o.Visit, Action: d.result.Action,
-		Spec: journey.Send{Message: d.result.Message, Via: []string{d.result.Channel}, Category: journey.Marketing},
+		Planned: o.Planned,
+		Spec:    journey.Send{Message: d.result.Message, Via: []string{d.result.Channel}, Category: journey.Marketing},
 	}, err
 }
 

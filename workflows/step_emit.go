@@ -11,7 +11,7 @@ import (
 // listens, this one included.
 func (r *run) emit(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Emit)
-	order := contract.Emit{Ref: r.ref(), EvalContext: r.evalContext(nil), Key: r.key(step), Spec: *spec}
+	order := contract.Emit{Ref: r.ref(), EvalContext: r.evalContext(nil), Key: r.key(step), Spec: *spec, Planned: r.planned(ctx)}
 	if err := r.local(ctx, contract.EmitActivity, "emit "+clip(spec.Event, 80), order, nil); err != nil {
 		return 0, err
 	}

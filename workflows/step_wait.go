@@ -31,7 +31,7 @@ func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 	case r.resumesWait():
 		p.until = r.resumedUntil(ctx, spec.Duration)
 	case !timed:
-		p.until = from.Add(spec.Duration)
+		p.until = r.afterPlanned(ctx, from, spec.Duration)
 	default:
 		until, err := r.moment(ctx, spec, from)
 		if err != nil {

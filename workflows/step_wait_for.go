@@ -18,7 +18,7 @@ func (r *run) waitFor(ctx workflow.Context, step *journey.Step) (int, error) {
 	if r.resumesWait() {
 		p.until = r.resumedUntil(ctx, spec.Timeout)
 	} else {
-		p.until = r.waitsFrom(ctx).Add(spec.Timeout)
+		p.until = r.afterPlanned(ctx, r.waitsFrom(ctx), spec.Timeout)
 	}
 	end, err := r.waitLoop(ctx, p)
 	if err != nil {

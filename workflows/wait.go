@@ -82,6 +82,9 @@ type awake struct {
 	// by is the deadline that woke the run; zero: something else did. waitLoop and handleLevelCrossing set it, and
 	// wokenAt reads it, so that a late worker does not time out the enrollment.
 	by time.Time
+	// due is the moment for which what happens now was planned: the entry, the end of the wait, the arrival of the event. newRun,
+	// waitLoop, handleLevelCrossing and handleEvent set it, and planned reads it. zero: not known.
+	due time.Time
 	// caughtUp is the moment up to which catchUp has asked the store for what arrived, and asked is how often it
 	// asked. catchUp sets and reads both.
 	caughtUp time.Time

@@ -88,6 +88,7 @@ func (r *run) waitLoop(ctx workflow.Context, p waitSpec) (waitEnd, error) {
 				continue
 			case stepDue:
 				r.awake.by, w.clock = w.until, later(w.until, w.recomputed)
+				r.awake.due = w.clock
 				return w.end(waitDue), nil
 			case journeyDue:
 				r.end(ctx, contract.TimedOut, "journey timeout reached", 0)

@@ -72,6 +72,14 @@ func (c Clock) Real(d time.Duration) time.Duration {
 	return real
 }
 
+// Virtual returns the virtual duration of a wall duration.
+func (c Clock) Virtual(d time.Duration) time.Duration {
+	if c.Slow > 0 {
+		return d / time.Duration(c.Slow)
+	}
+	return time.Duration(float64(d) * c.speed())
+}
+
 // Until returns the wall duration from wall to the virtual time t. It is at most 292 years, after which a waiter has to
 // ask again.
 func (c Clock) Until(wall, t time.Time) time.Duration {

@@ -26,6 +26,21 @@ type Event struct {
 	Classified                 *Classification
 }
 
+// Sources of events that tabi makes itself.
+const (
+	SourceStep     = "step"     // a step of a journey: emit, set
+	SourceSchedule = "schedule" // entry by schedule
+)
+
+// Planned returns the moment for which the event was planned, in Unix milliseconds: for an event that tabi made, its time; for
+// any other, its arrival. Re-entry compares these moments.
+func (e *Event) Planned() int64 {
+	if (e.Source == SourceStep || e.Source == SourceSchedule) && e.At != 0 {
+		return min(e.At, e.Received)
+	}
+	return e.Received
+}
+
 // newEvents collects the events of a unit.
 type newEvents struct {
 	n    int

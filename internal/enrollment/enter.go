@@ -18,6 +18,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 	"github.com/tabi-journeys/tabi/internal/number"
 	"github.com/tabi-journeys/tabi/internal/outbox"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -31,7 +32,7 @@ type entry struct {
 	event   *customer.Event
 	forced  bool // by a person: the entry event and the condition are ignored
 	key     *string
-	at      int64 // arrival, virtual
+	at      int64 // planned moment of the entry, virtual: Event.Planned
 }
 
 // deferred is the body of a deferred entry in the outbox. See enter.
@@ -57,7 +58,7 @@ func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *custom
 	}
 	names := rel.ByEvent[ev.Name] // shared: do not append to it
 	if a.Enter != "" {
-		address, refused, err := enter(ctx, b, p, entry{journey: a.Enter, event: ev, forced: true, at: ev.Received})
+		address, refused, err := enter(ctx, b, p, entry{journey: a.Enter, event: ev, forced: true, at: ev.Planned()})
 		if err != nil {
 			return err
 		}
@@ -104,7 +105,7 @@ func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *custom
 func EnterAll(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, names []string, ev *customer.Event,
 	receipt *customer.Receipt) error {
 	for _, name := range names {
-		address, _, err := enter(ctx, b, p, entry{journey: name, event: ev, at: ev.Received})
+		address, _, err := enter(ctx, b, p, entry{journey: name, event: ev, at: ev.Planned()})
 		if err != nil {
 			return err
 		}
@@ -218,7 +219,7 @@ func enter(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, q entry) (
 	e := &unit.EnrollmentRow{Fresh: true, Head: 1, Depth: q.event.Depth}
 	e.Journey, e.Revision, e.Customer, e.Key = q.journey, program.Revision(), p.ID, key
 	e.WorkflowID = freeAddress(p, q.journey, key)
-	if e.ID, err = NewID(q.at); err != nil {
+	if e.ID, err = NewID(sqldb.Millis(b.Now)); err != nil {
 		return "", "", err
 	}
 	e.EntryEvent, e.EntryName, e.EnteredAt, e.State = q.event.ID, q.event.Name, sqldb.Moment(q.at), unit.StateOpen
@@ -273,7 +274,8 @@ func checkReentry(
 	switch {
 	case mode == journey.ReentryNever && last != 0:
 		return "the customer entered it before, and it is entered once in a lifetime", nil, nil
-	case mode == journey.ReentryAfter && last != 0 && at < last+program.Entry.After.Milliseconds():
+	case mode == journey.ReentryAfter && last != 0 && last > sqldb.Millis(localtime.WindowStart(sqldb.Moment(at), program.Entry.After,
+		program.Zones(customer.ZoneOf(p.Traits))...)):
 		return fmt.Sprintf("the customer entered it less than %s ago", program.Entry.After), nil, nil
 	case len(open) == 0:
 		return "", nil, nil

@@ -182,7 +182,7 @@ func (s *Room) SchedulePage(ctx context.Context, now time.Time, p *progress) (fi
 // whom the journey's condition is true.
 func enterPage(ctx context.Context, b *unit.Unit, p *progress, program *journey.Program, reached *string) (looked int, err error) {
 	at := sqldb.Moment(p.moment)
-	ev := customer.Event{Name: event.JourneyScheduled, Source: "schedule", At: p.moment, Received: sqldb.Millis(b.Now), Lazy: true}
+	ev := customer.Event{Name: event.JourneyScheduled, Source: customer.SourceSchedule, At: p.moment, Received: sqldb.Millis(b.Now), Lazy: true}
 	if ev.Properties, ev.Text, err = sqldb.Normal(map[string]any{"scheduled_at": at.Format(time.RFC3339)}); err != nil {
 		return 0, err
 	}
@@ -239,7 +239,7 @@ func enterScheduled(ctx context.Context, b *unit.Unit, p *progress, ev customer.
 		}
 		own := ev
 		own.ID, own.Customer = prefix+id, id
-		if _, _, err := enter(ctx, b, person, entry{journey: p.journey, event: &own, at: own.Received}); err != nil {
+		if _, _, err := enter(ctx, b, person, entry{journey: p.journey, event: &own, at: own.Planned()}); err != nil {
 			return err
 		}
 	}

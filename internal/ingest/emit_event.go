@@ -22,7 +22,7 @@ func (s *Room) Emit(ctx context.Context, now time.Time, in contract.Emit, proper
 		return sqldb.InputError("the event's name is missing")
 	}
 	calls := []customer.SegmentCall{{Type: "track", MessageID: event.EmitPrefix + sqldb.Clean(in.Key), Event: name, Properties: properties,
-		Source: "step"}}
+		Timestamp: in.Planned, Source: customer.SourceStep}}
 	if err := s.intents.Classify(ctx, calls); err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (s *Room) Assign(ctx context.Context, now time.Time, ref contract.Ref, key 
 		if err := b.Adopt(ctx, p); err != nil {
 			return err
 		}
-		_, err = s.ApplyEvent(ctx, b, p, &customer.SegmentCall{Type: "identify", MessageID: key, Traits: traits, Source: "step",
+		_, err = s.ApplyEvent(ctx, b, p, &customer.SegmentCall{Type: "identify", MessageID: key, Traits: traits, Source: customer.SourceStep,
 			Depth: e.Depth + 1}, nil)
 		return err
 	})

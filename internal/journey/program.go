@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 )
 
 // Program is a definition ready to run: every expression is compiled and every name resolved. It is immutable and safe
@@ -190,6 +192,29 @@ func (p *Program) Fixed(e expr.Expr) bool {
 		}
 	}
 	return true
+}
+
+// Zones returns the time zones by whose clocks the journey acts: zone, which is the customer's, that of its schedule, and those of
+// its waits until a time of day. A nil program has only zone.
+func (p *Program) Zones(zone string) []*time.Location {
+	names := []string{zone}
+	if p != nil {
+		if p.Entry.Schedule != nil {
+			names = append(names, p.Entry.Schedule.Timezone)
+		}
+		for i := range p.Steps {
+			if w, ok := p.Steps[i].Spec.(*Wait); ok && w.At != "" {
+				names = append(names, w.Timezone)
+			}
+		}
+	}
+	var zones []*time.Location
+	for _, name := range names {
+		if zone, ok := localtime.Zone(name); ok && !slices.Contains(zones, zone) {
+			zones = append(zones, zone)
+		}
+	}
+	return zones
 }
 
 // Reads returns the properties that the journey's expressions name.

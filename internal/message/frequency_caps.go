@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -29,6 +30,14 @@ func (q *policyFacts) contacted(limit journey.Limit) int {
 const counting = `(status in ('` + StatusSending + `', '` + contract.StatusRetry + `', '` + contract.StatusSent +
 	`') or outcome_unknown = 1)`
 
+// count counts, for each cap, the sends within its window before the planned moment of the send to decide.
+//
+// The invariant: of the moments for which sends were planned, at most Max lie in a window of length Per. The moments at which
+// the activities ran would not do: a mail at 09:00 every morning would be within a day of the one before as often as today's
+// activity happened to run a little earlier in its second than yesterday's. See docs/decisions/0023.
+//
+// A send that ran late counts, beyond half a window, from when it ran: after an outage the customer does not get at once all
+// that was planned for several windows.
 func (q *policyFacts) count(limits []journey.Limit) error {
 	if q.contacts == nil {
 		q.contacts = map[journey.Limit]int{}
@@ -38,9 +47,15 @@ func (q *policyFacts) count(limits []journey.Limit) error {
 	args := []any{q.p.ID, q.key, int64(0)}
 	param := func(v any) string { args = append(args, v); return sqldb.List(len(args), 1) }
 	for _, l := range limits {
-		from := sqldb.Millis(q.now.Add(-l.Per))
+		late := max(l.Per/2, q.steady)
+		planned := q.planned
+		if earliest := q.now.Add(-late); planned.Before(earliest) {
+			planned = earliest
+		}
+		start := localtime.WindowStart(planned, l.Per, q.zones...)
+		from := sqldb.Millis(start)
 		since = min(since, from)
-		when := "at > " + param(from)
+		when := "(planned_at > " + param(from) + " or at > " + param(sqldb.Millis(start.Add(late))) + ")"
 		if l.Channel != "" {
 			when += " and channel = " + param(l.Channel)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/catalog"
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/handoff"
@@ -15,6 +16,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // policyFacts lazily loads what the contact policy needs to know about a customer, inside the deciding transaction. Each
@@ -27,14 +29,42 @@ type policyFacts struct {
 	rel *catalog.Release
 	now time.Time
 	key string // the send to decide, which does not count against itself
-	Err error
+	// planned is the moment for which that send is planned, at or before now; zones are those by whose clocks it may be.
+	planned time.Time
+	zones   []*time.Location
+	steady  time.Duration // virtual; a send that ran late by less counts as if it had not
+	Err     error
 
 	contacts map[journey.Limit]int
 	reached  map[string]decisioning.Engagement
 }
 
+// Plan says which send is to be decided.
+type Plan struct {
+	Key     string
+	Journey string    // empty: none
+	Planned time.Time // virtual; zero: now
+	Clock   clock.Clock
+}
+
+// steadyReal is the delay, in real time, that a send may have in any case without counting as late.
+const steadyReal = 30 * time.Second
+
+// moment returns the planned moment, which is never in the future.
+func (p Plan) moment(now time.Time) time.Time {
+	if p.Planned.IsZero() || p.Planned.After(now) {
+		return now
+	}
+	return p.Planned
+}
+
+// planOf returns the plan of a send.
+func planOf(in contract.Send) Plan {
+	return Plan{Key: in.Key, Journey: in.Journey, Planned: in.Planned, Clock: in.Clock}
+}
+
 // PolicyContext returns the context of a policy decision about p, which must be locked. vars holds what the rules may read: the
-// customer, and the enrollment if the decision is for one.
+// customer, and the enrollment if the decision is for one. plan is the send to decide, if it is for one.
 func (s *Room) PolicyContext(
 	ctx context.Context,
 	tx sqldb.Conn,
@@ -42,9 +72,10 @@ func (s *Room) PolicyContext(
 	rel *catalog.Release,
 	vars expr.Vars,
 	now time.Time,
-	key string,
+	plan Plan,
 ) (decisioning.CustomerContext, *policyFacts, error) {
-	q := &policyFacts{s: s, ctx: ctx, tx: tx, p: p, rel: rel, now: now, key: key}
+	q := &policyFacts{s: s, ctx: ctx, tx: tx, p: p, rel: rel, now: now, key: plan.Key, planned: plan.moment(now)}
+	q.zones, q.steady = rel.Programs[plan.Journey].Zones(customer.ZoneOf(p.Traits)), plan.Clock.Virtual(steadyReal)
 	active, err := handoff.AgentActive(ctx, tx, p.ID)
 	vars.History = &customer.History{Ctx: ctx, Tx: tx, Customer: p.ID, Now: now} // this transaction may hold the only connection
 	return decisioning.CustomerContext{

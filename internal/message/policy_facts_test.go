@@ -90,10 +90,53 @@ func TestCapCountsAcrossJourneys(t *testing.T) {
 		second, got = s.reserveSend(b, "b2", enginetest.Noon) // the repeat does not count against itself
 		s.Equal(got, permitted)
 		s.settle(second, enginetest.Noon.Add(time.Minute), contract.StatusSent)
-		_, got = s.reserveSend(a, "a3", enginetest.Noon.Add(enginetest.Day+time.Minute-time.Millisecond))
+		_, got = s.reserveSend(a, "a3", enginetest.Noon.Add(enginetest.Day-time.Millisecond))
 		s.Equal(got, capped)
-		_, got = s.reserveSend(a, "a4", enginetest.Noon.Add(enginetest.Day+time.Minute)) // the window has passed
+		_, got = s.reserveSend(a, "a4", enginetest.Noon.Add(enginetest.Day)) // the window, from the planned moment, has passed
 		s.Equal(got, permitted)
+	})
+}
+
+// Caps compare the moments for which sends were planned, not those at which the activities happened to run.
+func TestCapsComparePlannedMoments(t *testing.T) {
+	each(t, func(s *suite) {
+		s.publishPolicy(journey.Policy{Limits: []journey.Limit{{Max: 1, Per: enginetest.Day}}})
+		a, b := s.enterBoth("ana")
+		n := 0
+		says := func(want string, e unit.Enrollment, planned, ran time.Time) {
+			s.T.Helper()
+			n++
+			in := s.NewSend(e, fmt.Sprintf("k%d", n))
+			in.Spec.Via, in.Planned = []string{"email"}, planned
+			r, err := s.Messages.Reserve(s.Ctx, ran, enginetest.Wall, in, time.Minute)
+			s.Must(err)
+			got := permitted
+			if r.Done != nil {
+				got = r.Done.Status + " " + r.Done.Reason
+			} else {
+				s.settle(r, ran.Add(20*time.Millisecond), contract.StatusSent)
+			}
+			if got != want {
+				s.T.Errorf("send %d: %s, want %s", n, got, want)
+			}
+		}
+		day := func(n int) time.Time { return enginetest.Noon.Add(time.Duration(n) * enginetest.Day) }
+		for i, delay := range []time.Duration{900, 30, 31, 400, 29000, 0} { // each morning, whatever the delays
+			says(permitted, a, day(i), day(i).Add(delay*time.Millisecond))
+			says(capped, b, day(i), day(i).Add(delay*time.Millisecond))
+			says(capped, b, day(i+1).Add(-time.Millisecond), day(i+1).Add(-time.Millisecond))
+		}
+		says(permitted, a, day(10), day(10).Add(5*time.Hour)) // five hours of outage
+		says(permitted, a, day(11), day(11).Add(time.Second))
+		says(capped, b, day(11).Add(-time.Hour), day(11).Add(time.Minute)) // planned before, and runs after it
+		says(permitted, a, day(21), day(25))                               // four days of outage: not all that was planned for them goes out at once
+		says(capped, b, day(22), day(25).Add(time.Minute))
+		says(capped, a, day(23), day(25).Add(2*time.Minute))
+		says(capped, b, day(25), day(25).Add(3*time.Minute))
+		says(permitted, a, day(26), day(26))
+		says(capped, b, day(27).Add(-time.Second), day(27))
+		says(permitted, a, day(27), day(27))
+		says(capped, a, day(40), day(28).Add(-time.Minute)) // a moment in the future counts as now
 	})
 }
 

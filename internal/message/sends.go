@@ -114,6 +114,7 @@ func RecordShown(ctx context.Context, tx sqldb.Conn, customerID string, release 
 				contract.StatusSent,
 				release,
 				sqldb.Millis(at),
+				sqldb.Millis(at),
 				1,
 				0,
 				m.Action,
@@ -124,8 +125,8 @@ func RecordShown(ctx context.Context, tx sqldb.Conn, customerID string, release 
 	_, err := sqldb.Insert(
 		ctx,
 		tx,
-		"sends (key, enrollment, journey, step, message, customer, channel, category, topic, status, release, at, token, lease_until, "+
-			"action, tone)",
+		"sends (key, enrollment, journey, step, message, customer, channel, category, topic, status, release, at, planned_at, token, "+
+			"lease_until, action, tone)",
 		values,
 		"",
 	)

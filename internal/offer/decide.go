@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/catalog"
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -64,7 +65,8 @@ func (s *Room) Decide(ctx context.Context, now, wall time.Time, in contract.Deci
 			At:         now,
 			Release:    rel.Number,
 		}
-		c := choice{group: in.Spec.Group, actions: in.Spec.Actions, via: in.Spec.Via, choose: in.Spec.Choose, slots: 1, ramp: true}
+		c := choice{group: in.Spec.Group, actions: in.Spec.Actions, via: in.Spec.Via, choose: in.Spec.Choose, slots: 1, ramp: true,
+			planned: in.Planned, clock: in.Clock}
 		return s.draft(ctx, tx, p, rel, vars, now, c, d)
 	}
 	ahead := s.ahead(ctx, func(tx sqldb.Conn) (*draft, error) {
@@ -171,7 +173,7 @@ func said(d *Decision, in contract.Decide) *contract.Send {
 		return nil
 	}
 	return &contract.Send{Ref: in.Ref, EvalContext: in.EvalContext, Key: in.Key, Step: in.Step, Visit: in.Visit, Action: won.Action,
-		Spec: journey.Send{Message: won.Message, Via: []string{won.Channel}, Category: journey.Marketing}}
+		Planned: in.Planned, Spec: journey.Send{Message: won.Message, Via: []string{won.Channel}, Category: journey.Marketing}}
 }
 
 // asked returns the group of actions, or the names of the actions joined with commas.
@@ -192,6 +194,8 @@ type choice struct {
 	preview bool // nothing is explored
 	slots   int
 	ramp    bool
+	planned time.Time // of contract.Decide
+	clock   clock.Clock
 }
 
 // among returns the actions of a choice that the release has.

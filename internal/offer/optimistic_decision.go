@@ -8,6 +8,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -38,7 +39,8 @@ func (s *Room) draft(
 ) (*draft, error) {
 	out := &draft{Decision: d, version: p.Version, vars: vars}
 	vars.History = &customer.History{Ctx: ctx, Tx: tx, Customer: p.ID, Now: now} // this transaction may hold the only connection
-	standing, inquiry, err := s.ledger.PolicyContext(ctx, tx, p, rel, vars, now, d.Key)
+	standing, inquiry, err := s.ledger.PolicyContext(ctx, tx, p, rel, vars, now,
+		message.Plan{Key: d.Key, Journey: d.Journey, Planned: c.planned, Clock: c.clock})
 	if err != nil {
 		return nil, err
 	}

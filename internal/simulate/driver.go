@@ -84,7 +84,8 @@ func (w *scenarioRun) advance(ctx workflow.Context, point, last time.Time) error
 		default:
 			for more := true; more; {
 				var err error
-				if more, err = w.store.Enrollments.RunSchedules(w.ctx, next, w.env.Now()); err != nil {
+				noticed := next.Add(delay(w.work + int(next.Unix()))) // the schedule is noticed some time after its moment
+				if more, err = w.store.Enrollments.RunSchedules(w.ctx, noticed, w.env.Now()); err != nil {
 					return err
 				}
 			}

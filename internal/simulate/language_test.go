@@ -8,6 +8,7 @@ import (
 func TestLanguage(t *testing.T) {
 	t.Parallel()
 	jobs := append(everything(load(t, "testdata/language")), everything(load(t, "testdata/time"))...)
+	jobs = append(jobs, everything(load(t, "testdata/time-caps"))...)
 	if len(jobs) < 70 {
 		t.Fatalf("only %d scenarios were read", len(jobs))
 	}

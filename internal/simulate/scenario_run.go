@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"maps"
 	"slices"
@@ -150,7 +151,7 @@ func (w *scenarioRun) open(start time.Time) (err error) {
 			Catalog: w.store.Catalog, Enrollments: w.store.Enrollments, Handoffs: w.store.Handoffs, Intake: w.store.Intake,
 			Intents: w.store.Intents, Messages: w.store.Messages, Offers: w.store.Offers, Outbox: w.store.Outbox,
 			Variables: w.store.Variables,
-		}, Channels: w.channels(), Clock: w.clock, Now: w.virtual, Call: answers(w.scenario.Calls),
+		}, Channels: w.channels(), Clock: w.clock, Now: w.virtual, Spread: w.spread, Call: answers(w.scenario.Calls),
 		Specs: w.opts.Channels, LocalTimeout: w.opts.Wall, Timeout: w.opts.Wall,
 	}))
 	w.activities.before = w.opts.before
@@ -174,6 +175,17 @@ var silent = sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
 
 // virtual returns the scenario's time.
 func (w *scenarioRun) virtual(c clock.Clock) time.Time { return c.At(w.env.Now()) }
+
+// spread returns how late the activity that runs is, in virtual time: up to a second, as in production, where two sends that are
+// planned a day apart never run exactly a day apart. The same scenario has the same delays each time.
+func (w *scenarioRun) spread() time.Duration { return delay(w.work) }
+
+// delay returns the nth delay.
+func delay(n int) time.Duration {
+	h := fnv.New32a()
+	_, _ = fmt.Fprint(h, n)
+	return time.Duration(h.Sum32()%1000) * time.Millisecond
+}
 
 // now returns the scenario's time, and since the time since its start.
 func (w *scenarioRun) now() time.Time       { return w.virtual(w.clock) }

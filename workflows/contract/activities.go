@@ -146,6 +146,9 @@ type Send struct {
 	Spec  journey.Send `json:"spec"`
 	// Action is the next best action whose message it is, if a decision was made and its send is repeated.
 	Action string `json:"action,omitempty"`
+	// Planned is the moment for which it was planned, at or before now: when the wait before it was due, or the event before it
+	// arrived. Frequency caps compare these moments, since the moment at which an activity runs is a matter of chance. Zero: now.
+	Planned time.Time `json:"planned,omitzero"`
 	// Keep stores the rendered text, as part of a conversation that people read (ask).
 	Keep bool `json:"keep,omitempty"`
 	// GiveUp, if set, sends nothing, and settles the send as failed with this reason: its retries have ended.
@@ -185,6 +188,8 @@ type Decide struct {
 	Step  string         `json:"step"`
 	Visit int            `json:"visit"`
 	Spec  journey.Decide `json:"spec"`
+	// Planned is that of Send.
+	Planned time.Time `json:"planned,omitzero"`
 }
 
 // DecideResult is the decision and the result of its send. Action is empty if nothing was chosen; Reason is
@@ -272,6 +277,8 @@ type Emit struct {
 	EvalContext
 	Key  string       `json:"key"` // enrollment/step/visit
 	Spec journey.Emit `json:"spec"`
+	// Planned is that of Send. It is the time of the event.
+	Planned time.Time `json:"planned,omitzero"`
 }
 
 // Call makes an HTTP request. An attempt that may be repeated returns an error, a final one a CallResult.

@@ -124,3 +124,22 @@ func Moment(text string, zone *time.Location) (time.Time, bool) {
 	}
 	return Midnight(text, zone)
 }
+
+// WindowStart returns when a window of length per began that ends at `at`. A window of whole days is measured by the clock too:
+// it begins at the same time of day in one of zones if that is later. So "once a day" allows 09:00 every morning, also on the day
+// that the change to summer time leaves 23 hours. It never begins earlier than per before.
+func WindowStart(at time.Time, per time.Duration, zones ...*time.Location) time.Time {
+	start := at.Add(-per)
+	days := int(per / (24 * time.Hour))
+	if days == 0 || per%(24*time.Hour) != 0 {
+		return start
+	}
+	for _, zone := range zones {
+		l := at.In(zone)
+		clocks := time.Date(l.Year(), l.Month(), l.Day()-days, l.Hour(), l.Minute(), l.Second(), l.Nanosecond(), time.UTC)
+		if same, ok := onClock(clocks, zone); ok && same.After(start) && same.Before(at) {
+			start = same
+		}
+	}
+	return start
+}

@@ -285,6 +285,7 @@ create table sends (
   attempts        integer not null default 0,
   release         bigint not null,
   at              bigint not null,
+  planned_at      bigint not null default 0, -- for which it was planned, at or before "at": caps compare this
   until_at        bigint not null default 0,
   token           bigint not null,
   lease_until     bigint not null,
