@@ -21,6 +21,8 @@ type journeyCheck struct {
 	targets  []rerouteTree
 	astray   bool     // a reroute could not be read: it may lead anywhere
 	rerouted []string // paths that a misspelled go_to probably means
+
+	scheduleAt source.Pos // of the entry's schedule
 }
 
 type pathTree struct {
@@ -81,6 +83,8 @@ func (j *journeyCheck) finish() {
 	j.reroutes()
 	j.checkUses()
 	j.graph()
+	j.timing()
+	j.rhythm()
 	if j.Errors == 0 {
 		if err := j.def.Validate(); err != nil {
 			j.Report(j.Root.Pos, "bad-value", "", "%v", err)
@@ -134,7 +138,7 @@ func (j *journeyCheck) entry(n *source.Node) {
 		if event != nil {
 			j.Report(m.Key("event"), "unknown-key", "", "an entry by schedule has no event: use one or the other")
 		}
-		e.Schedule = j.schedule(schedule)
+		e.Schedule, j.scheduleAt = j.schedule(schedule), schedule.Pos
 	case event != nil:
 		e.Events, _ = j.Words(event, "event")
 	case when == nil:

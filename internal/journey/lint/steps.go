@@ -16,7 +16,8 @@ type stepTree struct {
 	journey.Step
 	id    string
 	kind  string
-	named bool       // has an id of its own
+	named bool // has an id of its own
+	node  *source.Node
 	at    source.Pos // the mapping's start
 	idAt  source.Pos
 	keyAt source.Pos // of the kind
@@ -69,7 +70,7 @@ func (j *journeyCheck) step(n *source.Node, path, id string) *stepTree {
 	if m == nil {
 		return nil
 	}
-	s := &stepTree{id: id, at: n.Pos, path: path, Step: journey.Step{Path: path}}
+	s := &stepTree{id: id, node: n, at: n.Pos, path: path, Step: journey.Step{Path: path}}
 	place := id
 	if v := m.Get("id"); v != nil {
 		if label, _ := j.Label(v, "step"); label != "" { // an ill-formed id is still the id that others use

@@ -67,6 +67,8 @@ var Codes = []struct {
 	{"broken-json", Warning, "a body that is no JSON, or is none for some customers"},
 	{"empty-link", Warning, "a link that has no address for some sends"},
 	{"large-journey", Warning, "the journey is large"},
+	{"wait-beyond-timeout", Warning, "a wait that the journey's `timeout` ends first"},
+	{"schedule-meets-limit", Warning, "a schedule whose sends or entries a frequency cap or re-entry of its own period holds back"},
 }
 
 // severityOf returns the severity of a code.
