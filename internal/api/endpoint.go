@@ -166,6 +166,14 @@ var (
 		ID: "dropDeadLetters", Method: http.MethodPost, Path: "/v1/admin/dead-letters/drop", Errors: []int{http.StatusNotFound},
 		Summary: "Delete dead letters",
 	}
+	ListAddresses = Endpoint[AddressFilter, AddressList]{
+		ID: "listAddresses", Method: http.MethodGet, Path: "/v1/admin/addresses",
+		Summary: "List addresses that bounced, and those that opted out of marketing",
+	}
+	ReviveAddress = Endpoint[ReviveInput, ReviveResponse]{
+		ID: "reviveAddress", Method: http.MethodPost, Path: "/v1/admin/addresses/revive", Errors: []int{http.StatusNotFound},
+		Summary: "Use a dead address again",
+	}
 	ExplainDecision = Endpoint[DecisionQuery, Decision]{
 		ID: "explainDecision", Method: http.MethodGet, Path: "/v1/admin/decide", Errors: []int{http.StatusNotFound},
 		Summary: "Preview a decision with its candidates, and the intents it sees; stores nothing",

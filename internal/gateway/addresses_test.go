@@ -21,6 +21,12 @@ func (h *house) track(user, name, properties string) answer {
 	return got
 }
 
+// admin makes a call of an operator.
+func (h *house) admin(method, path, body string) answer {
+	h.t.Helper()
+	return h.do(method, path, body, "Authorization: Bearer "+adminToken, "Content-Type: application/json")
+}
+
 // identify sets traits of a customer and returns the answer.
 func (h *house) identify(user, traits string) answer {
 	h.t.Helper()
@@ -195,5 +201,85 @@ func TestOptingOutHoldsForTheMailbox(t *testing.T) {
 				t.Error("the event does not lift the opt-out")
 			}
 		})
+	}
+}
+
+// A dead address has a way back: a message that arrives and was sent after the one that did not, or an operator.
+func TestADeadAddressIsRevived(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	_, ref := h.enter()
+	old := h.sent(ref, "email", message.Settlement{Status: contract.StatusSent})
+	bounce := func(id string) {
+		h.call("/v1/mail/events", `{"type":"bounce","bounce_type":"hard","key":"`+old+`","id":"`+id+`"}`)
+		if !h.dead("ana@example.com") {
+			t.Fatal("a hard bounce does not mark the address")
+		}
+	}
+	bounce("b1")
+	for _, e := range []string{"Email Delivered", "Email Opened", "Email Link Clicked"} {
+		h.track("ana/b", e, `{"key":"`+old+`"}`)
+		h.track("ana/b", e, `{"channel":"email"}`)
+	}
+	if !h.dead("ana@example.com") {
+		t.Error("the send that bounced revives its address")
+	}
+	for name, body := range map[string]string{
+		"an address of nobody": `{"address":"eve@example.com"}`, "another channel": `{"address":"ana@example.com","channel":"sms"}`,
+	} {
+		if got := h.admin("POST", "/v1/admin/addresses/revive", body); got.status != http.StatusNotFound {
+			t.Errorf("%s: %d %s", name, got.status, got.body)
+		}
+	}
+	if got := h.admin("POST", "/v1/admin/addresses/revive", `{"address":" Ana@Example.com"}`); got.status != http.StatusOK {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	if h.dead("ana@example.com") {
+		t.Error("an operator cannot revive it")
+	}
+	list := h.admin("GET", "/v1/admin/addresses?state=revived&address=ANA@example.com", "")
+	for _, want := range []string{`"revived_by":"`, `"reason":"bounced: hard"`, `"address":"ana@example.com"`, `"dead":false`} {
+		if !strings.Contains(list.body, want) {
+			t.Errorf("the list lacks %s: %s", want, list.body)
+		}
+	}
+	bounce("b2")
+	if got := h.admin("GET", "/v1/admin/addresses?state=dead", ""); strings.Count(got.body, `"channel"`) != 1 {
+		t.Errorf("dead: %s", got.body)
+	}
+}
+
+// Consent given as text is understood, or it is no and the answer says so.
+func TestConsentsInWords(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for value, want := range map[string]bool{
+		`true`: true, `"true"`: true, `"yes"`: true, `1`: true, `"はい"`: true, `"opted_in"`: true,
+		`false`: false, `"false"`: false, `"no"`: false, `"off"`: false, `"0"`: false, `0`: false, `""`: false, `"unsubscribed"`: false,
+		`"opted_out"`: false, `"いいえ"`: false, `"不可"`: false, `"perhaps"`: false, `2`: false, `["email"]`: false,
+	} {
+		got := h.identify("ana", `{"consent":{"marketing":`+value+`,"source":"web form"}}`)
+		consent := h.customer("ana").Traits["consent"].(map[string]any)
+		if consent["marketing"] != want || consent["source"] != "web form" {
+			t.Errorf("%s is stored as %v", value, consent)
+		}
+		unclear := value == `"perhaps"` || value == `2` || value == `["email"]`
+		if warned := strings.Contains(got.body, "neither yes nor no"); warned != unclear {
+			t.Errorf("%s: warned %v: %s", value, warned, got.body)
+		}
+	}
+	h.identify("ana", `{"consent":"no"}`)
+	if h.track("ana", "Unsubscribed", `{"topic":"news"}`); mustJSON(t, h.customer("ana").Traits["consent"]) !=
+		`{"marketing":false,"topics":{"news":false}}` {
+		t.Errorf("an opt-out of a topic lost the one of marketing: %v", h.customer("ana").Traits)
+	}
+	h.call("/v1/identify", `{"anonymousId":"d1","traits":{"consent":{"email":"no"}}}`)
+	h.call("/v1/identify", `{"userId":"ben","traits":{"consent":{"email":"yes"}}}`)
+	h.call("/v1/identify", `{"userId":"ben","anonymousId":"d1"}`)
+	if got := mustJSON(t, h.customer("ben").Traits["consent"]); got != `{"email":false}` {
+		t.Errorf("a refusal was lost in a merge: %s", got)
+	}
+	if got := h.admin("GET", "/metrics", ""); !strings.Contains(got.body, "tabi_segment_call_warnings_total 3") {
+		t.Error("the warnings are not counted")
 	}
 }

@@ -43,6 +43,7 @@ type Rooms struct {
 		pages.Catalog
 	}
 	Customers interface {
+		adminapi.Customers
 		mail.Customers
 		pages.Customers
 		segment.Customers
@@ -175,9 +176,9 @@ func New(cfg Config) (*Gateway, error) {
 		Customers: rooms.Customers, Intake: rooms.Intake, Messages: rooms.Messages,
 	}, g.pages)
 	g.admin = adminapi.New(env, adminapi.Rooms{
-		Analytics: rooms.Analytics, Catalog: rooms.Catalog, Enrollments: rooms.Enrollments, Handoffs: rooms.Handoffs,
-		Intake:  rooms.Intake,
-		Intents: rooms.Intents, Messages: rooms.Messages, Offers: rooms.Offers, Outbox: rooms.Outbox,
+		Analytics: rooms.Analytics, Catalog: rooms.Catalog, Customers: rooms.Customers, Enrollments: rooms.Enrollments,
+		Handoffs: rooms.Handoffs, Intake: rooms.Intake, Intents: rooms.Intents, Messages: rooms.Messages, Offers: rooms.Offers,
+		Outbox: rooms.Outbox,
 	}, g.figures)
 	if g.openAPI, err = g.admin.OpenAPI(); err != nil {
 		return nil, fmt.Errorf("gateway: the OpenAPI document: %w", err)

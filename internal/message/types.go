@@ -1,6 +1,7 @@
 package message
 
 import (
+	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/decisioning"
@@ -59,6 +60,23 @@ type Send struct {
 	Until                                             time.Time // of a held send: the end of the quiet hours
 	Said                                              map[string]string
 	Tried                                             []decisioning.ChannelVerdict // the policy's verdict on each channel
+}
+
+// Why returns for people what the policy said about each channel that it did not simply permit: its reason, and which
+// addresses are not used and why. Empty: nothing.
+func (s *Send) Why() string {
+	var parts []string
+	for _, v := range s.Tried {
+		switch {
+		case v.Detail != "" && v.Reason != "":
+			parts = append(parts, v.Channel+": "+v.Reason+", "+v.Detail)
+		case v.Detail != "":
+			parts = append(parts, v.Channel+": "+v.Detail)
+		case v.Reason != "" && len(s.Tried) > 1:
+			parts = append(parts, v.Channel+": "+v.Reason)
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 // SendFilter narrows Sends. Empty fields do not filter.

@@ -31,6 +31,7 @@ import (
 type Rooms struct {
 	Analytics   Analytics
 	Catalog     Catalog
+	Customers   Customers
 	Enrollments Enrollments
 	Handoffs    Handoffs
 	Intake      Intake
@@ -146,6 +147,8 @@ func New(env *web.Env, rooms Rooms, f *figures.Figures) *Handlers {
 	register(h, a, api.DropDeadLetters, h.dropDeadLetters)
 	register(h, a, api.ListHandoffs, h.listHandoffs)
 	register(h, a, api.ActOnHandoff, h.actOnHandoff)
+	register(h, a, api.ListAddresses, h.listAddresses)
+	register(h, a, api.ReviveAddress, h.reviveAddress)
 	register(h, a, api.ExplainDecision, h.explainDecision)
 	register(h, a, api.GetReport, h.getReport)
 	h.doc = a.OpenAPI()

@@ -194,6 +194,6 @@ func viewEnrollment(e unit.Enrollment) api.Enrollment {
 func viewSend(s message.Send) api.Send {
 	return api.Send{
 		Key: s.Key, Journey: s.Journey, Step: s.Step, Message: s.Message, Channel: s.Channel, Category: s.Category,
-		Status: s.Status, Reason: s.Reason, Unknown: s.Unknown, Attempts: s.Attempts, At: s.At,
+		Status: s.Status, Reason: s.Reason, Detail: s.Why(), Unknown: s.Unknown, Attempts: s.Attempts, At: s.At,
 	}
 }

@@ -11,7 +11,7 @@ import (
 func Commands(b app.Build) []*cobra.Command {
 	return []*cobra.Command{
 		enrollCommand(), trackCommand(), importCommand(), listCommand(), statusCommand(b), cancelCommand(), pauseCommand(),
-		resumeCommand(), deadLetterCommand(), handoffCommand(), reconcileCommand(b), clusterCommand(b), restartCommand(b),
+		resumeCommand(), deadLetterCommand(), addressesCommand(), handoffCommand(), reconcileCommand(b), clusterCommand(b), restartCommand(b),
 		migrateCommand(), reportCommand(),
 	}
 }

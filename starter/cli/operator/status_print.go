@@ -61,7 +61,7 @@ func (v statusView) print(p *terminal.Printer) {
 	if len(v.Sends) > 0 {
 		rows := make([]table.Row, len(v.Sends))
 		for i, c := range v.Sends {
-			rows[i] = table.Row{terminal.Stamp(c.At), c.Step, c.Message, c.Channel, c.Status, c.Reason}
+			rows[i] = table.Row{terminal.Stamp(c.At), c.Step, c.Message, c.Channel, c.Status, strings.Trim(c.Reason+": "+c.Detail, ": ")}
 		}
 		p.Table(table.Row{"AT (UTC)", "STEP", "MESSAGE", "CHANNEL", "STATUS", "REASON"}, rows)
 	}
