@@ -25,6 +25,7 @@ type Config struct {
 	DataDir  string
 	Secret   Secret // signs links, sessions and tokens
 
+	NoMigrate    bool          // do not change the database's schema
 	ChangeSecret bool          // accept a secret that is not the one of before
 	Drain        time.Duration // how long the gateway serves, unready, after it was asked to stop
 

@@ -20,6 +20,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/cluster"
 	"github.com/tabi-journeys/tabi/internal/engine"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -83,6 +84,7 @@ func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*engine.Engine
 			engine.Options{
 				URL:        c.DatabaseURL(),
 				Channels:   c.Build.Specs(),
+				NoMigrate:  c.NoMigrate,
 				Classifier: asked(ask, log),
 				Notice: func(text string, err error) {
 					log.Error(text, zap.Error(err))
@@ -97,7 +99,31 @@ func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*engine.Engine
 		}
 		return nil, Unreachable("cannot open %s: %w; check that it is running and that TABI_DATABASE is right", where, err)
 	}
+	if have, err := st.Database.Schema(ctx); err == nil && have.Newer() {
+		log.Warn("the database's schema is newer than this build, and compatible with it: run the newer build soon",
+			zap.Int64("schema", have.Version), zap.Int64("known", have.Known))
+	}
 	return st, nil
+}
+
+// OpenDatabase connects to the database without a look at its schema, waiting for it as long as configured.
+func (c *Config) OpenDatabase(ctx context.Context, log *zap.Logger) (*sqldb.Database, error) {
+	limit := c.ConnectTimeout
+	if !c.Postgres() {
+		limit = 0
+		if _, err := os.Stat(c.DatabaseURL()); err != nil {
+			return nil, Unreachable("cannot open the SQLite file: %w; choose another one with --database or --data-dir", err)
+		}
+	}
+	var db *sqldb.Database
+	err := reach(ctx, log, "the database", limit, func(ctx context.Context) (err error) {
+		db, err = sqldb.Connect(ctx, c.DatabaseURL())
+		return err
+	})
+	if err != nil {
+		return nil, Unreachable("cannot open the database: %w; check that it is running and that TABI_DATABASE is right", err)
+	}
+	return db, nil
 }
 
 // temporalOptions returns the SDK's options, from TEMPORAL_* variables, profiles and flags.

@@ -61,6 +61,13 @@ func (c *Config) settings() []setting {
 			"postgres:// URL, or a SQLite file: sqlite:PATH or a path that ends in .db; empty: tabi.db in the data folder",
 			str(&c.Database, ""),
 		},
+		{
+			Storage,
+			"no-migrate",
+			"TABI_NO_MIGRATE",
+			"leave the database's schema as it is (see tabi db), and do not start with one that this build cannot use",
+			yes(&c.NoMigrate),
+		},
 		{Storage, "data-dir", "TABI_DATA_DIR", "folder of the SQLite files and of the generated secret", str(&c.DataDir, ".tabi")},
 		{
 			Storage,

@@ -48,7 +48,11 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 			return journey.Bucket(name, drawID)*100 < percent
 		}
 	}
-	database, err := sqldb.Open(ctx, o.URL, o.MaxConns, o.Statements)
+	connect := sqldb.Open
+	if o.NoMigrate {
+		connect = sqldb.OpenMigrated
+	}
+	database, err := connect(ctx, o.URL, o.MaxConns, o.Statements)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,8 @@ type Options struct {
 	Notice func(text string, err error)
 	// Holdout reports whether a customer is held out. Default: if a hash of journey and draw id is below percent.
 	Holdout func(journey, drawID string, percent float64) bool
+	// NoMigrate leaves the schema as it is, and refuses one that this build cannot use.
+	NoMigrate bool
 	// Statements counts the SQL statements, without begin and commit, for measurements. Default: not counted.
 	Statements *atomic.Int64
 }

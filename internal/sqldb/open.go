@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,12 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 // Database is one SQL database. It is safe for concurrent use, also by several processes.
 type Database struct {
@@ -27,26 +21,45 @@ type Database struct {
 	Reader   *sql.DB       // the same as writer on PostgreSQL and in memory
 	Turns    chan struct{} // writers take turns in the order they came; the pool would give a connection to any of those who wait
 	postgres bool
+	sources  fs.FS // the migrations; nil: this build's
 }
 
 // Open connects and migrates. Errors do not contain the URL, which may hold a password. maxConns is for
 // PostgreSQL only, default 16; statements counts the statements, nil counts none.
 func Open(ctx context.Context, url string, maxConns int, statements *atomic.Int64) (*Database, error) {
-	s := &Database{Turns: make(chan struct{}, 1)}
+	return open(ctx, url, maxConns, statements, nil, (*Database).Migrate)
+}
+
+// OpenMigrated is Open for a database that is migrated already: it changes no schema, and refuses one that this build cannot use.
+func OpenMigrated(ctx context.Context, url string, maxConns int, statements *atomic.Int64) (*Database, error) {
+	return open(ctx, url, maxConns, statements, nil, func(s *Database, ctx context.Context) error {
+		have, err := s.Schema(ctx)
+		return errors.Join(err, have.Check())
+	})
+}
+
+// Connect is Open without a look at the schema, for the commands that change it.
+func Connect(ctx context.Context, url string) (*Database, error) {
+	return open(ctx, url, 1, nil, nil, func(*Database, context.Context) error { return nil })
+}
+
+// open connects, and prepares the schema by one of the functions above. sources are the migrations; nil: this build's.
+func open(ctx context.Context, url string, maxConns int, statements *atomic.Int64, sources fs.FS,
+	prepare func(*Database, context.Context) error) (*Database, error) {
+	s := &Database{Turns: make(chan struct{}, 1), sources: sources}
 	if url == InMemory {
 		return s, s.openMemory(ctx)
 	}
-	var dialect goose.Dialect
 	var err error
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
-		dialect, err = goose.DialectPostgres, s.openPostgres(url, maxConns, statements)
+		err = s.openPostgres(url, maxConns, statements)
 	} else {
-		dialect, err = goose.DialectSQLite3, s.openSQLite(url, statements)
+		err = s.openSQLite(url, statements)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := s.migrate(ctx, dialect); err != nil {
+	if err := prepare(s, ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("database: %w", err), s.Close())
 	}
 	if err := s.Ping(ctx); err != nil {
@@ -110,49 +123,6 @@ func (s *Database) openSQLite(url string, statements *atomic.Int64) error {
 	s.Reader = openLite(name+pragmas+"&_pragma=query_only(1)", statements)
 	s.Reader.SetMaxOpenConns(sqliteReaders)
 	s.Reader.SetMaxIdleConns(sqliteReaders)
-	return nil
-}
-
-// schema returns the migrations of this database.
-func (s *Database) schema(dialect goose.Dialect) (*goose.Provider, error) {
-	folder, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, err
-	}
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
-	if dialect == goose.DialectPostgres {
-		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // asks every second
-		if err != nil {
-			return nil, err
-		}
-		options = append(options, goose.WithSessionLocker(locker))
-	}
-	return goose.NewProvider(dialect, s.Writer, folder, options...)
-}
-
-// migrate migrates the schema to this build's version, one process at a time.
-func (s *Database) migrate(ctx context.Context, dialect goose.Dialect) error {
-	provider, err := s.schema(dialect)
-	if err != nil {
-		return err
-	}
-	sources := provider.ListSources()
-	want := sources[len(sources)-1].Version
-	// Where there is nothing to do, processes that start together need not wait for each other's lock, which
-	// goose takes to read the version too.
-	var have int64
-	if s.Writer.QueryRowContext(ctx, `select max(version_id) from goose_db_version where is_applied`).Scan(&have) == nil && have == want {
-		return nil
-	}
-	if have, err = provider.GetDBVersion(ctx); err != nil {
-		return fmt.Errorf("cannot read the schema's version: %w", err)
-	}
-	if have > want {
-		return fmt.Errorf("its schema has version %d, this build knows %d: run a newer tabi", have, want)
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("cannot migrate the schema: %w", err)
-	}
 	return nil
 }
 

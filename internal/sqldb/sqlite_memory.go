@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-
-	"github.com/pressly/goose/v3"
 )
 
 // InMemory is the URL of a database of its own that ends with the Store.
@@ -33,7 +31,7 @@ var image = sync.OnceValues(func() (raw []byte, err error) {
 	s := &Database{Writer: memory()}
 	s.Reader = s.Writer
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := s.migrate(ctx, goose.DialectSQLite3); err != nil {
+	if err := s.Migrate(ctx); err != nil {
 		return nil, err
 	}
 	err = rawSQLite(ctx, s.Writer, func(c sqliteConn) error {

@@ -70,7 +70,7 @@ func install(w *environment, binaries, log string) (*installation, error) {
 	in.gate = newHTTPClient("http://"+testservers.Local(gatewayPort), batchClients)
 	in.env = append(
 		childproc.Environment(os.Environ()),
-		"TABI_DATABASE="+w.config.Database,
+		"TABI_DATABASE="+w.config.Database, "TABI_DRAIN=0s",
 		"TABI_DATA_DIR="+log,
 		"TABI_SECRET=a-secret-of-the-bench",
 		"TABI_LOG_LEVEL=warn",

@@ -222,7 +222,7 @@ func (in *install) publish(database string) {
 		st.Close()); err != nil {
 		in.Fatal(err)
 	}
-	in.env = append(in.env, "TABI_DATABASE="+database)
+	in.env = append(in.env, "TABI_DATABASE="+database, "TABI_DRAIN=0s")
 	in.cli("publish", filepath.Join(in.dir, "journeys"))
 }
 

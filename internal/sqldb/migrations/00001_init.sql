@@ -7,6 +7,7 @@
 -- A table is named in SQL by the room that owns it, and by no other package. What other rooms may read of it is a view,
 -- whose comment names them (docs/decisions/0014).
 
+-- schema_compatible is the version of the schema that a build must know at least: a migration that removes something raises it.
 -- release is the number of the current release; models is the version of the latest learned models. classifier names
 -- the classifier in use, 0 for none. intents exists while customers have to be recomputed; its value is the last customer done.
 -- temporal is the Temporal namespace that the database belongs to (JSON), from the first start on.
@@ -14,7 +15,7 @@ create table settings (
   key   text primary key,
   value text not null
 );
-insert into settings (key, value) values ('release', '0'), ('models', '0'), ('classifier', '0');
+insert into settings (key, value) values ('schema_compatible', '1'), ('release', '0'), ('models', '0'), ('classifier', '0');
 
 -- intents is JSON: for each intent, the release since which it has its definition.
 -- by_whom is who published it, as far as known. origin is the release that it publishes again; 0: none.

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/starter/cli/terminal"
+)
+
+// databaseView is the output of `db`.
+type databaseView struct {
+	sqldb.Schema
+	Usable string `json:"usable"` // yes, or why not
+}
+
+func databaseCommand() *cobra.Command {
+	group := &cobra.Command{
+		Use: "db", Short: "Show and change the version of the database's schema",
+		Long: "serve, tabi-worker and publish bring the schema to their version when they start, unless --no-migrate is set. These commands " +
+			"do that beforehand, or take the last step back before an older build starts again.",
+	}
+	group.AddCommand(
+		databaseStep("status", "Show the schema's version, and whether this build can use it", "Shows the version of the schema, the newest "+
+			"version that this build knows, and the version that a build must know at least to use the database.",
+			func(context.Context, *sqldb.Database) error { return nil }),
+		databaseStep("up", "Bring the schema to this build's version", "Applies the migrations that the database lacks. Builds of the release "+
+			"before can go on.", func(ctx context.Context, db *sqldb.Database) error { return db.Migrate(ctx) }),
+		databaseStep("down", "Take the last migration back", "Takes the last migration back, with the build that made it. Stop the processes "+
+			"of that build first. The first migration stays.", func(ctx context.Context, db *sqldb.Database) error { return db.MigrateDown(ctx) }),
+	)
+	return group
+}
+
+// databaseStep is a command that connects, does something and shows the schema's version.
+func databaseStep(use, short, long string, do func(context.Context, *sqldb.Database) error) *cobra.Command {
+	var (
+		cfg    app.Config
+		output string
+	)
+	c := &cobra.Command{
+		Use: use, Short: short, Long: long, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
+				return err
+			}
+			db, err := cfg.OpenDatabase(c.Context(), zap.NewNop())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, db.Close()) }()
+			if err := do(c.Context(), db); err != nil {
+				return err
+			}
+			v := databaseView{Usable: "yes"}
+			if v.Schema, err = db.Schema(c.Context()); err != nil {
+				return err
+			}
+			if bad := v.Check(); bad != nil {
+				v.Usable = "no: " + bad.Error()
+			}
+			return terminal.Show(c, output, v, func(out *terminal.Printer) {
+				out.Line("schema version %d; this build knows %d; a build must know %d", v.Version, v.Known, v.Compatible)
+				out.Line("usable by this build: %s", v.Usable)
+			})
+		},
+	}
+	cfg.Register(c.Flags(), app.Storage)
+	terminal.OutputFlag(c, &output)
+	return c
+}
