@@ -6,7 +6,7 @@ import (
 	"io/fs"
 )
 
-//go:embed temporal/production.yaml temporal/dynamicconfig.yaml temporal/schema.sh
+//go:embed temporal/production.yaml temporal/dynamicconfig.yaml temporal/schema.sh temporal/certs.sh
 var files embed.FS
 
 // Temporal is the folder of Temporal on PostgreSQL: configuration, dynamic configuration, schema.

@@ -38,7 +38,8 @@ func (s Schema) Newer() bool { return s.Version > s.Known }
 func (s Schema) Check() error {
 	switch {
 	case s.Behind():
-		return fmt.Errorf("its schema has version %d, this build needs %d: run tabi db up, or start without --no-migrate", s.Version, s.Known)
+		return fmt.Errorf("its schema has version %d, this build needs %d: run tabi db up, or start without --no-migrate",
+			s.Version, s.Known)
 	case s.Newer() && s.Known < s.Compatible:
 		return fmt.Errorf("its schema has version %d, which builds from version %d on can use; this build knows %d: run a newer tabi, or "+
 			"tabi db down with the newer one", s.Version, s.Compatible, s.Known)

@@ -22,8 +22,8 @@ type databaseView struct {
 func databaseCommand() *cobra.Command {
 	group := &cobra.Command{
 		Use: "db", Short: "Show and change the version of the database's schema",
-		Long: "serve, tabi-worker and publish bring the schema to their version when they start, unless --no-migrate is set. These commands " +
-			"do that beforehand, or take the last step back before an older build starts again.",
+		Long: "serve, tabi-worker and publish bring the schema to their version when they start, unless --no-migrate is set. These " +
+			"commands do that beforehand, or take the last step back before an older build starts again.",
 	}
 	group.AddCommand(
 		databaseStep("status", "Show the schema's version, and whether this build can use it", "Shows the version of the schema, the newest "+

@@ -52,7 +52,8 @@ func newRoot(b app.Build) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return app.Usage("%w; see %s --help", err, c.CommandPath())
 	})
-	root.AddCommand(devCommand(b), serveCommand(b), publishCommand(b), rollbackCommand(b), releasesCommand(b), databaseCommand(), versionCommand())
+	root.AddCommand(devCommand(b), serveCommand(b), publishCommand(b), rollbackCommand(b), releasesCommand(b))
+	root.AddCommand(databaseCommand(), versionCommand())
 	root.AddCommand(designer.Commands(b)...)
 	root.AddCommand(operator.Commands(b)...)
 	strict(root)

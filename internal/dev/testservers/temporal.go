@@ -1,9 +1,13 @@
 package testservers
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,6 +32,22 @@ type Temporal struct {
 	binary  string
 	env     []string
 	process *childproc.Process
+	tls     *tls.Config // of the operator; nil: no TLS
+}
+
+// clientTLS returns the TLS configuration of a client of certs.sh.
+func clientTLS(folder, name string) (*tls.Config, error) {
+	pair, err := tls.LoadX509KeyPair(filepath.Join(folder, name+".pem"), filepath.Join(folder, name+".key"))
+	if err != nil {
+		return nil, err
+	}
+	ca, err := os.ReadFile(filepath.Join(folder, "ca.pem"))
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(ca)
+	return &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: roots, ServerName: "temporal", MinVersion: tls.VersionTLS12}, nil
 }
 
 // TemporalBinary is the server that `make bin/temporal-server` builds; TemporalSQLTool is the tool for its schema.
@@ -42,6 +62,24 @@ const retention = 30 * 24 * time.Hour
 // NewTemporal creates Temporal's two databases on pg and starts a server on them, with namespace default. Its files
 // are in dir.
 func NewTemporal(ctx context.Context, dir string, pg *Postgres) (*Temporal, error) {
+	return newTemporal(ctx, dir, pg, "")
+}
+
+// NewTemporalWithTLS is NewTemporal with mTLS, by the certificates that deploy/temporal/certs.sh makes in a folder.
+func NewTemporalWithTLS(ctx context.Context, dir string, pg *Postgres, certificates string) (*Temporal, error) {
+	script, err := fs.ReadFile(deploy.Temporal(), "certs.sh")
+	if err != nil {
+		return nil, err
+	}
+	make := exec.CommandContext(ctx, "sh", "-s", certificates)
+	make.Stdin = bytes.NewReader(script)
+	if out, err := make.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("certs.sh: %w\n%s", err, out)
+	}
+	return newTemporal(ctx, dir, pg, certificates)
+}
+
+func newTemporal(ctx context.Context, dir string, pg *Postgres, certificates string) (*Temporal, error) {
 	server, err := Find(TemporalBinary)
 	if err != nil {
 		return nil, err
@@ -54,7 +92,13 @@ func NewTemporal(ctx context.Context, dir string, pg *Postgres) (*Temporal, erro
 	if err := os.CopyFS(t.dir, deploy.Temporal()); err != nil {
 		return nil, err
 	}
-	t.env = append(childproc.Environment(os.Environ()), "POSTGRES_ADDR="+Local(pg.Port), "POSTGRES_USER=postgres", "POSTGRES_PASSWORD=any")
+	if certificates != "" {
+		if t.tls, err = clientTLS(certificates, "operator"); err != nil {
+			return nil, err
+		}
+	}
+	t.env = append(childproc.Environment(os.Environ()), "POSTGRES_ADDR="+Local(pg.Port), "POSTGRES_USER=postgres", "POSTGRES_PASSWORD=any",
+		"TEMPORAL_TLS_DIR="+certificates)
 	for _, name := range []string{"FRONTEND_PORT", "FRONTEND_MEMBERSHIP_PORT", "FRONTEND_HTTP_PORT", "MATCHING_PORT",
 		"MATCHING_MEMBERSHIP_PORT",
 		"HISTORY_PORT", "HISTORY_MEMBERSHIP_PORT", "WORKER_PORT", "WORKER_MEMBERSHIP_PORT", "METRICS_PORT"} {
@@ -104,11 +148,16 @@ func (t *Temporal) Start(ctx context.Context) error {
 	return nil
 }
 
+// options are those of the operator's client.
+func (t *Temporal) options() client.Options {
+	return client.Options{HostPort: t.Address, Logger: silent{}, ConnectionOptions: client.ConnectionOptions{TLS: t.tls}}
+}
+
 // namespace registers namespace default and checks that it is served.
 func (t *Temporal) namespace(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	c, err := client.NewNamespaceClient(client.Options{HostPort: t.Address, Logger: silent{}})
+	c, err := client.NewNamespaceClient(t.options())
 	if err != nil {
 		return err
 	}
@@ -125,7 +174,7 @@ func (t *Temporal) namespace(ctx context.Context) error {
 		return err
 	}
 	// The frontend caches namespaces: until it has read this one, it refuses every call for it.
-	served, err := client.DialContext(ctx, client.Options{HostPort: t.Address, Logger: silent{}})
+	served, err := client.DialContext(ctx, t.options())
 	if err != nil {
 		return err
 	}
