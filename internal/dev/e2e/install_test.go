@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -197,16 +198,23 @@ func (in *install) ready(name string) {
 	})
 }
 
+// isReady returns an error unless the gateway is ready and reaches Temporal.
 func (in *install) isReady() error {
+	status, body, err := in.readiness()
+	if err == nil && (status != http.StatusOK || !strings.Contains(body, `"temporal":"ok"`)) {
+		err = fmt.Errorf("status %d: %s", status, body)
+	}
+	return err
+}
+
+func (in *install) readiness() (status int, body string, err error) {
 	resp, err := http.Get(in.url + "/readyz")
 	if err != nil {
-		return err
+		return 0, "", err
 	}
-	_ = resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return errors.New(resp.Status)
-	}
-	return nil
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(text), err
 }
 
 // publish selects a database, lets an hour be a second in it, and publishes the journeys.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 // A process that cannot reach a dependency at its start exits with status 3 and a message, within the configured
@@ -48,10 +50,26 @@ func TestUnreachableDependencyEndsProcess(t *testing.T) {
 	}
 }
 
-// Temporal is down for a while: events are accepted, and delivered once it is up.
+// late waits for an hour, says something, and waits for an answer.
+const late = `journey: late
+entry: {event: Came}
+timeout: 60d
+steps:
+  - wait: 1h
+  - id: hello
+    send: hello
+    via: email
+    category: transactional
+  - wait_for: {event: Replied, then: [{exit: answered}]}
+    timeout: 30d
+  - exit: silent
+`
+
+// Temporal is down for a while: the gateway is ready, events are accepted, and delivered once it is up. What a customer did
+// after the first wait would have ended belongs to the step after it.
 func TestTemporalOutage(t *testing.T) {
 	t.Parallel()
-	in := newInstall(t, folder(map[string]string{"nudge.yaml": nudge}))
+	in := newInstall(t, folder(map[string]string{"nudge.yaml": nudge, "late.yaml": late}))
 	port, file := freePort(), filepath.Join(in.dir, "temporal.db")
 	server, err := startTemporal(in.dir, port, file, nil)
 	if err != nil {
@@ -66,14 +84,24 @@ func TestTemporalOutage(t *testing.T) {
 	in.arrive([]string{"ana"}, "reply", "Hello NAME")
 
 	server.Kill()
-	await(t, "the gateway says that it is not ready", func() error {
-		if in.isReady() == nil {
-			return errors.New("it is")
+	await(t, "the gateway says that it is ready, and that Temporal is away", func() error {
+		status, body, err := in.readiness()
+		if err == nil && (status != http.StatusOK || !strings.Contains(body, `"temporal":"unreachable"`)) {
+			err = fmt.Errorf("status %d: %s", status, body)
 		}
-		return nil
+		return err
 	})
 	in.tell([]string{"ana"}, "Answered")
 	in.enter([]string{"ben"})
+	in.track("cam", "Came", "", nil)
+	came := clock.Wall()
+	await(t, "two virtual hours", func() error {
+		if clock.Wall().Sub(came) < 2*time.Second {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	in.track("cam", "Replied", "", nil)
 	for _, name := range []string{"serve", "worker"} {
 		if !in.procs[name].Running() {
 			t.Fatalf("%s has ended", name)
@@ -84,6 +112,7 @@ func TestTemporalOutage(t *testing.T) {
 	}
 	in.arrive([]string{"ana"}, "last", "Hello NAME", "Again")
 	in.arrive([]string{"ben"}, "reply", "Hello NAME")
+	in.ended("late/cam", "answered")
 	in.ready("serve")
 }
 
