@@ -25,8 +25,9 @@ func (s *Room) Live(ctx context.Context) (Live, error) {
 			(select coalesce(min(queued_at), 0) from enrollment_queues where next_seq <= last_seq),
 			(select count(*) from enrollment_queues where next_seq <= last_seq and attempts >= 5),
 			(select count(*) from handoff_log where state in ('open', 'claimed')),
-			(select count(*) from dead_letter_log a join enrollment_states e on e.id = a.enrollment where e.state <> 'closed')`).
-			Scan(&l.Pending, &oldest, &l.Failing, &l.Handoffs, &l.DeadLetters); err != nil {
+			(select count(*) from dead_letter_log a join enrollment_states e on e.id = a.enrollment where e.state <> 'closed'),
+			(select count(*) from rejected_call_log)`).
+			Scan(&l.Pending, &oldest, &l.Failing, &l.Handoffs, &l.DeadLetters, &l.Rejected); err != nil {
 			return err
 		}
 		l.OldestPending = sqldb.Moment(oldest)

@@ -20,6 +20,7 @@ type Live struct {
 	Handoffs       int64            // open and claimed
 	PausedJourneys []string
 	DeadLetters    int64 // deliveries that were set aside
+	Rejected       int64 // refused calls that are kept
 }
 
 // Totals are numbers over all time. Counting takes longer the more rows there are.

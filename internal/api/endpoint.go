@@ -99,6 +99,17 @@ type (
 		After      string `query:"after" doc:"next of the previous page"`
 		Limit      int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	}
+	// RejectedCallFilter is the input of ListRejectedCalls.
+	RejectedCallFilter struct {
+		Door  string `query:"door" enum:"http,mail,track,signal" doc:"where the calls came in; default: anywhere"`
+		Code  string `query:"code" doc:"the reason; default: any"`
+		After string `query:"after" doc:"next of the previous page"`
+		Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+	}
+	// RejectedCallID is the input of GetRejectedCall.
+	RejectedCallID struct {
+		ID string `path:"id"`
+	}
 	// DeadLetterInput is the input of RetryDeadLetters and DropDeadLetters.
 	DeadLetterInput struct{ Body DeadLetterSelection }
 	DecisionQuery   struct {
@@ -173,6 +184,18 @@ var (
 	ReviveAddress = Endpoint[ReviveInput, ReviveResponse]{
 		ID: "reviveAddress", Method: http.MethodPost, Path: "/v1/admin/addresses/revive", Errors: []int{http.StatusNotFound},
 		Summary: "Use a dead address again",
+	}
+	ListRejectedCalls = Endpoint[RejectedCallFilter, RejectedCallList]{
+		ID: "listRejectedCalls", Method: http.MethodGet, Path: "/v1/admin/rejected-calls",
+		Summary: "List calls that were refused at a door, newest first, without their content",
+	}
+	GetRejectedCall = Endpoint[RejectedCallID, RejectedCallDetail]{
+		ID: "getRejectedCall", Method: http.MethodGet, Path: "/v1/admin/rejected-calls/{id}", Errors: []int{http.StatusNotFound},
+		Summary: "Get a refused call with its content",
+	}
+	DropRejectedCalls = Endpoint[None, RejectedCallCount]{
+		ID: "dropRejectedCalls", Method: http.MethodPost, Path: "/v1/admin/rejected-calls/drop",
+		Summary: "Delete all refused calls that are kept",
 	}
 	ExplainDecision = Endpoint[DecisionQuery, Decision]{
 		ID: "explainDecision", Method: http.MethodGet, Path: "/v1/admin/decide", Errors: []int{http.StatusNotFound},

@@ -30,6 +30,7 @@ type Counts struct {
 	Handoffs        int64                       `json:"handoffs"`
 	PausedJourneys  []string                    `json:"paused_journeys"`
 	DeadLetters     int64                       `json:"dead_letters" doc:"outbox entries that can never be delivered"`
+	RejectedCalls   int64                       `json:"rejected_calls" doc:"refused calls that are kept: the latest, at most about 10,000"`
 }
 
 // JourneyNumbers count a journey's enrollments: by revision, step and end, and treated against held-out customers.

@@ -5,6 +5,7 @@ type MailEventsResponse struct {
 	Success  bool            `json:"success"`
 	Accepted int             `json:"accepted"`
 	Ignored  []IgnoredReport `json:"ignored"`
+	Rejected []RejectedCall  `json:"rejected,omitempty" doc:"reports that cannot be read; the others were accepted"`
 }
 
 // IgnoredReport identifies a report without effect and states the reason. It is no error, because providers also report

@@ -2,9 +2,26 @@ package api
 
 // Accepted is the response to accepted Segment calls.
 type Accepted struct {
-	Success    bool      `json:"success"`
-	MessageIDs []string  `json:"messageIds"`
-	Receipts   []Receipt `json:"receipts,omitempty" doc:"for server keys only: they show to whom an anonymous id belongs"`
+	Success    bool           `json:"success"`
+	MessageIDs []string       `json:"messageIds" doc:"of each call; empty if it was refused"`
+	Receipts   []Receipt      `json:"receipts,omitempty" doc:"for server keys only: they show to whom an anonymous id belongs"`
+	Rejected   []RejectedCall `json:"rejected,omitempty" doc:"the calls of a batch that were refused; the others were accepted"`
+	Adjusted   []AdjustedCall `json:"adjusted,omitempty" doc:"what was changed in accepted calls, at most 100"`
+}
+
+// RejectedCall is a call of a batch that was refused, and why.
+type RejectedCall struct {
+	Index   int    `json:"index" doc:"in the batch, from 0"`
+	Code    string `json:"code" doc:"bad_value, bad_time, missing, too_large, too_deep, forbidden, placeholder_id or invalid"`
+	Field   string `json:"field,omitempty"`
+	Message string `json:"message"`
+}
+
+// AdjustedCall is a change to an accepted call.
+type AdjustedCall struct {
+	Index  int    `json:"index" doc:"in the batch, from 0"`
+	Field  string `json:"field,omitempty"`
+	Change string `json:"change" doc:"control_characters, space, no_time, future_time, sent_at or context_trait"`
 }
 
 // Receipt is the result of one accepted call.
@@ -30,16 +47,16 @@ type SegmentCall struct {
 	MessageID   any            `json:"messageId,omitempty" doc:"an id counts once; default: a random one"`
 	Properties  map[string]any `json:"properties,omitempty" doc:"track, page, screen"`
 	Traits      map[string]any `json:"traits,omitempty" doc:"identify, group"`
-	Context     map[string]any `json:"context,omitempty" doc:"identify: context.traits are traits too"`
+	Context     map[string]any `json:"context,omitempty" doc:"traits, device.token, timezone, locale, and backfill: true for history"`
 	Name        string         `json:"name,omitempty" maxLength:"255" doc:"page, screen"`
 	Category    string         `json:"category,omitempty" maxLength:"255" doc:"page, screen"`
-	Timestamp   string         `json:"timestamp,omitempty" doc:"RFC 3339; default: now"`
+	Timestamp   string         `json:"timestamp,omitempty" doc:"RFC 3339 and its relatives; default: now"`
 	SentAt      string         `json:"sentAt,omitempty" doc:"RFC 3339; corrects the client's clock"`
 }
 
 // SegmentBatch is a batch of calls.
 type SegmentBatch struct {
 	_      struct{}      `additionalProperties:"true"`
-	Batch  []SegmentCall `json:"batch" minItems:"1"`
+	Batch  []SegmentCall `json:"batch"`
 	SentAt string        `json:"sentAt,omitempty" doc:"RFC 3339"`
 }

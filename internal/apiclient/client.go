@@ -147,7 +147,13 @@ func (e *Refusal) Passing() bool {
 // Accepted is the gateway's response to events.
 type Accepted struct {
 	MessageIDs []string `json:"messageIds"`
-	Receipts   []struct {
+	Rejected   []struct {
+		Index   int    `json:"index"`
+		Code    string `json:"code"`
+		Field   string `json:"field"`
+		Message string `json:"message"`
+	} `json:"rejected"`
+	Receipts []struct {
 		MessageID string   `json:"messageId"`
 		Customer  string   `json:"customer"`
 		Duplicate bool     `json:"duplicate"`

@@ -19,5 +19,6 @@ func GatewayRooms(e *engine.Engine) gateway.Rooms {
 	return gateway.Rooms{
 		Analytics: e.Analytics, Catalog: e.Catalog, Customers: e.Customers, Enrollments: e.Enrollments, Handoffs: e.Handoffs,
 		Intake: e.Intake, Intents: e.Intents, Messages: e.Messages, Offers: e.Offers, Outbox: e.Outbox,
+		Rejections: e.Rejections,
 	}
 }

@@ -15,6 +15,9 @@ type Arrival struct {
 	Changed []string       // top-level traits that the event, or a merge of the same call, has changed; sorted
 	Enter   string         // enter only this journey; see SegmentCall
 	Receipt *Receipt
+
+	Context  map[string]any // see SegmentCall
+	Backfill bool           // history, which reaches no journey; see SegmentCall
 }
 
 // OnEvent does a room's part when an event of a locked customer arrives.
@@ -25,6 +28,15 @@ func ApplyTraits(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *A
 	patch := a.Patch
 	if consequences := consequence(a.Name, a.Properties); consequences != nil {
 		patch = Overlay(patch, consequences)
+	}
+	switch {
+	case a.Backfill:
+		var err error
+		if patch, err = historic(ctx, b, p, a.At, patch); err != nil {
+			return err
+		}
+	case len(a.Context) > 0:
+		patch = fromContext(p.Traits, patch, a.Context)
 	}
 	if len(patch) == 0 {
 		return nil
@@ -47,7 +59,7 @@ func ApplyTraits(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *A
 	}
 	p.Dirty = true
 	a.Changed = sqldb.Sorted(append(a.Changed, more...))
-	if patch[consent.Trait] == nil {
+	if patch[consent.Trait] == nil || a.Backfill { // consent of the past lifts no opt-out of today
 		return nil
 	}
 	return optInAgain(ctx, b, a, before, p.Traits)

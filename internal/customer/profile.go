@@ -29,7 +29,7 @@ func MergeTraits(traits, patch map[string]any) (merged map[string]any, changed [
 }
 
 // Overlay returns base changed by patch: null deletes a name, a mapping changes the mapping under its name, and any other
-// value replaces. base is not modified.
+// value replaces. An empty list in place of a mapping is an empty mapping, as PHP writes it, and changes nothing. base is not modified.
 func Overlay(base, patch map[string]any) map[string]any {
 	out := maps.Clone(base)
 	if out == nil {
@@ -42,6 +42,10 @@ func Overlay(base, patch map[string]any) map[string]any {
 		case map[string]any:
 			under, _ := out[name].(map[string]any)
 			out[name] = Overlay(under, value)
+		case []any:
+			if _, isMap := out[name].(map[string]any); !isMap || len(value) > 0 {
+				out[name] = value
+			}
 		default:
 			out[name] = value
 		}

@@ -15,9 +15,14 @@ type SegmentCall struct {
 	Properties  map[string]any
 	Traits      map[string]any
 	Timestamp   time.Time // time of the event; zero or future: now
-	Source      string    // http, temporal, cli or step
+	Source      string    // http, temporal, cli or step; the event of a backfill has backfill
 	Enter       string    // enter only this journey, ignoring its entry event and condition (tabi enroll)
 	Depth       int       // length of the chain of events that journeys caused
+	// Context has the traits that the context of a client library knows: email, timezone, push_token … They fill what the profile
+	// lacks; see ApplyTraits.
+	Context map[string]any
+	// Backfill marks history: the call teaches profile, counts, intents and engagement, and reaches no journey.
+	Backfill bool
 
 	Classified *Classification // set by intent.Classify
 }

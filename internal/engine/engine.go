@@ -14,6 +14,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/offer"
 	"github.com/tabi-journeys/tabi/internal/outbox"
+	"github.com/tabi-journeys/tabi/internal/rejection"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/internal/variables"
@@ -34,6 +35,7 @@ type Engine struct {
 	Messages    *message.Room
 	Offers      *offer.Room
 	Outbox      *outbox.Room
+	Rejections  *rejection.Room
 	Variables   *variables.Room
 }
 
@@ -75,6 +77,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		Messages:    ledger,
 		Offers:      offer.New(db, ledger),
 		Outbox:      outbox.New(db, enrollment.Table{}),
+		Rejections:  rejection.New(db),
 		Variables:   variables.New(db),
 	}, nil
 }

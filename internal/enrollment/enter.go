@@ -42,9 +42,13 @@ type deferred struct {
 }
 
 // FanOut is the last OnEvent hook of this room: it enters journeys because of a stored event, and enqueues the event for the open
-// enrollments that listen for it.
+// enrollments that listen for it. An event of the past enters nobody and reaches no enrollment.
 func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *customer.Arrival) error {
 	ev, receipt := a.Event, a.Receipt
+	if a.Backfill { // entry conditions that history made true are true from now on: they do not turn true later
+		_, err := ConditionsTurnedTrue(ctx, b, p, ev)
+		return err
+	}
 	if ev.Name == customer.EventNone {
 		return enterAfterMerge(ctx, b, p, ev, a.Changed, receipt)
 	}

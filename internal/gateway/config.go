@@ -27,6 +27,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/pages"
 	"github.com/tabi-journeys/tabi/internal/gateway/segment"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/rejection"
 )
 
 // Rooms are the rooms that the gateway's parts use, together. All are required.
@@ -76,6 +77,10 @@ type Rooms struct {
 	Outbox interface {
 		adminapi.Outbox
 		segment.Outbox
+	}
+	Rejections interface {
+		adminapi.Rejections
+		rejection.Keeper
 	}
 }
 
@@ -154,6 +159,7 @@ func New(cfg Config) (*Gateway, error) {
 		Env: env, cfg: cfg, auth: auth.New(env, cfg.access()), registry: prometheus.NewRegistry(),
 	}
 	rooms := cfg.Rooms
+	env.Doors = rejection.NewRecorder(rooms.Rejections, env.Log, g.registry)
 	g.figures = figures.New(env, figures.Rooms{Analytics: rooms.Analytics, Catalog: rooms.Catalog})
 	var devPatterns []string
 	if cfg.Dev {
@@ -178,7 +184,7 @@ func New(cfg Config) (*Gateway, error) {
 	g.admin = adminapi.New(env, adminapi.Rooms{
 		Analytics: rooms.Analytics, Catalog: rooms.Catalog, Customers: rooms.Customers, Enrollments: rooms.Enrollments,
 		Handoffs: rooms.Handoffs, Intake: rooms.Intake, Intents: rooms.Intents, Messages: rooms.Messages, Offers: rooms.Offers,
-		Outbox: rooms.Outbox,
+		Outbox: rooms.Outbox, Rejections: rooms.Rejections,
 	}, g.figures)
 	if g.openAPI, err = g.admin.OpenAPI(); err != nil {
 		return nil, fmt.Errorf("gateway: the OpenAPI document: %w", err)

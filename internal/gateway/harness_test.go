@@ -186,5 +186,6 @@ func roomsOf(e *engine.Engine) Rooms {
 	return Rooms{
 		Analytics: e.Analytics, Catalog: e.Catalog, Customers: e.Customers, Enrollments: e.Enrollments, Handoffs: e.Handoffs,
 		Intake: e.Intake, Intents: e.Intents, Messages: e.Messages, Offers: e.Offers, Outbox: e.Outbox,
+		Rejections: e.Rejections,
 	}
 }

@@ -377,8 +377,8 @@ func TestMailEvents(t *testing.T) {
 		t.Errorf("a hard bounce does not: %v", c.Bounced)
 	}
 	for name, c := range map[string][2]string{
-		"no type": {`{"key":"k"}`, "type"}, "no key": {`[{"type":"open","key":"k"},{"type":"open"}]`, "[1].key"},
-		"no object": {`[7]`, "[0]"},
+		"no type": {`{"key":"k"}`, "type"}, "no key": {`{"type":"open"}`, "key"},
+		"no object": {`7`, ""},
 		"no time":   {`{"type":"open","key":"k","timestamp":"x"}`, "timestamp"},
 	} {
 		got := h.call("/v1/mail/events", c[0])

@@ -99,8 +99,9 @@ func TestResponsesMatchOpenAPI(t *testing.T) {
 	h := newHouse(t, nil)
 	_, ref := h.enter()
 	h.sent(ref, "email", message.Settlement{Status: contract.StatusSent})
-	// The tests of decisions have actions to choose from, those of the inbox a hand-off.
-	called := map[string]bool{"decide": true, "explainDecision": true, "actOnHandoff": true}
+	// The tests of decisions have actions to choose from, those of the inbox a hand-off, those of doors
+	// refused calls.
+	called := map[string]bool{"decide": true, "explainDecision": true, "actOnHandoff": true, "getRejectedCall": true}
 	for _, c := range contractCalls {
 		method, path, _ := strings.Cut(c.call, " ")
 		req := httptest.NewRequest(method, path, strings.NewReader(c.body))
@@ -157,14 +158,18 @@ var contractCalls = []struct {
 	status     int
 }{
 	{"POST /v1/track", `{"userId":"ana/b","event":"X","properties":{"a":[1,{"b":null}]},"messageId":"c1"}`, 200},
-	{"POST /v1/track", `{"userId":"ana/b","event":"X","properties":[]}`, 400},
+	{"POST /v1/track", `{"userId":"ana/b","event":"X","properties":"x"}`, 400},
 	{"POST /v1/identify", `{"anonymousId":7,"traits":{"first_name":"Ana"}}`, 200},
 	{"POST /v1/page", `{"userId":"ana/b","name":"Home"}`, 200},
 	{"POST /v1/screen", `{"userId":"ana/b","name":"Home"}`, 200},
 	{"POST /v1/alias", `{"userId":"ana/b","previousId":"a7"}`, 200},
 	{"POST /v1/group", `{"userId":"ana/b","groupId":"acme"}`, 200},
 	{"POST /v1/batch", `{"batch":[{"type":"track","userId":"ana/b","event":"X"}],"sentAt":"2026-03-02T10:00:00Z"}`, 200},
-	{"POST /v1/batch", `{"batch":[]}`, 400},
+	{"POST /v1/batch", `{"batch":[]}`, 200},
+	{"POST /v1/batch", `{"batch":{"a":1}}`, 400},
+	{"GET /v1/admin/rejected-calls?door=http&limit=2", ``, 200},
+	{"GET /v1/admin/rejected-calls/none", ``, 404},
+	{"POST /v1/admin/rejected-calls/drop", ``, 200},
 	{"POST /v1/decide", `{"userId":"ana/b","group":"nothing"}`, 404},
 	{"POST /v1/decide", `{"userId":"ana/b","slots":"two"}`, 400},
 	{"GET /v1/inbox/ana?limit=5", "", 200},

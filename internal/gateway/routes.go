@@ -79,6 +79,9 @@ func (g *Gateway) routes() []web.Route {
 		{"POST", "/v1/admin/handoffs/{id}/acts", admin, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/addresses", admin, same, g.admin.ServeHTTP},
 		{"POST", "/v1/admin/addresses/revive", admin, same, g.admin.ServeHTTP},
+		{"GET", "/v1/admin/rejected-calls", admin, same, g.admin.ServeHTTP},
+		{"GET", "/v1/admin/rejected-calls/{id}", admin, same, g.admin.ServeHTTP},
+		{"POST", "/v1/admin/rejected-calls/drop", admin, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/decide", admin, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/report", admin, same, g.admin.ServeHTTP},
 

@@ -104,8 +104,9 @@ func TestIdentifyTakesContextTraits(t *testing.T) {
 		t.Error(diff)
 	}
 	h.call("/v1/track", `{"userId":"ben","event":"X","context":{"traits":{"city":"Kyoto"}}}`)
-	if got := h.customer("ben").Traits; len(got) != 0 {
-		t.Errorf("a track call changed traits: %v", got)
+	h.call("/v1/track", `{"userId":"ana","event":"X","context":{"traits":{"city":"Oslo"}}}`)
+	if got := h.customer("ben").Traits; !cmp.Equal(got, map[string]any{"city": "Kyoto"}) || h.customer("ana").Traits["city"] != "Kyoto" {
+		t.Errorf("the context of a track call fills what the profile lacks: %v", got)
 	}
 }
 

@@ -14,11 +14,13 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/apiclient"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/tolerant"
 )
 
 // Limits of a batch and of a line, in bytes; the gateway's own are 512 KiB and 32 KiB.
@@ -37,6 +39,8 @@ type Import struct {
 	Bookmark  *Bookmark
 	Post      func(context.Context, []json.RawMessage) (apiclient.Accepted, error)
 	Progress  func(events int, part, rate float64) // nil: none; part is the share of the file, rate is in events per second
+	Backfill  bool                                 // the log is history: it teaches, and enters nobody
+	Warn      func(text string)                    // nil: nothing is said while the import runs
 
 	calls  []json.RawMessage
 	bytes  int
@@ -46,6 +50,7 @@ type Import struct {
 	first  time.Time   // timestamp of the first call sent
 	began  time.Time
 	lags   []float64
+	warned bool // of old events
 	report Report
 }
 
@@ -56,6 +61,7 @@ type Report struct {
 	Entered    int     `json:"entered"`
 	Batches    int     `json:"batches"`
 	Retries    int     `json:"retries"`
+	Rejected   int     `json:"rejected"` // calls that were refused, each alone
 	Seconds    float64 `json:"seconds"`
 	Rate       float64 `json:"events_per_second"`
 	// Lag is the time from when calls were due until they were acknowledged, in seconds of wall time; with --pace only.
@@ -101,6 +107,9 @@ func (in *Import) Run(ctx context.Context) (Report, error) {
 				float64(in.report.Events)/max(clock.Wall().Sub(in.began).Seconds(), 1e-3),
 			)
 		}
+	}
+	if mark, err := text.Peek(3); err == nil && string(mark) == "\ufeff" {
+		_, _ = text.Discard(len(mark))
 	}
 	last, err := in.read(ctx, text, done)
 	if err == nil {
@@ -164,34 +173,41 @@ func (in *Import) bad(line int, err error) error {
 // take puts a line's call into the batch, and sends the batch when it is full or, with a pace, when the next
 // call is not due yet.
 func (in *Import) take(ctx context.Context, line int, raw []byte) error {
+	raw = tolerant.Escape(raw)
 	var call map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &call); err != nil || call == nil {
 		if err == nil {
 			err = errors.New("it is null")
 		}
-		if flushed := in.flush(ctx); flushed != nil {
-			return flushed
-		}
-		return in.bad(line, fmt.Errorf("not a JSON object: %w", err))
+		in.reject(line, fmt.Sprintf("not a JSON object: %v", err))
+		return nil
 	}
-	if _, ok := call["messageId"]; !ok {
+	_, named := call["messageId"]
+	if !named {
 		id, err := json.Marshal(in.Bookmark.messageID(line, raw))
 		if err != nil {
 			return err
 		}
 		call["messageId"] = id
+	}
+	if in.Backfill {
+		call["context"] = marked(call["context"])
+	}
+	if !named || in.Backfill {
+		var err error
 		if raw, err = json.Marshal(call); err != nil {
 			return err
 		}
 	}
+	at := moment(call["timestamp"])
+	in.warnOfHistory(at)
 	var due time.Time
 	if in.Pace > 0 {
-		var at time.Time
-		if err := json.Unmarshal(call["timestamp"], &at); err != nil {
+		if at.IsZero() {
 			if flushed := in.flush(ctx); flushed != nil {
 				return flushed
 			}
-			return in.bad(line, errors.New("no timestamp (RFC 3339), which --pace needs"))
+			return in.bad(line, errors.New("no timestamp that can be read, which --pace needs"))
 		}
 		due = in.schedule(at)
 	}
@@ -208,6 +224,58 @@ func (in *Import) take(ctx context.Context, line int, raw []byte) error {
 	in.lines = append(in.lines, line)
 	in.due = append(in.due, due)
 	return nil
+}
+
+// marked returns a call's context with the mark of history.
+func marked(context json.RawMessage) json.RawMessage {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(context, &fields) != nil || fields == nil { // absent, or PHP's empty list
+		fields = map[string]json.RawMessage{}
+	}
+	fields["backfill"] = json.RawMessage("true")
+	out, err := json.Marshal(fields)
+	if err != nil {
+		return json.RawMessage(`{"backfill":true}`)
+	}
+	return out
+}
+
+// moment returns the time that a timestamp means; zero: none.
+func moment(raw json.RawMessage) time.Time {
+	value, err := tolerant.Decode(raw)
+	if err != nil {
+		return time.Time{}
+	}
+	at, _, err := tolerant.Time(value)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// warnOfHistory says once that old events act as new ones do.
+func (in *Import) warnOfHistory(at time.Time) {
+	if in.Backfill || in.Pace > 0 || in.warned || in.Warn == nil || at.IsZero() || clock.Wall().Sub(at) < 24*time.Hour {
+		return
+	}
+	in.warned = true
+	in.Warn("the log has events that are older than a day, such as of " + at.Format(time.DateOnly) + ": customers enter journeys because " +
+		"of them, and are sent messages, as if they happened now; if the log is history, stop and use --backfill")
+}
+
+// maxNamed is how many refused calls are named.
+const maxNamed = 20
+
+// reject counts a refused call and says which it is.
+func (in *Import) reject(line int, message string) {
+	in.report.Rejected++
+	if in.Warn == nil || in.report.Rejected > maxNamed {
+		return
+	}
+	in.Warn(fmt.Sprintf("%s:%d: refused: %s", in.File, line, message))
+	if in.report.Rejected == maxNamed {
+		in.Warn("more refused calls are only counted; tabi rejected list shows the latest")
+	}
 }
 
 // schedule returns the wall time at which a call with this timestamp is due.
@@ -237,7 +305,12 @@ func (in *Import) flush(ctx context.Context) error {
 		}
 	}
 	in.report.Batches++
-	in.report.Events += len(in.calls)
+	in.report.Events += len(in.calls) - len(got.Rejected)
+	for _, one := range got.Rejected {
+		if one.Index >= 0 && one.Index < len(in.lines) {
+			in.reject(in.lines[one.Index], strings.TrimPrefix(one.Message, fmt.Sprintf("batch[%d].", one.Index)))
+		}
+	}
 	for _, r := range got.Receipts {
 		in.report.Entered += len(r.Entered)
 		if r.Duplicate {

@@ -67,6 +67,33 @@ func (s *Room) Ingest(ctx context.Context, now time.Time, calls []customer.Segme
 	return s.commits.Take(ctx, now, cleaned, s.ingest)
 }
 
+// IngestEach is Ingest, except that a call which is invalid fails alone: refused has its error by index, and receipts those of the others,
+// in order. If err is set, some of the calls may be stored; sending them again is safe.
+func (s *Room) IngestEach(ctx context.Context, now time.Time, calls []customer.SegmentCall) (receipts []customer.Receipt,
+	refused map[int]error, err error) {
+	receipts, err = s.Ingest(ctx, now, calls)
+	var input sqldb.InputError
+	if err == nil || !errors.As(err, &input) {
+		return receipts, nil, err
+	}
+	if len(calls) == 1 {
+		return nil, map[int]error{0: err}, nil
+	}
+	receipts, refused = nil, map[int]error{}
+	for i := range calls {
+		one, err := s.Ingest(ctx, now, calls[i:i+1])
+		switch {
+		case err == nil:
+			receipts = append(receipts, one...)
+		case errors.As(err, &input):
+			refused[i] = err
+		default:
+			return nil, nil, err
+		}
+	}
+	return receipts, refused, nil
+}
+
 // ingest is Ingest for calls that are checked and classified.
 func (s *Room) ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error) {
 	var receipts []customer.Receipt
@@ -195,6 +222,9 @@ func (s *Room) ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCusto
 	if ev.At == 0 || ev.At > ev.Received {
 		ev.At = ev.Received
 	}
+	if c.Backfill {
+		ev.Source = "backfill"
+	}
 	var patch map[string]any
 	var err error
 	if ev.Name, ev.Properties, patch, err = meaningOf(c); err != nil {
@@ -203,7 +233,8 @@ func (s *Room) ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCusto
 	if ev.Properties, ev.Text, err = sqldb.Normal(ev.Properties); err != nil {
 		return receipt, err
 	}
-	a := &customer.Arrival{Event: ev, Patch: patch, Changed: changed, Enter: c.Enter, Receipt: &receipt}
+	a := &customer.Arrival{Event: ev, Patch: patch, Changed: changed, Enter: c.Enter, Receipt: &receipt,
+		Context: c.Context, Backfill: c.Backfill}
 	for _, hook := range s.onEvent {
 		if err := hook(ctx, b, p, a); err != nil {
 			return receipt, err

@@ -28,14 +28,23 @@ import (
 // changed since the event. Else nothing is marked, and the receipt says so.
 func RecordReport(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *customer.Arrival) error {
 	r := report{ctx: ctx, b: b, p: p, a: a, channel: "email"}
+	if a.Backfill && r.first("address", "email") == "" { // the past says nothing of the address of today
+		return nil
+	}
 	switch a.Name {
 	case event.EmailBounced:
 		return r.bounce()
 	case event.EmailMarkedAsSpam, event.Unsubscribed:
 		return r.optOut()
 	case event.MarketingOptedIn:
+		if a.Backfill {
+			return nil
+		}
 		return r.optIn()
 	case event.EmailDelivered, event.EmailOpened, event.EmailLinkClicked:
+		if a.Backfill {
+			return nil
+		}
 		return r.success()
 	}
 	return nil

@@ -53,6 +53,9 @@ func RecordReaction(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a
 	if r.worth == 0 {
 		return reached(ctx, b.Tx, p.ID, r.channel, at, 1, 0)
 	}
+	if a.Backfill { // a reaction of the past is none to a send of today
+		return reached(ctx, b.Tx, p.ID, r.channel, at, 1, r.worth)
+	}
 	w := sqldb.Where{}
 	w.Equals("customer", p.ID)
 	w.Equals("channel", r.channel)

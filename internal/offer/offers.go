@@ -98,7 +98,7 @@ func SettleOffer(ctx context.Context, tx sqldb.Conn, key, status string, now tim
 func CreditOffers(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *customer.Arrival) error {
 	ev := a.Event
 	rel, err := b.Release(ctx)
-	if err != nil {
+	if err != nil || a.Backfill { // what happened before an offer does not accept it
 		return err
 	}
 	if len(rel.Accepts[ev.Name]) == 0 {

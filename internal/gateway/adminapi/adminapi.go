@@ -39,6 +39,7 @@ type Rooms struct {
 	Messages    Messages
 	Offers      Offers
 	Outbox      Outbox
+	Rejections  Rejections
 }
 
 // Analytics counts.
@@ -149,6 +150,9 @@ func New(env *web.Env, rooms Rooms, f *figures.Figures) *Handlers {
 	register(h, a, api.ActOnHandoff, h.actOnHandoff)
 	register(h, a, api.ListAddresses, h.listAddresses)
 	register(h, a, api.ReviveAddress, h.reviveAddress)
+	register(h, a, api.ListRejectedCalls, h.listRejectedCalls)
+	register(h, a, api.GetRejectedCall, h.getRejectedCall)
+	register(h, a, api.DropRejectedCalls, h.dropRejectedCalls)
 	register(h, a, api.ExplainDecision, h.explainDecision)
 	register(h, a, api.GetReport, h.getReport)
 	h.doc = a.OpenAPI()

@@ -156,7 +156,7 @@ func (h *Handlers) getCounts(ctx context.Context, _ *api.None) (*api.Counts, err
 	return &api.Counts{
 		Events: c.Events, Customers: c.Customers, OutboxDepth: c.Pending, OutboxOldest: c.OldestPending, DeliveryFailing: c.Failing,
 		Open: c.Open, Outcomes: c.Outcomes, Sends: c.Sends, Handoffs: c.Handoffs, PausedJourneys: append([]string{}, c.PausedJourneys...),
-		DeadLetters: c.DeadLetters,
+		DeadLetters: c.DeadLetters, RejectedCalls: c.Rejected,
 	}, err
 }
 

@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/segmentcall"
 )
 
 // Kinds of write keys.
@@ -27,13 +27,10 @@ type Key struct {
 }
 
 // protectedEvents may be tracked by server keys only.
-var protectedEvents = map[string]bool{
-	event.Unsubscribed: true, event.MarketingOptedIn: true, event.EmailBounced: true, event.EmailMarkedAsSpam: true,
-	event.EmailDelivered: true, // revives a dead address
-}
+var protectedEvents = segmentcall.ProtectedEvents
 
 // ProtectedTraits are addresses and permissions: only a server key may set them.
-var ProtectedTraits = map[string]bool{"email": true, "phone": true, "push_token": true, "consent": true}
+var ProtectedTraits = segmentcall.ProtectedTraits
 
 func (k Key) check(name string) (problems []error) {
 	shown := name

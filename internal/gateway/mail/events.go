@@ -2,11 +2,9 @@
 package mail
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -20,8 +18,10 @@ import (
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/message"
+	"github.com/tabi-journeys/tabi/internal/rejection"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/tolerant"
 )
 
 // mailKinds maps providers' names to events.
@@ -52,6 +52,7 @@ type Customers interface {
 // Intake accepts the events that links and reports become.
 type Intake interface {
 	Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error)
+	IngestEach(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, map[int]error, error)
 }
 
 // Messages finds the sends that reports are about.
@@ -95,47 +96,72 @@ func (h *Handlers) Events(w http.ResponseWriter, r *http.Request) {
 		web.WriteError(w, f)
 		return
 	}
-	list := []json.RawMessage{body}
-	single := !bytes.HasPrefix(bytes.TrimSpace(body), []byte("["))
-	if !single {
-		if err := json.Unmarshal(body, &list); err != nil {
-			web.WriteError(w, web.BadJSON("", err))
-			return
-		}
+	value, err := tolerant.Decode(body)
+	if err != nil {
+		value, err = tolerant.Decode(tolerant.Escape(body))
+	}
+	if err != nil {
+		web.WriteError(w, web.BadJSON("", err))
+		return
+	}
+	list, isList := value.([]any)
+	if !isList {
+		list = []any{value}
 	}
 	if len(list) > h.Limits.Batch {
 		web.WriteError(w, web.TooLarge("", fmt.Sprintf("%d reports; at most %d are accepted at once", len(list), h.Limits.Batch)))
 		return
 	}
-	calls, skipped := make([]customer.SegmentCall, 0, len(list)), []api.IgnoredReport{}
-	for i, raw := range list {
-		field := "[" + strconv.Itoa(i) + "]"
-		if single {
-			field = ""
+	out := api.MailEventsResponse{Success: true, Ignored: []api.IgnoredReport{}}
+	var calls []customer.SegmentCall
+	var index []int // of calls, in the list
+	var refused []rejection.Refused
+	reject := func(i int, p *tolerant.Problem) {
+		out.Rejected = append(out.Rejected, api.RejectedCall{Index: i, Code: p.Code, Field: p.Field, Message: p.Message})
+		refused = append(refused, rejection.Refused{Problem: *p, Value: list[i]})
+	}
+	for i, one := range list {
+		field := ""
+		if isList {
+			field = "[" + strconv.Itoa(i) + "]"
 		}
-		call, reason, f := h.mailEvent(r, field, raw)
-		if f != nil {
+		call, reason, f := h.mailEvent(r, field, one)
+		switch {
+		case f != nil && f.Status >= http.StatusInternalServerError:
 			web.WriteError(w, f)
 			return
+		case f != nil:
+			reject(i, f.Problem())
+		case reason != "":
+			out.Ignored = append(out.Ignored, api.IgnoredReport{Index: i, Reason: reason})
+		default:
+			calls, index = append(calls, call), append(index, i)
 		}
-		if reason != "" {
-			skipped = append(skipped, api.IgnoredReport{Index: i, Reason: reason})
-			continue
-		}
-		calls = append(calls, call)
 	}
 	if len(calls) > 0 {
-		if _, err := h.rooms.Intake.Ingest(r.Context(), h.Now(), calls); err != nil {
+		receipts, invalid, err := h.rooms.Intake.IngestEach(r.Context(), h.Now(), calls)
+		if err != nil {
 			h.StoreFailed(w, r, err)
 			return
 		}
+		out.Accepted = len(receipts)
+		for n := range calls {
+			if why := invalid[n]; why != nil {
+				reject(index[n], &tolerant.Problem{Code: tolerant.Invalid, Message: why.Error()})
+			}
+		}
 	}
-	web.WriteJSON(w, http.StatusOK, api.MailEventsResponse{Success: true, Accepted: len(calls), Ignored: skipped})
+	h.Doors.Rejected(r.Context(), h.Now(), rejection.Mail, refused)
+	if !isList && len(refused) > 0 {
+		web.WriteError(w, web.Refused(&refused[0].Problem))
+		return
+	}
+	web.WriteJSON(w, http.StatusOK, out)
 }
 
 // mailEvent converts one report to an event of the customer, or says why it is ignored.
-func (h *Handlers) mailEvent(r *http.Request, field string, raw []byte) (call customer.SegmentCall, ignore string, f *web.Error) {
-	in, f := h.Object(field, raw)
+func (h *Handlers) mailEvent(r *http.Request, field string, report any) (call customer.SegmentCall, ignore string, f *web.Error) {
+	in, f := h.Fields(field, report)
 	if f != nil {
 		return call, "", f
 	}
@@ -143,7 +169,7 @@ func (h *Handlers) mailEvent(r *http.Request, field string, raw []byte) (call cu
 	kind := strings.ToLower(p.Text("type", 64))
 	p.Need("type", kind)
 	key, messageID := p.Text("key", 1024), p.Text("message_id", 1024)
-	id, reason, url := p.Text("id", web.MaxID), p.Text("reason", 1000), p.Text("url", 4000)
+	id, reason, url := p.Text("id", web.MaxID), p.Clip("reason", 1000), p.Clip("url", 4000)
 	bounce := strings.ToLower(p.Text("bounce_type", 64))
 	at := p.Time("timestamp")
 	if key == "" && messageID == "" {

@@ -27,6 +27,7 @@ type journeyRow struct {
 type journeysView struct {
 	Rows        []journeyRow
 	DeadLetters int64 // outbox entries that can never be delivered
+	Rejected    int64 // refused calls that are kept
 }
 
 // Journeys lists the journeys of the current release, and others that were ever entered.
@@ -66,7 +67,9 @@ func (p *Pages) Journeys(w http.ResponseWriter, r *http.Request) {
 		row.HasGoal = row.HasGoal || totals.Outcomes[name][contract.Goal] > 0
 		list = append(list, row)
 	}
-	p.Render(w, r, http.StatusOK, "journeys.html", "Journeys", journeysView{Rows: list, DeadLetters: counts.DeadLetters})
+	p.Render(w, r, http.StatusOK, "journeys.html", "Journeys", journeysView{
+		Rows: list, DeadLetters: counts.DeadLetters, Rejected: counts.Rejected,
+	})
 }
 
 // Journey draws one journey with its numbers.

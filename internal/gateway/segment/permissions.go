@@ -7,36 +7,54 @@ import (
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/segmentcall"
+	"github.com/tabi-journeys/tabi/internal/tolerant"
 )
 
 // allow refuses a Segment call that a key may not make. A web key is public: it may not touch addresses, permissions or another
-// user's identity.
-func allow(k auth.Key, field string, c *customer.SegmentCall) *web.Error {
+// user's identity, nor rewrite history.
+func allow(k auth.Key, field string, c *customer.SegmentCall) *tolerant.Problem {
+	forbidden := func(key, message string) *tolerant.Problem {
+		return &tolerant.Problem{Code: tolerant.Forbidden, Field: web.Join(field, key), Message: message}
+	}
 	if k.Kind == auth.ServerKey {
 		return nil
 	}
+	if c.Backfill {
+		return forbidden("context.backfill", "only a server key may send history")
+	}
 	switch c.Type {
-	case TypeTrack:
+	case segmentcall.Track:
 		if !slices.Contains(k.Events, c.Event) {
-			return web.Forbidden(
-				web.Join(field, "event"),
-				"this web key may not track this event; add it to the key's events, or send it with a server key",
-			)
+			return forbidden("event", "this web key may not track this event; add it to the key's events, or send it with a server key")
 		}
-	case typeIdentify:
+	case segmentcall.Identify:
 		for _, name := range slices.Sorted(maps.Keys(c.Traits)) {
 			if auth.ProtectedTraits[name] {
-				return web.Forbidden(web.Join(field, "traits."+web.Top(name)), "only a server key may set this trait")
+				return forbidden("traits."+web.Top(name), "only a server key may set this trait")
 			}
 			if !slices.Contains(k.Traits, name) {
-				return web.Forbidden(
-					web.Join(field, "traits."+web.Top(name)),
+				return forbidden(
+					"traits."+web.Top(name),
 					"this web key may not set this trait; add it to the key's traits, or send it with a server key",
 				)
 			}
 		}
-	case typeGroup:
-		return web.Forbidden(web.Join(field, "type"), "only a server key may make group calls")
+	case segmentcall.Group:
+		return forbidden("type", "only a server key may make group calls")
 	}
 	return nil
+}
+
+// keepContext leaves those traits of a call's context that the key may set. Libraries repeat what they know in each call, so the others
+// are left out, and the call is taken.
+func keepContext(k auth.Key, field string, c *customer.SegmentCall) (changes []tolerant.Change) {
+	if k.Kind == auth.ServerKey {
+		return nil
+	}
+	dropped := segmentcall.KeepContext(c, func(name string) bool { return !auth.ProtectedTraits[name] && slices.Contains(k.Traits, name) })
+	for _, name := range dropped {
+		changes = append(changes, tolerant.Change{Field: web.Join(field, "context."+web.Top(name)), Kind: tolerant.ContextTrait})
+	}
+	return changes
 }

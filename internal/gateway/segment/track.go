@@ -6,8 +6,8 @@ package segment
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +20,10 @@ import (
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/rejection"
+	"github.com/tabi-journeys/tabi/internal/segmentcall"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/tolerant"
 )
 
 // Rooms are the rooms that the tracking API uses.
@@ -37,7 +40,7 @@ type Customers interface {
 
 // Intake stores events.
 type Intake interface {
-	Ingest(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, error)
+	IngestEach(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, map[int]error, error)
 }
 
 // Outbox counts the entries that wait for delivery, up to limit.
@@ -90,7 +93,7 @@ func (h *Handlers) Track(kind string) http.HandlerFunc {
 		}
 		body, f := h.ReadBody(w, r)
 		if f != nil {
-			web.WriteError(w, f)
+			h.refuse(w, r, f)
 			return
 		}
 		key, f := h.auth.WriteKey(r, body)
@@ -98,108 +101,154 @@ func (h *Handlers) Track(kind string) http.HandlerFunc {
 			web.WriteError(w, f)
 			return
 		}
-		calls, f := h.parse(kind, body)
+		elements, f := h.elements(kind, body)
+		if f != nil {
+			h.refuse(w, r, f)
+			return
+		}
+		j, f := h.judge(r, key, elements)
 		if f == nil {
-			f = h.authorize(r, key, kind == "", calls)
+			f = h.store(r, j)
 		}
 		if f != nil {
 			web.WriteError(w, f)
 			return
 		}
-		receipts, err := h.rooms.Intake.Ingest(r.Context(), h.Now(), calls)
-		if err != nil {
-			h.StoreFailed(w, r, err)
-			return
-		}
-		out := api.Accepted{Success: true, MessageIDs: make([]string, len(calls))}
-		for i, c := range calls {
-			out.MessageIDs[i] = c.MessageID
-			h.calls.WithLabelValues(c.Type).Inc()
-		}
-		if key.Kind == auth.ServerKey {
-			for _, got := range receipts {
-				h.warnings.Add(float64(len(got.Warnings)))
-				out.Receipts = append(out.Receipts, api.Receipt{
-					MessageID: got.ID, Customer: got.Customer, Duplicate: got.Duplicate, Entered: got.Entered,
-					DeliveredTo: len(got.DeliveredTo), Warnings: got.Warnings,
-				})
-			}
-		}
-		web.WriteJSON(w, http.StatusOK, out)
+		h.answer(w, r, key, kind, j)
 	}
 }
 
-// parse returns the calls of a body; one bad call refuses all.
-func (h *Handlers) parse(kind string, body []byte) ([]customer.SegmentCall, *web.Error) {
+// refuse answers a body that is refused as a whole.
+func (h *Handlers) refuse(w http.ResponseWriter, r *http.Request, f *web.Error) {
+	h.Doors.Rejected(r.Context(), h.Now(), rejection.HTTP, []rejection.Refused{{Problem: *f.Problem()}})
+	web.WriteError(w, f)
+}
+
+// elements returns the calls of a body, decoded.
+func (h *Handlers) elements(kind string, body []byte) ([]segmentcall.Element, *web.Error) {
 	if kind != "" {
-		c, f := h.parseCall("", kind, body, time.Time{})
-		if f != nil {
-			return nil, f
-		}
-		return []customer.SegmentCall{c}, nil
+		value, f := decode(body)
+		return []segmentcall.Element{{Kind: kind, Value: value, Bytes: len(body)}}, f
 	}
 	b, f := h.readBatch(body)
 	if f != nil {
 		return nil, f
 	}
-	p := web.FieldReader{In: map[string]any{"sentAt": b.sentAt}}
-	sentAt := p.Time("sentAt")
-	if p.Err != nil {
-		return nil, p.Err
-	}
-	calls := make([]customer.SegmentCall, len(b.calls))
+	sentAt := (&tolerant.Reader{In: map[string]any{"sentAt": b.sentAt}}).Hint("sentAt", tolerant.SentAt)
+	about, _ := b.context.(map[string]any)
+	out := make([]segmentcall.Element, len(b.calls))
 	for i, one := range b.calls {
-		field := "batch[" + strconv.Itoa(i) + "]"
-		if f := h.checkSize(field, b.sizes[i]); f != nil {
-			return nil, f
-		}
-		in, f := h.Fields(field, one)
-		if f != nil {
-			return nil, f
-		}
-		if calls[i], f = h.call(field, "", in, sentAt); f != nil {
-			return nil, f
+		out[i] = segmentcall.Element{
+			Field: "batch[" + strconv.Itoa(i) + "]", Value: one, Bytes: b.sizes[i], SentAt: sentAt, Context: about,
 		}
 	}
-	return calls, nil
+	return out, nil
 }
 
-func (h *Handlers) parseCall(field, kind string, raw []byte, sentAt time.Time) (customer.SegmentCall, *web.Error) {
-	if f := h.checkSize(field, len(raw)); f != nil {
-		return customer.SegmentCall{}, f
-	}
-	in, f := h.Object(field, raw)
-	if f != nil {
-		return customer.SegmentCall{}, f
-	}
-	return h.call(field, kind, in, sentAt)
+// judgment is what becomes of the calls of a request.
+type judgment struct {
+	elements []segmentcall.Element
+	calls    []customer.SegmentCall // accepted
+	index    []int                  // of calls: their elements
+	receipts []customer.Receipt     // of calls
+	changes  []api.AdjustedCall
+	refused  []api.RejectedCall
+	keep     []rejection.Refused
 }
 
-func (h *Handlers) checkSize(field string, size int) *web.Error {
-	if size > h.Limits.Event {
-		return web.TooLarge(field, fmt.Sprintf("the call has %d bytes; at most %d are accepted", size, h.Limits.Event))
-	}
-	return nil
+// reject notes that an element is refused.
+func (j *judgment) reject(i int, p *tolerant.Problem) {
+	e := j.elements[i]
+	j.refused = append(j.refused, api.RejectedCall{Index: i, Code: p.Code, Field: p.Field, Message: p.Message})
+	j.keep = append(j.keep, rejection.Refused{Problem: *p, Value: e.Value, Bytes: e.Bytes})
 }
 
-// authorize checks that the key may make these calls.
-func (h *Handlers) authorize(r *http.Request, key auth.Key, batch bool, calls []customer.SegmentCall) *web.Error {
-	for i := range calls {
-		field := ""
-		if batch {
-			field = "batch[" + strconv.Itoa(i) + "]"
+// judge reads each call alone. It fails only if the store does.
+func (h *Handlers) judge(r *http.Request, key auth.Key, elements []segmentcall.Element) (*judgment, *web.Error) {
+	j := &judgment{elements: elements, calls: make([]customer.SegmentCall, 0, len(elements)), index: make([]int, 0, len(elements))}
+	reader := segmentcall.Reader{Source: "http", MaxBytes: h.Limits.Event, MaxDepth: h.Limits.Depth, When: h.when}
+	for i, e := range elements {
+		c, changes, problem := reader.Read(e)
+		if problem == nil {
+			problem = allow(key, e.Field, &c)
 		}
-		if f := allow(key, field, &calls[i]); f != nil {
-			return f
+		if problem == nil && key.Kind != auth.ServerKey && c.Type == segmentcall.Alias {
+			f := h.webAlias(r, web.Join(e.Field, "previousId"), &c)
+			if f != nil && f.Status >= http.StatusInternalServerError {
+				return nil, f
+			}
+			if f != nil {
+				problem = f.Problem()
+			}
 		}
-		if key.Kind == auth.ServerKey || calls[i].Type != typeAlias {
+		if problem != nil {
+			j.reject(i, problem)
 			continue
 		}
-		if f := h.webAlias(r, web.Join(field, "previousId"), &calls[i]); f != nil {
-			return f
+		changes = append(changes, keepContext(key, e.Field, &c)...)
+		h.Doors.Adjusted(rejection.HTTP, changes)
+		for _, one := range changes {
+			j.changes = append(j.changes, api.AdjustedCall{Index: i, Field: one.Field, Change: one.Kind})
+		}
+		j.calls, j.index = append(j.calls, c), append(j.index, i)
+	}
+	return j, nil
+}
+
+// store stores the accepted calls. One that the store refuses is refused alone.
+func (h *Handlers) store(r *http.Request, j *judgment) *web.Error {
+	if len(j.calls) > 0 {
+		receipts, refused, err := h.rooms.Intake.IngestEach(r.Context(), h.Now(), j.calls)
+		if err != nil {
+			return h.StoreError(r, err)
+		}
+		for n := range j.calls {
+			if why := refused[n]; why != nil {
+				j.reject(j.index[n], &tolerant.Problem{Code: tolerant.Invalid, Field: j.elements[j.index[n]].Field, Message: why.Error()})
+			}
+		}
+		kept := 0
+		for n := range j.calls {
+			if refused[n] == nil {
+				j.calls[kept], j.index[kept] = j.calls[n], j.index[n]
+				kept++
+			}
+		}
+		j.calls, j.index, j.receipts = j.calls[:kept], j.index[:kept], receipts
+	}
+	slices.SortStableFunc(j.refused, func(a, b api.RejectedCall) int { return a.Index - b.Index })
+	h.Doors.Rejected(r.Context(), h.Now(), rejection.HTTP, j.keep)
+	return nil
+}
+
+// maxChanges is how many changes an answer lists.
+const maxChanges = 100
+
+// answer answers a request whose good calls are stored. A single call that is refused is an error; in a batch it is listed, since
+// client libraries drop or repeat a whole batch that is not answered 200.
+func (h *Handlers) answer(w http.ResponseWriter, r *http.Request, key auth.Key, kind string, j *judgment) {
+	if kind != "" && len(j.keep) > 0 {
+		web.WriteError(w, web.Refused(&j.keep[0].Problem))
+		return
+	}
+	out := api.Accepted{
+		Success: true, MessageIDs: make([]string, len(j.elements)), Rejected: j.refused,
+		Adjusted: j.changes[:min(len(j.changes), maxChanges)],
+	}
+	for n, c := range j.calls {
+		out.MessageIDs[j.index[n]] = c.MessageID
+		h.calls.WithLabelValues(c.Type).Inc()
+	}
+	if key.Kind == auth.ServerKey {
+		for _, got := range j.receipts {
+			h.warnings.Add(float64(len(got.Warnings)))
+			out.Receipts = append(out.Receipts, api.Receipt{
+				MessageID: got.ID, Customer: got.Customer, Duplicate: got.Duplicate, Entered: got.Entered,
+				DeliveredTo: len(got.DeliveredTo), Warnings: got.Warnings,
+			})
 		}
 	}
-	return nil
+	web.WriteJSON(w, http.StatusOK, out)
 }
 
 // webAlias lets a web key alias an anonymous id, but no customer who was ever identified.

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/message"
+	"github.com/tabi-journeys/tabi/internal/tolerant"
 )
 
 // Error is an error response of the API: {"error": {"code", "message", "field"}}. Message explains what is wrong and what to do,
@@ -28,6 +29,26 @@ func (e *Error) Error() string { return e.Message }
 func Bad(field, message string) *Error {
 	field = Top(field)
 	return &Error{Status: http.StatusBadRequest, Code: "bad_value", Field: field, Message: field + " " + message}
+}
+
+// Refused returns the response to a call that is refused alone.
+func Refused(p *tolerant.Problem) *Error {
+	if p == nil {
+		return nil
+	}
+	status := http.StatusBadRequest
+	switch p.Code {
+	case tolerant.TooLarge:
+		status = http.StatusRequestEntityTooLarge
+	case tolerant.Forbidden:
+		status = http.StatusForbidden
+	}
+	return &Error{Status: status, Code: p.Code, Field: p.Field, Message: p.Message}
+}
+
+// Problem is the inverse of Refused.
+func (e *Error) Problem() *tolerant.Problem {
+	return &tolerant.Problem{Code: e.Code, Field: e.Field, Message: e.Message}
 }
 
 // Need returns a 400 if value is empty.

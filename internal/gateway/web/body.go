@@ -1,8 +1,10 @@
 package web
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,11 +14,12 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/number"
+	"github.com/tabi-journeys/tabi/internal/rejection"
+	"github.com/tabi-journeys/tabi/internal/tolerant"
 )
 
 // MaxID is the longest id, in bytes.
@@ -25,51 +28,70 @@ const MaxID = event.MaxID
 // MaxName is the longest name of an event, in bytes.
 const MaxName = event.MaxName
 
-// ReadBody reads a JSON body within the limits and unpacks gzip. text/plain is accepted because browsers'
-// beacons send it.
+// ReadBody reads a JSON body within the limits, as clients send it: gzipped or not, whatever the headers say of it; in UTF-8, or
+// converted to it; under any content type, as long as it looks like JSON. RudderStack's library announces a form, beacons a plain text.
 func (e *Env) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, *Error) {
 	limit := e.Limits.Body
-	if kind := r.Header.Get("Content-Type"); kind != "" {
-		media, params, err := mime.ParseMediaType(kind)
-		charset := strings.ToLower(params["charset"])
-		if err != nil || media != "application/json" && media != "text/plain" || charset != "" && charset != "utf-8" {
-			return nil, &Error{
-				Status:  http.StatusUnsupportedMediaType,
-				Code:    "unsupported_media_type",
-				Message: "the body must be application/json (or text/plain) in UTF-8",
-			}
-		}
-	}
+	media, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // what cannot be parsed says nothing
 	if r.ContentLength > limit {
 		return nil, e.tooLarge()
 	}
-	var body io.Reader = http.MaxBytesReader(w, r.Body, limit)
-	switch encoding := strings.ToLower(r.Header.Get("Content-Encoding")); encoding {
-	case "", "identity":
-	case "gzip":
-		unzipped, err := gzip.NewReader(body)
-		if err != nil {
-			return nil, e.readFailed(err)
-		}
-		body = unzipped
-	default:
-		return nil, &Error{
-			Status:  http.StatusUnsupportedMediaType,
-			Code:    "unsupported_encoding",
-			Message: "Content-Encoding must be gzip or absent",
-		}
-	}
-	data, err := io.ReadAll(io.LimitReader(body, limit+1))
+	data, err := e.unpack(http.MaxBytesReader(w, r.Body, limit), r.Header.Get("Content-Encoding"))
 	if err != nil {
 		return nil, e.readFailed(err)
 	}
 	if int64(len(data)) > limit {
 		return nil, e.tooLarge()
 	}
-	if !utf8.Valid(data) {
-		return nil, &Error{Status: http.StatusBadRequest, Code: "bad_encoding", Message: "the body is not UTF-8"}
+	data, changed, err := tolerant.UTF8(data, params["charset"])
+	if err != nil {
+		return nil, unsupported("unsupported_media_type", err.Error()+"; send UTF-8")
+	}
+	if changed {
+		e.Doors.Adjusted(rejection.HTTP, []tolerant.Change{{Kind: tolerant.Charset}})
+	}
+	known := media == "" || media == "text/plain" || media == "application/json" || strings.HasSuffix(media, "+json")
+	if !known && !tolerant.LooksLikeJSON(data) {
+		return nil, unsupported("unsupported_media_type", "the body must be JSON: application/json, in UTF-8")
 	}
 	return data, nil
+}
+
+func unsupported(code, message string) *Error {
+	return &Error{Status: http.StatusUnsupportedMediaType, Code: code, Message: message}
+}
+
+// errEncoding is returned for a body that is compressed in a way that cannot be read.
+var errEncoding = errors.New("Content-Encoding must be gzip, deflate or absent")
+
+// unpack reads a body and decompresses it. What the body is counts, not what the header says: proxies unpack bodies and leave the header.
+func (e *Env) unpack(body io.Reader, encoding string) ([]byte, error) {
+	packed := bufio.NewReader(body)
+	magic, _ := packed.Peek(2)
+	var plain io.Reader = packed
+	switch encoding = strings.ToLower(strings.TrimSpace(encoding)); {
+	case string(magic) == "\x1f\x8b":
+		unzipped, err := gzip.NewReader(packed)
+		if err != nil {
+			return nil, err
+		}
+		plain = unzipped
+	case encoding == "deflate" && len(magic) == 2 && magic[0] == 0x78:
+		inflated, err := zlib.NewReader(packed)
+		if err != nil {
+			return nil, err
+		}
+		plain = inflated
+	case encoding == "gzip" || encoding == "x-gzip" || encoding == "deflate":
+		if head, _ := packed.Peek(64); len(head) > 0 && !tolerant.LooksLikeJSON(head) {
+			return nil, gzip.ErrHeader
+		}
+	case encoding != "" && encoding != "identity":
+		if head, _ := packed.Peek(64); !tolerant.LooksLikeJSON(head) {
+			return nil, errEncoding
+		}
+	}
+	return io.ReadAll(io.LimitReader(plain, e.Limits.Body+1))
 }
 
 // ReplaceBody reads the body of a request as ReadBody does, so that the next reader gets it unpacked and checked.
@@ -94,7 +116,10 @@ func (e *Env) readFailed(err error) *Error {
 	switch {
 	case errors.As(err, &over):
 		return e.tooLarge()
-	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, errEncoding):
+		return unsupported("unsupported_encoding", err.Error())
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.Is(err, zlib.ErrHeader), errors.Is(err, zlib.ErrChecksum),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return &Error{
 			Status:  http.StatusBadRequest,
 			Code:    "bad_encoding",
@@ -245,7 +270,8 @@ func (e *Env) plain(field string, value any, depth int) (any, *Error) {
 		}
 		return n, nil
 	case string:
-		return v, CheckText(field, v)
+		text, _ := tolerant.Text(v)
+		return text, nil
 	case map[string]any:
 		for key, inner := range v {
 			if f := CheckText(field, key); f != nil {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/rejection"
 )
 
 // Env is what every part of the gateway shares.
@@ -13,6 +15,7 @@ type Env struct {
 	Wall   func() time.Time            // real
 	Log    *zap.Logger                 //
 	Limits Limits                      // of request bodies
+	Doors  *rejection.Recorder         // what was refused or changed of what came in
 	Ping   func(context.Context) error // reports whether the database answers
 }
 

@@ -1,11 +1,11 @@
 package web
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/event"
+	"github.com/tabi-journeys/tabi/internal/tolerant"
 )
 
 // FieldReader takes fields out of a decoded object and keeps the first error.
@@ -28,47 +28,42 @@ func (r *FieldReader) Refuse(err *Error) {
 // Need refuses an empty value.
 func (r *FieldReader) Need(key, value string) { r.Refuse(Need(r.At(key), value)) }
 
-// Text returns a string of at most limit bytes.
+// Text returns a string or number of at most limit bytes, as text.
 func (r *FieldReader) Text(key string, limit int) string {
-	switch v := r.In[key].(type) {
-	case nil:
-		return ""
-	case string:
-		if len(v) > limit {
-			r.Refuse(Bad(r.At(key), fmt.Sprintf("has %d bytes; at most %d are accepted", len(v), limit)))
-		}
-		return v
-	default:
-		r.Refuse(Bad(r.At(key), "must be a string"))
-		return ""
+	in := r.tolerant()
+	defer r.take(in)
+	return in.Text(key, limit)
+}
+
+// Clip is Text, except that a longer text is cut off and not refused.
+func (r *FieldReader) Clip(key string, limit int) string {
+	text := r.Text(key, 1<<30)
+	if len(text) > limit {
+		return strings.ToValidUTF8(text[:limit], "")
 	}
+	return text
 }
 
 // Object returns a JSON object.
 func (r *FieldReader) Object(key string) map[string]any {
-	switch v := r.In[key].(type) {
-	case nil:
-		return nil
-	case map[string]any:
-		return v
-	default:
-		r.Refuse(Bad(r.At(key), "must be a JSON object"))
-		return nil
-	}
+	in := r.tolerant()
+	defer r.take(in)
+	return in.Object(key)
 }
 
-// Time returns an RFC 3339 time, with or without fractions of a second. Years that a database cannot store are refused.
+// Time returns a time; see tolerant.Time.
 func (r *FieldReader) Time(key string) time.Time {
-	text := r.Text(key, 64)
-	if text == "" {
-		return time.Time{}
+	in := r.tolerant()
+	defer r.take(in)
+	return in.Time(key)
+}
+
+func (r *FieldReader) tolerant() *tolerant.Reader { return &tolerant.Reader{Field: r.Field, In: r.In} }
+
+func (r *FieldReader) take(in *tolerant.Reader) {
+	if in.Problem != nil {
+		r.Refuse(Refused(in.Problem))
 	}
-	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
-		r.Refuse(Bad(r.At(key), "must be an RFC 3339 time such as 2026-03-02T10:00:00Z"))
-		return time.Time{}
-	}
-	return t.UTC()
 }
 
 // WithText sets m[key] unless value is empty; m may be nil.

@@ -188,6 +188,22 @@ create table dead_letters (
 -- For analytics.
 create view dead_letter_log as select enrollment, seq from dead_letters;
 
+-- Calls that were refused at a door: the latest ones, cut to a few kilobytes. id sorts by time, at is virtual, bytes is the size of
+-- the whole call, payload its JSON.
+create table rejected_calls (
+  id      text primary key,
+  at      bigint not null,
+  door    text not null,
+  code    text not null,
+  field   text not null,
+  message text not null,
+  payload text not null,
+  bytes   integer not null
+);
+
+-- For analytics.
+create view rejected_call_log as select id from rejected_calls;
+
 -- A report after a canceled one repeats its visits, so the key is the visit and not the report. skipped_at is 0, or the
 -- time at which the step was skipped, since a skip is no visit. (seq, position) is the order. revision is the one that has
 -- the step, which the enrollment may have left since.

@@ -28,7 +28,11 @@ func importCommand() *cobra.Command {
 		Use: "import FILE.ndjson[.gz]", Short: "Send a log of Segment calls, one JSON object per line",
 		Long: "Posts the calls to /v1/batch, in batches and in the order of the file. The position of the last acknowledged call is " +
 			"stored next to the file, so that the same command resumes an interrupted import. Calls without a messageId get one made " +
-			"of file and line, so that a call that is sent twice counts once.\n\n" +
+			"of file and line, so that a call that is sent twice counts once. A call that is refused is named by its line; the others " +
+			"are accepted.\n\n" +
+			"Every call acts as one of now, whatever its timestamp: customers enter journeys and are sent messages. Use --backfill for a " +
+			"log of the past: it teaches profiles, counts, intents and the engagement on channels, and enters nobody, moves no running " +
+			"enrollment and reaches no goal.\n\n" +
 			"--pace 86400 keeps the spacing of the log, at 86,400 seconds of the log per second. With a `tabi dev` on this machine " +
 			"that runs at the same scale, each call is sent when the virtual clock reaches its timestamp. Otherwise the first call is " +
 			"sent immediately and the others follow.",
@@ -58,7 +62,7 @@ func importCommand() *cobra.Command {
 				in.Clock = &dev.Clock
 			}
 			p := terminal.NewProgress(c.ErrOrStderr())
-			in.Progress = shown(p)
+			in.Progress, in.Warn = shown(p), p.Say
 			if mark.Line > 0 {
 				p.Say(fmt.Sprintf("resuming after line %d", mark.Line))
 			}
@@ -70,7 +74,11 @@ func importCommand() *cobra.Command {
 				}
 				return err
 			}
-			return terminal.Show(c, output, report, func(p *terminal.Printer) { printImport(p, report) })
+			if err := terminal.Show(c, output, report, func(p *terminal.Printer) { printImport(p, report) }); err != nil ||
+				report.Rejected == 0 {
+				return err
+			}
+			return &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("%d calls were refused; all others were accepted", report.Rejected)}
 		},
 	}
 	f := c.Flags()
@@ -80,6 +88,7 @@ func importCommand() *cobra.Command {
 	f.StringVar(&state, "state", "", "file that stores the position; default: FILE.tabi-state, in the working folder if FILE's folder "+
 		"is not writable")
 	f.BoolVar(&startOver, "start-over", false, "ignore the stored position")
+	f.BoolVar(&in.Backfill, "backfill", false, "the log is history: it teaches, and no customer enters a journey because of it")
 	r.Register(c, true, false)
 	terminal.OutputFlag(c, &output)
 	return c
@@ -87,6 +96,9 @@ func importCommand() *cobra.Command {
 
 func printImport(p *terminal.Printer, r importer.Report) {
 	p.Line("%d events in %d batches, %.1f s, %.0f events/s", r.Events, r.Batches, r.Seconds, r.Rate)
+	if r.Rejected > 0 {
+		p.Line("%d calls refused: tabi rejected list", r.Rejected)
+	}
 	p.Line("%d enrollments started, %d events accepted before, %d attempts retried", r.Entered, r.Duplicates, r.Retries)
 	if r.Pace > 0 {
 		p.Line(

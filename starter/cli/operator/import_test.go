@@ -178,7 +178,7 @@ func TestImportNamesTheBadLine(t *testing.T) {
 	}
 	write("{\"messageId\":\"a\"}\n\n{\"messageId\":\"b\"}\n{broken\n{\"messageId\":\"c\"}\n")
 	status, _, errs := tabi(t.Context(), "import", path, "--url", srv.URL)
-	if status != 1 || !strings.Contains(errs, path+":4: not a JSON object") || len(g.ids) != 2 {
+	if status != 1 || !strings.Contains(errs, path+":4: refused: not a JSON object") || len(g.ids) != 3 {
 		t.Errorf("status %d, took %v: %s", status, g.ids, errs)
 	}
 
@@ -193,7 +193,7 @@ func TestImportNamesTheBadLine(t *testing.T) {
 
 	write("[1]\n")
 	if status, _, errs = tabi(t.Context(), "import", path, "--url", srv.URL); status != 1 ||
-		!strings.Contains(errs, ":1: not a JSON object") {
+		!strings.Contains(errs, "1: refused: not a JSON object") {
 		t.Errorf("status %d: %s", status, errs)
 	}
 	write("")

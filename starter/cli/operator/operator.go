@@ -11,7 +11,7 @@ import (
 func Commands(b app.Build) []*cobra.Command {
 	return []*cobra.Command{
 		enrollCommand(), trackCommand(), importCommand(), listCommand(), statusCommand(b), cancelCommand(), pauseCommand(),
-		resumeCommand(), deadLetterCommand(), addressesCommand(), handoffCommand(), reconcileCommand(b), clusterCommand(b), restartCommand(b),
-		migrateCommand(), reportCommand(),
+		resumeCommand(), deadLetterCommand(), rejectedCommand(), addressesCommand(), handoffCommand(), reconcileCommand(b),
+		clusterCommand(b), restartCommand(b), migrateCommand(), reportCommand(),
 	}
 }

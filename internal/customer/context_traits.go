@@ -1,0 +1,108 @@
+package customer
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/tabi-journeys/tabi/internal/event"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+)
+
+// fromDevice is the trait that holds the time zone and language which came from a device, so that a later one of the device replaces it,
+// and one that was set replaces the device's for good.
+const fromDevice = "from_device"
+
+// maxTokens is how many push tokens a profile keeps; the oldest is dropped.
+const maxTokens = 20
+
+// fromContext returns patch with what a call's context knows of the customer. A client repeats what it knows in every call, also what
+// has changed elsewhere meanwhile, so the context fills what the profile lacks and overwrites nothing. There are two exceptions: a push
+// token is added to the others, and a time zone or language of a device replaces one that came from a device.
+func fromContext(traits, patch, known map[string]any) map[string]any {
+	out := maps.Clone(patch)
+	if out == nil {
+		out = map[string]any{}
+	}
+	device, _ := traits[fromDevice].(map[string]any)
+	learned := map[string]any{}
+	for name, value := range known {
+		if _, said := patch[name]; said || value == nil {
+			continue
+		}
+		switch is := traits[name]; name {
+		case "push_token":
+			if tokens, added := withToken(is, value); added {
+				out[name] = tokens
+			}
+		case "timezone", "language":
+			if is == value || is != nil && is != device[name] {
+				continue
+			}
+			out[name], learned[name] = value, value
+		default:
+			if is == nil {
+				out[name] = value
+			}
+		}
+	}
+	if len(learned) > 0 {
+		out[fromDevice] = learned
+	}
+	return out
+}
+
+// withToken adds a push token to a trait that is nothing, a token or a list of tokens.
+func withToken(is, token any) (tokens any, added bool) {
+	var list []any
+	switch is := is.(type) {
+	case nil:
+		return token, true
+	case []any:
+		list = is
+	default:
+		list = []any{is}
+	}
+	if slices.Contains(list, token) || len(list) == 1 && list[0] == "" {
+		return token, len(list) == 1 && list[0] == ""
+	}
+	list = append(slices.Clone(list), token)
+	return list[max(len(list)-maxTokens, 0):], true
+}
+
+// historic returns what remains of the change by a call of the past: if the customer's profile has changed since, it fills only what
+// the profile lacks.
+func historic(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, at int64, patch map[string]any) (map[string]any, error) {
+	if len(patch) == 0 || len(p.Traits) == 0 {
+		return patch, nil
+	}
+	if err := FlushEvents(ctx, b); err != nil {
+		return nil, err
+	}
+	newer, err := sqldb.Exists(ctx, b.Tx, `select 1 from events where customer = $1 and name = $2 and at > $3`,
+		p.ID, event.CustomerUpdated, at)
+	if err != nil || !newer {
+		return patch, err
+	}
+	return lacking(p.Traits, patch), nil
+}
+
+// lacking returns the part of patch whose names traits does not have.
+func lacking(traits, patch map[string]any) map[string]any {
+	out := map[string]any{}
+	for name, value := range patch {
+		is, has := traits[name]
+		inner, nested := value.(map[string]any)
+		under, both := is.(map[string]any)
+		switch {
+		case !has && value != nil:
+			out[name] = value
+		case nested && both:
+			if rest := lacking(under, inner); len(rest) > 0 {
+				out[name] = rest
+			}
+		}
+	}
+	return out
+}
