@@ -20,6 +20,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/journey/template"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
@@ -49,6 +50,8 @@ type Config struct {
 	Spread func() time.Duration
 	// Call makes the requests of call steps; default: call.New without an allowlist, which refuses private addresses.
 	Call Caller
+	// OddValue is called for each value that a template could not use; nil: it is only logged and counted.
+	OddValue func(field string, note template.Note)
 }
 
 // Caller makes one attempt at a rendered HTTP call. A CallResult is final and holds the whole body; an error may be

@@ -42,6 +42,9 @@ func (a *Activities) logOdd(at []zap.Field) func(string, template.Note) {
 	return func(field string, note template.Note) {
 		a.cfg.Logger.Info("template could not use a value and was rendered without it", append(slices.Clip(at),
 			zap.String("field", field), zap.Stringer("note", note))...)
+		if a.cfg.OddValue != nil {
+			a.cfg.OddValue(field, note)
+		}
 	}
 }
 

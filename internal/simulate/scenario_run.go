@@ -23,6 +23,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/scenario"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/internal/journey/template"
 	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -152,7 +153,7 @@ func (w *scenarioRun) open(start time.Time) (err error) {
 			Intents: w.store.Intents, Messages: w.store.Messages, Offers: w.store.Offers, Outbox: w.store.Outbox,
 			Variables: w.store.Variables,
 		}, Channels: w.channels(), Clock: w.clock, Now: w.virtual, Spread: w.spread, Call: answers(w.scenario.Calls),
-		Specs: w.opts.Channels, LocalTimeout: w.opts.Wall, Timeout: w.opts.Wall,
+		Specs: w.opts.Channels, LocalTimeout: w.opts.Wall, Timeout: w.opts.Wall, OddValue: w.oddValue,
 	}))
 	w.activities.before = w.opts.before
 	suite := &testsuite.WorkflowTestSuite{}
@@ -228,6 +229,11 @@ func (w *scenarioRun) fail(f Failure) {
 	if f.Expected != "" && !f.End {
 		w.record(f.At, f.Place, "✗ %s: expected %s, got %s", f.What, f.Expected, f.Actual)
 	}
+}
+
+// oddValue notes in the log that a template was rendered without a value.
+func (w *scenarioRun) oddValue(field string, note template.Note) {
+	w.record(w.since(), source.Place{}, "! template: %s, %s", field, note)
 }
 
 func (w *scenarioRun) record(at time.Duration, place source.Place, format string, args ...any) {
