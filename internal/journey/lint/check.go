@@ -100,6 +100,7 @@ func Open(files []File, opts Options) *Folder {
 	c.messageNames(messages, journeys)
 	if !c.vague {
 		c.unusedMessages()
+		unknownTraits(all)
 	}
 	for _, f := range all {
 		c.documents = append(c.documents, f.Document)
@@ -170,6 +171,7 @@ type fileCheck struct {
 	unsure  bool // some of what may send messages could not be read
 
 	templates []templateUse
+	traits    []traitUse
 }
 
 // role is the kind of a file.

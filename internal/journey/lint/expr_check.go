@@ -80,6 +80,11 @@ func (f *exprCheck) expr(n *source.Node, w expr.Want) expr.Expr {
 		f.checkMoments(n, compiled)
 	}
 	f.uses = append(f.uses, exprUse{n, compiled})
+	for _, u := range compiled.Refs.Uses {
+		if u[0].Name == "customer" && len(u) > 1 {
+			f.trait(n, n.At(u[1].Offset), u[1].Name)
+		}
+	}
 	return out
 }
 

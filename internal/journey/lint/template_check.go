@@ -39,6 +39,11 @@ func (f *fileCheck) template(n *source.Node, html, json bool) {
 		return
 	}
 	f.templates = append(f.templates, use)
+	for _, name := range use.names {
+		if name[0].Text == "customer" && len(name) > 1 {
+			f.trait(n, use.at(name[1].Offset), name[1].Text)
+		}
+	}
 	if json {
 		for _, problem := range template.CheckJSON(n.Text) {
 			f.Report(use.at(problem.Offset), problem.Code, "", "%s", problem.Message)

@@ -64,6 +64,7 @@ var Codes = []struct {
 	{"unused-message", Warning, "no journey and no action sends the message"},
 	{"no-goal", Warning, "the journey has no goal"},
 	{"unnamed-split", Warning, "a split without an id: an edit can move customers"},
+	{"unknown-trait", Warning, "a trait that one place alone names, one letter from one that others name"},
 	{"broken-json", Warning, "a body that is no JSON, or is none for some customers"},
 	{"empty-link", Warning, "a link that has no address for some sends"},
 	{"large-journey", Warning, "the journey is large"},

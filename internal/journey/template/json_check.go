@@ -19,14 +19,14 @@ const specimenText = "12"
 var mark = regexp.MustCompile(`77\d{6}77`)
 
 // quoteless are the filters whose result has no quote or line break, or has them escaped.
-var quoteless = map[string]bool{
-	"json": true, "inspect": true, "url_encode": true, "base64_encode": true, "base64_url_safe_encode": true, "md5": true, "sha1": true,
-	"sha256": true,
-	"size":   true, "date": true, "money": true, "number": true, "plus": true, "minus": true, "times": true, "divided_by": true,
-
-	"modulo": true, "round": true, "ceil": true, "floor": true, "abs": true, "at_least": true, "at_most": true, "sum": true, "find_index": true,
-	"has": true, "handle": true, "handleize": true,
-}
+var quoteless = func() map[string]bool {
+	out := map[string]bool{}
+	for _, name := range strings.Fields(`json inspect url_encode base64_encode base64_url_safe_encode md5 sha1 sha256 size date money number
+plus minus times divided_by modulo round ceil floor abs at_least at_most sum find_index has handle handleize`) {
+		out[name] = true
+	}
+	return out
+}()
 
 // CheckJSON returns what is wrong with a template whose text begins as JSON does: it is none with ordinary values, or
 // a value is inserted between quotes without the filter json, so that a quote or line break in it would break the text.
