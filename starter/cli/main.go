@@ -16,6 +16,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/starter/cli/designer"
 	"github.com/tabi-journeys/tabi/starter/cli/operator"
+	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 )
 
 // Main runs the command that the process was started with, and returns its exit status.
@@ -33,7 +34,7 @@ func Run(ctx context.Context, b app.Build, args []string, out, errs io.Writer) i
 	root.SetErr(errs)
 	err := root.ExecuteContext(ctx)
 	if err != nil && err.Error() != "" {
-		_, _ = fmt.Fprintln(errs, "tabi: "+err.Error())
+		_, _ = fmt.Fprintln(errs, "tabi: "+terminal.Lines(err.Error()))
 	}
 	return app.ExitCode(err)
 }

@@ -81,7 +81,7 @@ func (h *Handlers) sendCommand(ctx context.Context, in *api.CommandInput) (*api.
 
 func (h *Handlers) listEnrollments(ctx context.Context, in *api.EnrollmentFilter) (*api.EnrollmentList, error) {
 	rows, err := h.rooms.Enrollments.List(ctx, enrollment.Filter{
-		Journey: in.Journey, Customer: in.Customer, State: in.State, Outcome: in.Outcome, After: in.After, Limit: in.Limit,
+		Journey: in.Journey, Customer: in.Customer, State: in.State, Outcome: in.Outcome, After: in.After, Limit: in.Limit, Newest: true,
 	})
 	if err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 )
 
 func graphCommand(b app.Build) *cobra.Command {
@@ -25,11 +26,11 @@ func graphCommand(b app.Build) *cobra.Command {
 			"every arm, and the rules that apply at every step. Mermaid can be pasted into Markdown. The SVG is self-contained and " +
 			"fits light and dark pages.\n\n" +
 			"Exit status: 0 success, 1 the journey has errors, 2 there is no such journey, or wrong usage.",
-		Example: "  tabi graph cart-recovery\n  tabi graph journeys/cart-recovery.yaml --format svg -o cart-recovery.svg",
+		Example: "  tabi graph cart-recovery\n  tabi graph journeys/cart-recovery.yaml -o svg --file cart-recovery.svg",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if !slices.Contains(graphFormats, format) {
-				return app.Usage("--format is %q: give %s", format, strings.Join(graphFormats, " or "))
+			if err := terminal.CheckOutput(format, graphFormats...); err != nil {
+				return err
 			}
 			d, err := journeyToDraw(c, b, args[0], dir, c.Flags().Changed("dir"))
 			if err != nil {
@@ -50,9 +51,9 @@ func graphCommand(b app.Build) *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&format, "format", "mermaid", strings.Join(graphFormats, " or "))
+	terminal.OutputFlag(c, &format, graphFormats...)
 	c.Flags().StringVar(&dir, "dir", "journeys", "the journeys folder")
-	c.Flags().StringVarP(&out, "out", "o", "", "file to write; default: standard output")
+	c.Flags().StringVar(&out, "file", "", "file to write; default: standard output")
 	return c
 }
 

@@ -25,8 +25,8 @@ func lintCommand(b app.Build) *cobra.Command {
 			"of its folder, but only the problems of the named file are shown.\n\n" +
 			"Exit status: 0 no errors, 1 errors (with --strict also warnings), 2 a path cannot be read.",
 		RunE: func(c *cobra.Command, args []string) error {
-			if !slices.Contains(formats, format) {
-				return app.Usage("--format is %q: give %s", format, strings.Join(formats, ", "))
+			if err := terminal.CheckOutput(format, formats...); err != nil {
+				return err
 			}
 			if len(args) == 0 {
 				args = []string{"journeys"}
@@ -49,7 +49,7 @@ func lintCommand(b app.Build) *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&format, "format", "text", strings.Join(formats, ", "))
+	terminal.OutputFlag(c, &format, formats...)
 	c.Flags().BoolVar(&warn, "strict", false, "also fail on warnings")
 	return c
 }

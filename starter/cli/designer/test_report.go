@@ -8,6 +8,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/jedib0t/go-pretty/v6/text"
+
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/simulate"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
@@ -58,7 +60,11 @@ func (r *testReport) flush() {
 		word, count = "FAIL", fmt.Sprintf("%d passed, %d failed", passed, failed)
 	}
 	p := terminal.To(r.out)
-	p.Line("%s  %s  %s  %.2fs", word, r.file[0].File, count, took.Seconds())
+	color := text.Colors{text.FgGreen}
+	if failed > 0 {
+		color = text.Colors{text.FgRed}
+	}
+	p.Paint(color, "%s  %s  %s  %.2fs", word, r.file[0].File, count, took.Seconds())
 	for _, one := range r.file {
 		if !one.Passed {
 			_ = one.PrintFailures(r.out, r.found.line, r.flags.verbose)

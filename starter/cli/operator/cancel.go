@@ -11,22 +11,29 @@ import (
 
 func cancelCommand() *cobra.Command {
 	var (
-		r      remote.Client
-		reason string
+		r              remote.Client
+		reason, output string
 	)
 	c := &cobra.Command{
 		Use: "cancel WORKFLOW_ID", Short: "End an open enrollment with the outcome cancelled", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return command(c, &r, args[0], api.CommandRequest{Kind: "cancel", Reason: reason}, "cancel requested")
+			return command(c, &r, args[0], api.CommandRequest{Kind: "cancel", Reason: reason}, "cancel requested", output)
 		},
 	}
 	c.Flags().StringVar(&reason, "reason", "", "the reason to record")
 	r.Register(c, false, true)
+	terminal.OutputFlag(c, &output)
 	return c
 }
 
+// commandView is the output of `cancel`, `pause` and `resume` of one enrollment.
+type commandView struct {
+	WorkflowID string `json:"workflow_id"`
+	Requested  string `json:"requested"`
+}
+
 // command sends a command to one enrollment, and prints what was requested.
-func command(c *cobra.Command, r *remote.Client, workflowID string, in api.CommandRequest, requested string) error {
+func command(c *cobra.Command, r *remote.Client, workflowID string, in api.CommandRequest, requested, output string) error {
 	if workflowID == "" {
 		return app.Usage("which enrollment? Give its workflow id (tabi list)")
 	}
@@ -41,6 +48,7 @@ func command(c *cobra.Command, r *remote.Client, workflowID string, in api.Comma
 	if err != nil {
 		return err
 	}
-	terminal.To(c.OutOrStdout()).Line("%s: %s", workflowID, requested)
-	return nil
+	return terminal.Show(c, output, commandView{WorkflowID: workflowID, Requested: in.Kind}, func(p *terminal.Printer) {
+		p.Line("%s: %s", workflowID, requested)
+	})
 }

@@ -23,7 +23,7 @@ func listCommand() *cobra.Command {
 		limit                                     int
 	)
 	c := &cobra.Command{
-		Use: "list", Short: "List enrollments: open, awaiting their goal, and closed", Args: cobra.NoArgs,
+		Use: "list", Short: "List enrollments, the newest first: open, awaiting their goal, and closed", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if limit < 1 {
 				return app.Usage("--limit is %d: give at least 1", limit)

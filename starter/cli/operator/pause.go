@@ -19,11 +19,18 @@ func pauseCommand() *cobra.Command {
 	)
 }
 
+// pauseView is the output of `pause` and `resume` of a journey.
+type pauseView struct {
+	Journey     string `json:"journey"`
+	Paused      bool   `json:"paused"`
+	Enrollments int64  `json:"notified"`
+}
+
 // pauser builds pause and resume, which differ in one word.
 func pauser(kind, short, long string) *cobra.Command {
 	var (
-		r               remote.Client
-		journey, reason string
+		r                       remote.Client
+		journey, reason, output string
 	)
 	c := &cobra.Command{
 		Use: kind + " (WORKFLOW_ID | --journey NAME)", Short: short, Long: long, Args: cobra.MaximumNArgs(1),
@@ -32,7 +39,7 @@ func pauser(kind, short, long string) *cobra.Command {
 				return app.Usage("give either a workflow id or --journey NAME")
 			}
 			if journey == "" {
-				return command(c, &r, args[0], api.CommandRequest{Kind: kind, Reason: reason}, kind+" requested")
+				return command(c, &r, args[0], api.CommandRequest{Kind: kind, Reason: reason}, kind+" requested", output)
 			}
 			if err := r.Load(c); err != nil {
 				return err
@@ -42,13 +49,14 @@ func pauser(kind, short, long string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			terminal.To(c.OutOrStdout()).Line("journey %s: %sd (%s notified)", journey, kind,
-				terminal.Several(out.Enrollments, "open enrollment"))
-			return nil
+			return terminal.Show(c, output, pauseView{in.Journey, in.Paused, int64(out.Enrollments)}, func(p *terminal.Printer) {
+				p.Line("journey %s: %sd (%s notified)", journey, kind, terminal.Several(out.Enrollments, "open enrollment"))
+			})
 		},
 	}
 	c.Flags().StringVar(&journey, "journey", "", kind+" the whole journey, including later enrollments")
 	c.Flags().StringVar(&reason, "reason", "", "the reason to record, with a workflow id")
 	r.Register(c, false, true)
+	terminal.OutputFlag(c, &output)
 	return c
 }

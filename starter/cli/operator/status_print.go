@@ -50,9 +50,9 @@ func (v statusView) print(p *terminal.Printer) {
 	}
 	if v.Silence != "" {
 		if e.State == unit.StateClosed {
-			p.Line("  history unavailable from Temporal: %s", v.Silence)
+			p.Line("  partial: Temporal does not answer for its story: %s", v.Silence)
 		} else {
-			p.Line("  the run does not answer: %s", v.Silence)
+			p.Line("  partial, by the gateway alone; the run does not answer: %s", v.Silence)
 		}
 	}
 	for _, a := range v.DeadLetters {
@@ -60,8 +60,9 @@ func (v statusView) print(p *terminal.Printer) {
 	}
 	if len(v.Sends) > 0 {
 		rows := make([]table.Row, len(v.Sends))
-		for i, c := range v.Sends {
-			rows[i] = table.Row{terminal.Stamp(c.At), c.Step, c.Message, c.Channel, c.Status, strings.Trim(c.Reason+": "+c.Detail, ": ")}
+		for i, c := range v.Sends { // as the story: the oldest first
+			reason := strings.Trim(c.Reason+": "+c.Detail, ": ")
+			rows[len(rows)-1-i] = table.Row{terminal.Stamp(c.At), c.Step, c.Message, c.Channel, c.Status, reason}
 		}
 		p.Table(table.Row{"AT (UTC)", "STEP", "MESSAGE", "CHANNEL", "STATUS", "REASON"}, rows)
 	}

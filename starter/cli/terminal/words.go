@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jedib0t/go-pretty/v6/text"
+
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/journey/diff"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
@@ -45,10 +47,13 @@ func Published(out *Printer, p app.Published) {
 			if open := p.Open[strings.TrimPrefix(n, "journey ")]; part.mark == "-" && open > 0 {
 				note = fmt.Sprintf(": %s on its revision; nobody enters any more", Several(open, "open enrollment")+continues(open))
 			}
-			out.Line("  %s %s%s", part.mark, n, note)
+			out.Paint(marks[part.mark], "  %s %s%s", part.mark, n, note)
 		}
 	}
 }
+
+// marks are the colors of what is added, changed and removed.
+var marks = map[string]text.Colors{"+": {text.FgGreen}, "~": {text.FgYellow}, "-": {text.FgRed}}
 
 func continues(n int64) string {
 	if n == 1 {
