@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/starter/cli/remote"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 )
 
@@ -51,11 +53,37 @@ func rollbackCommand(b app.Build) *cobra.Command {
 			return terminal.Show(c, output, p, func(out *terminal.Printer) { terminal.Published(out, p) })
 		},
 	}
+	c.ValidArgsFunction = func(c *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		return releaseNumbers(c, &cfg, args, typed), cobra.ShellCompDirectiveNoFileComp
+	}
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would change, and publish nothing")
 	cfg.Register(c.Flags(), app.Storage)
 	byFlag(c, &by)
 	terminal.OutputFlag(c, &output)
 	return c
+}
+
+// releaseNumbers completes the number of a release. It completes nothing where the database cannot be read.
+func releaseNumbers(c *cobra.Command, cfg *app.Config, args []string, typed string) (names []string) {
+	if len(args) > 0 || cfg.Load(c.Flags(), os.LookupEnv) != nil {
+		return nil
+	}
+	if _, err := os.Stat(cfg.DataDir); err != nil && !cfg.Postgres() {
+		return nil // opening it would create it
+	}
+	st, err := cfg.OpenStore(context.Background(), zap.NewNop())
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = st.Close() }()
+	list, err := st.Catalog.Releases(context.Background(), 0)
+	if err != nil {
+		return nil
+	}
+	for _, r := range list {
+		names = append(names, strconv.Itoa(r.Number))
+	}
+	return remote.Matching(names, typed)
 }
 
 func releasesCommand(b app.Build) *cobra.Command {

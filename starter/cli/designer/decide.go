@@ -57,6 +57,9 @@ func decideCommand() *cobra.Command {
 	f.StringVar(&channel, "channel", "", "consider this channel only")
 	f.BoolVar(&explain, "explain", false, "show all candidates and the customer's intents")
 	r.Register(c, false, true)
+	r.CompleteFlag(c, "customer", remote.Customers)
+	r.CompleteFlag(c, "group", remote.Groups)
+	r.CompleteFlag(c, "actions", remote.Actions)
 	terminal.OutputFlag(c, &output)
 	return c
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/starter/cli/remote"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 )
 
@@ -52,6 +53,7 @@ func graphCommand(b app.Build) *cobra.Command {
 		},
 	}
 	terminal.OutputFlag(c, &format, graphFormats...)
+	c.ValidArgsFunction = remote.JourneyFiles(b)
 	c.Flags().StringVar(&dir, "dir", "journeys", "the journeys folder")
 	c.Flags().StringVar(&out, "file", "", "file to write; default: standard output")
 	return c

@@ -57,6 +57,7 @@ func schemaCommand(b app.Build) *cobra.Command {
 	}
 	c.Flags().StringVar(&dir, "write", "", "write all schemas to this folder, as <kind>.schema.json")
 	terminal.OutputFlag(c, &output)
+	c.ValidArgsFunction = cobra.FixedCompletions(schemaNames(), cobra.ShellCompDirectiveNoFileComp)
 	return c
 }
 

@@ -22,6 +22,7 @@ func cancelCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&reason, "reason", "", "the reason to record")
 	r.Register(c, false, true)
+	c.ValidArgsFunction = r.Complete(remote.WorkflowIDs("open"))
 	terminal.OutputFlag(c, &output)
 	return c
 }

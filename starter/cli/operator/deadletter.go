@@ -115,6 +115,7 @@ func deadLetterChangeCommand(verb, short, done string) *cobra.Command {
 	}
 	c.Flags().BoolVar(&all, "all", false, "all dead letters")
 	r.Register(c, false, true)
+	c.ValidArgsFunction = r.Complete(remote.DeadLetters)
 	terminal.OutputFlag(c, &output)
 	return c
 }

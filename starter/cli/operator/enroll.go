@@ -49,6 +49,8 @@ func enrollCommand() *cobra.Command {
 	c.Flags().StringVar(&properties, "properties", "", "properties of the entry, as a JSON object")
 	c.Flags().StringVar(&in.ID, "id", "", "event id; a second request with it changes nothing; default: a random id")
 	r.Register(c, false, true)
+	c.ValidArgsFunction = r.Complete(remote.Journeys)
+	r.CompleteFlag(c, "customer", remote.Customers)
 	terminal.OutputFlag(c, &output)
 	return c
 }

@@ -71,6 +71,12 @@ func listCommand() *cobra.Command {
 	f.StringVar(&outcome, "outcome", "", "only enrollments with this outcome, such as goal or timeout")
 	f.IntVar(&limit, "limit", 100, "number of enrollments to list at most")
 	r.Register(c, false, true)
+	r.CompleteFlag(c, "journey", remote.Journeys)
+	r.CompleteFlag(c, "customer", remote.Customers)
+	states := []string{unit.StateOpen, unit.StateAwaitingGoal, unit.StateClosed}
+	if err := c.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(states, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err)
+	}
 	terminal.OutputFlag(c, &output)
 	return c
 }

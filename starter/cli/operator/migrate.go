@@ -97,6 +97,7 @@ func migrateCommand() *cobra.Command {
 	f.BoolVar(&m.NoWait, "no-wait", false, "do not wait until the enrollments have moved")
 	f.DurationVar(&m.Patience, "patience", 2*time.Minute, "how long to wait while no enrollment answers")
 	r.Register(c, false, true)
+	c.ValidArgsFunction = r.Complete(remote.Journeys)
 	terminal.OutputFlag(c, &output)
 	return c
 }

@@ -241,3 +241,11 @@ func TestMigrateUsage(t *testing.T) {
 		}
 	}
 }
+
+func TestCompletionAsksTheGateway(t *testing.T) {
+	t.Parallel()
+	_, url := newMoveGateway(t, "ana")
+	if code, out, errs := tabiSays(t, "__complete", "migrate", "--url", url, "nu"); code != 0 || !strings.HasPrefix(out, "nudge\n") {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+}

@@ -57,6 +57,8 @@ func pauser(kind, short, long string) *cobra.Command {
 	c.Flags().StringVar(&journey, "journey", "", kind+" the whole journey, including later enrollments")
 	c.Flags().StringVar(&reason, "reason", "", "the reason to record, with a workflow id")
 	r.Register(c, false, true)
+	c.ValidArgsFunction = r.Complete(remote.WorkflowIDs("open"))
+	r.CompleteFlag(c, "journey", remote.Journeys)
 	terminal.OutputFlag(c, &output)
 	return c
 }

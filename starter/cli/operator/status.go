@@ -58,6 +58,7 @@ func statusCommand(b app.Build) *cobra.Command {
 		},
 	}
 	r.Register(c, false, true)
+	c.ValidArgsFunction = r.Complete(remote.WorkflowIDs(""))
 	cfg.Register(c.Flags(), app.Temporal)
 	terminal.OutputFlag(c, &output)
 	return c
