@@ -137,6 +137,18 @@ func TestSMSContent(t *testing.T) {
 	if got := c.Send(t.Context(), m); got.Outcome != channel.Refused || !got.Gone {
 		t.Errorf("410: got %+v", got)
 	}
+	for body, gone := range map[string]bool{
+		`{"code":21211,"message":"Invalid 'To' Phone Number"}`: true, `{"error":"unknown_subscriber"}`: true,
+		`{"error":{"code":"landline"}}`: true, `{"error":"opted_out"}`: true, `{"error":"text_too_long"}`: false, `not JSON`: false,
+	} {
+		r.answers(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, body)
+		})
+		if got := c.Send(t.Context(), m); got.Outcome != channel.Refused || got.Gone != gone {
+			t.Errorf("%s: got %+v", body, got)
+		}
+	}
 	m.Address = "090-1234-5678"
 	if got := c.Send(t.Context(), m); got.Outcome != channel.Refused || got.Gone {
 		t.Errorf("a national number: got %+v", got)

@@ -100,8 +100,12 @@ func TestPushReadsFCMCodes(t *testing.T) {
 		gone  bool
 		retry time.Duration
 	}{
-		"token gone":       {devsinks.Fault{Stage: "send", Code: 404, Text: "UNREGISTERED"}, channel.Refused, true, 0},
-		"bad token":        {devsinks.Fault{Stage: "send", Code: 400, Text: "INVALID_ARGUMENT"}, channel.Refused, false, 0},
+		"token gone": {devsinks.Fault{Stage: "send", Code: 404, Text: "UNREGISTERED"}, channel.Refused, true, 0},
+		"bad token":  {devsinks.Fault{Stage: "send", Code: 400, Text: "INVALID_ARGUMENT"}, channel.Refused, false, 0},
+		"malformed token": {devsinks.Fault{Stage: "send", Code: 400, Text: "INVALID_ARGUMENT",
+			Message: "The registration token is not a valid FCM registration token"}, channel.Refused, true, 0},
+		"message too big": {devsinks.Fault{Stage: "send", Code: 400, Text: "INVALID_ARGUMENT", Message: "Message too big"},
+			channel.Refused, false, 0},
 		"other sender":     {devsinks.Fault{Stage: "send", Code: 403, Text: "SENDER_ID_MISMATCH"}, channel.Refused, true, 0},
 		"not permitted":    {devsinks.Fault{Stage: "send", Code: 403, Text: "PERMISSION_DENIED"}, channel.NotSent, false, 0},
 		"unauthenticated":  {devsinks.Fault{Stage: "send", Code: 401, Text: "UNAUTHENTICATED"}, channel.NotSent, false, 0},

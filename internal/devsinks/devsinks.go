@@ -148,6 +148,8 @@ type Fault struct {
 	Code int
 	// Text is the text of the reply: "5.1.1 no such mailbox"; for push the FCM error code, as UNREGISTERED.
 	Text string
+	// Message is the sentence of an FCM error (push).
+	Message string
 	// RetryAfter is the header of that name (push).
 	RetryAfter string
 	// Hang never replies.

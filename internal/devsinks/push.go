@@ -1,6 +1,7 @@
 package devsinks
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -120,7 +121,7 @@ func (p *pushServer) fail(w http.ResponseWriter, r *http.Request, stage, to stri
 		writeJSON(w, fault.Code, map[string]string{"error": fault.Text})
 		return true
 	}
-	fcmRefuse(w, fault.Code, fault.Text, "a fault that the test set")
+	fcmRefuse(w, fault.Code, fault.Text, cmp.Or(fault.Message, "a fault that the test set"))
 	return true
 }
 
