@@ -148,7 +148,8 @@ func closeEnrollment(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, o
 	if _, err := b.Tx.ExecContext(ctx, `update enrollments set state = 'closed', outcome = $2, reason = $3, value = $4, closed_at = $5,
 	next_seq = last_seq + 1, lease_until = 0, attempts = 0, due_at = 0,
 		last_error = '', migrating_to = '', missing_since = 0,
-		snapshot = case when cast($2 as text) = 'failed' then snapshot else '' end where id = $1`, e.ID, outcome, sqldb.Clean(reason), value, sqldb.Millis(at)); err != nil {
+		snapshot = case when cast($2 as text) = 'failed' then snapshot else '' end where id = $1`,
+		e.ID, outcome, sqldb.Clean(reason), value, sqldb.Millis(at)); err != nil {
 		return err
 	}
 	if err := releaseResources(ctx, b, e, outcome, at); err != nil {

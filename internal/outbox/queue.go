@@ -124,7 +124,8 @@ func (s *Room) deliveries(ctx context.Context, tx sqldb.Conn, e *unit.Enrollment
 // Requeue fills the queue of an enrollment that begins again: its start with the snapshot, then the events which the lost
 // run may have taken, then what it had not got. The enrollment's queue must be marked as done. orders are the kinds of
 // commands that were still in the queue.
-func Requeue(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, snapshot string, events []string) (orders map[string]bool, err error) {
+func Requeue(ctx context.Context, b *unit.Unit, e *unit.EnrollmentRow, snapshot string, events []string) (orders map[string]bool,
+	err error) {
 	var rest []queued
 	if err := sqldb.Rows(ctx, b.Tx, func(r *sql.Rows) error {
 		q := queued{}
