@@ -75,6 +75,8 @@ type (
 		After    string `query:"after" doc:"next of the previous page"`
 		Limit    int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	}
+	// RestartInput is the input of RestartLost.
+	RestartInput struct{ Body RestartRequest }
 	// PauseInput is the input of PauseJourney.
 	PauseInput struct{ Body PauseRequest }
 	// JourneyName names a journey in the path.
@@ -145,6 +147,10 @@ var (
 	PauseJourney = Endpoint[PauseInput, PauseResponse]{
 		ID: "pauseJourney", Method: http.MethodPost, Path: "/v1/admin/pause", Errors: []int{http.StatusNotFound},
 		Summary: "Pause or resume a journey and all its open enrollments",
+	}
+	RestartLost = Endpoint[RestartInput, RestartPage]{
+		ID: "restartLost", Method: http.MethodPost, Path: "/v1/admin/restart", Errors: []int{http.StatusServiceUnavailable},
+		Summary: "Begin a page of enrollments again whose run Temporal has lost, where they were",
 	}
 	GetCounts = Endpoint[None, Counts]{
 		ID: "getCounts", Method: http.MethodGet, Path: "/v1/admin/counts", Summary: "Count events, customers, enrollments and sends",

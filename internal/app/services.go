@@ -15,6 +15,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities"
 	"github.com/tabi-journeys/tabi/activities/call"
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/cluster"
@@ -155,6 +156,12 @@ func (s *Services) Reconciler() *background.Reconciler {
 	})
 }
 
+// restart begins a page of lost enrollments again, for the admin API.
+func (s *Services) restart(ctx context.Context, in api.RestartRequest) (api.RestartPage, error) {
+	o := background.RestartOptions{Journey: in.Journey, Since: in.Since, DryRun: in.DryRun}
+	return s.Reconciler().RestartPage(ctx, o, in.After)
+}
+
 const (
 	// homeEvery is how often a worker makes sure that Temporal is still the right one. It asks only where the
 	// connection is new or the last answer is old.
@@ -263,7 +270,7 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 		), Ping: s.Store.Database.Ping, Clock: s.Clock, Keys: keys, AgentTokens: agents, AdminTokens: admins, Secret: s.Secret,
 		PublicURL:  c.PublicURL,
 		TemporalUI: c.TemporalUI,
-		Dev:        dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Ready: s.TemporalReady, Gatherer: s.metrics.registry,
+		Dev:        dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Ready: s.TemporalReady, Restart: s.restart, Gatherer: s.metrics.registry,
 		DevHandlers: pages, Render: c.Build.render,
 		MaxPending: c.MaxPending,
 	})

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/relay"
@@ -26,51 +27,66 @@ type RestartOptions struct {
 
 // RestartReport is the result of a restart. With DryRun it says what would have been done.
 type RestartReport struct {
-	DryRun    bool        `json:"dry_run,omitempty"`
-	Checked   int         `json:"checked"`   // enrollments that were looked up in Temporal
-	Restarted []Restarted `json:"restarted"` // enrollments that begin again
-	Refused   []Restarted `json:"refused"`   // enrollments that were closed as lost, and stay closed
-}
-
-// Restarted is an enrollment that begins again, or does not.
-type Restarted struct {
-	WorkflowID string    `json:"workflow_id"`
-	Enrollment string    `json:"enrollment"`
-	Step       string    `json:"step,omitempty"`   // where it waits; empty: at its entry, or after its path
-	Since      time.Time `json:"since,omitzero"`   // when it came there, virtual
-	FromEntry  bool      `json:"from_entry"`       // no state of it was reported: it begins at its entry
-	Events     int       `json:"events"`           // events accepted since then, which are delivered again
-	Closed     bool      `json:"closed"`           // it had been closed as lost
-	Reason     string    `json:"reason,omitempty"` // why it stays closed
+	DryRun bool `json:"dry_run,omitempty"`
+	api.RestartPage
 }
 
 // Restart begins enrollments again whose run Temporal does not have, where they were: open ones, and those that were
 // closed for that reason. The relay then starts their runs. With All, nothing else may use the store meanwhile.
 func (r *Reconciler) Restart(ctx context.Context, o RestartOptions) (RestartReport, error) {
-	report := RestartReport{DryRun: o.DryRun, Restarted: []Restarted{}, Refused: []Restarted{}}
-	for _, filter := range []enrollment.Filter{
-		{Journey: o.Journey, Live: true, Limit: reconcilePage},
-		{Journey: o.Journey, State: unit.StateClosed, Outcome: contract.Failed, Limit: reconcilePage},
-	} {
-		for {
-			page, err := r.cfg.Enrollments.List(ctx, filter)
-			if err != nil {
-				return report, err
-			}
-			if err := r.restartPage(ctx, page, o, &report); err != nil {
-				return report, err
-			}
-			if len(page) < reconcilePage {
-				break
-			}
-			filter.After = page[len(page)-1].ID
+	report := RestartReport{DryRun: o.DryRun, RestartPage: emptyPage()}
+	for {
+		err := r.restartFrom(ctx, o, &report.RestartPage)
+		if err != nil || report.Next == "" {
+			return report, err
 		}
 	}
-	return report, nil
+}
+
+func emptyPage() api.RestartPage {
+	return api.RestartPage{Restarted: []api.Restarted{}, Refused: []api.Restarted{}}
+}
+
+// RestartPage is Restart for one page; after is the Next of the page before.
+func (r *Reconciler) RestartPage(ctx context.Context, o RestartOptions, after string) (api.RestartPage, error) {
+	page := emptyPage()
+	page.Next = after
+	err := r.restartFrom(ctx, o, &page)
+	return page, err
+}
+
+// closedOnes begins the position of a restart that has done all open enrollments. Enrollment ids do not contain it.
+const closedOnes = "closed/"
+
+// restartFrom restarts a page of enrollments from report.Next on, and sets that to the next one.
+func (r *Reconciler) restartFrom(ctx context.Context, o RestartOptions, report *api.RestartPage) error {
+	after, closed := strings.CutPrefix(report.Next, closedOnes)
+	filter := enrollment.Filter{Journey: o.Journey, After: after, Limit: reconcilePage}
+	if filter.Live = !closed; closed {
+		filter.State, filter.Outcome = unit.StateClosed, contract.Failed
+	}
+	page, err := r.cfg.Enrollments.List(ctx, filter)
+	if err != nil {
+		return err
+	}
+	if err := r.restartPage(ctx, page, o, report); err != nil {
+		return err
+	}
+	switch {
+	case len(page) == reconcilePage && closed:
+		report.Next = closedOnes + page[len(page)-1].ID
+	case len(page) == reconcilePage:
+		report.Next = page[len(page)-1].ID
+	case closed:
+		report.Next = ""
+	default:
+		report.Next = closedOnes
+	}
+	return nil
 }
 
 // restartPage restarts the lost enrollments of a page.
-func (r *Reconciler) restartPage(ctx context.Context, page []unit.Enrollment, o RestartOptions, report *RestartReport) error {
+func (r *Reconciler) restartPage(ctx context.Context, page []unit.Enrollment, o RestartOptions, report *api.RestartPage) error {
 	var candidates []unit.Enrollment
 	for _, e := range page {
 		if e.State != unit.StateClosed || strings.HasPrefix(e.Reason, unit.LostReason) && !e.ClosedAt.Before(o.Since) {
@@ -86,7 +102,7 @@ func (r *Reconciler) restartPage(ctx context.Context, page []unit.Enrollment, o 
 	}
 	for i, e := range candidates {
 		report.Checked++
-		one := Restarted{WorkflowID: e.WorkflowID, Enrollment: e.ID, Step: e.Step, Since: e.Since, Closed: e.State == unit.StateClosed}
+		one := api.Restarted{WorkflowID: e.WorkflowID, Enrollment: e.ID, Step: e.Step, Since: e.Since, Closed: e.State == unit.StateClosed}
 		switch {
 		case fates[i].ended != nil && one.Closed:
 			one.Reason = "its run has ended in Temporal after all: " + fates[i].ended.Outcome

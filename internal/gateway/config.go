@@ -113,6 +113,8 @@ type Config struct {
 	Logger *zap.Logger // default: none
 	// Ready reports whether Temporal can be reached, for /readyz and a metric; nil leaves it out of both.
 	Ready func(context.Context) error
+	// Restart begins lost enrollments again; nil: the gateway answers that it cannot.
+	Restart adminapi.Restart
 	// Gatherer's metrics are served at /metrics with the gateway's own; nil: none.
 	Gatherer prometheus.Gatherer
 	// DevHandlers are served in dev only, at their patterns of http.ServeMux; every path must begin with /dev/.
@@ -185,7 +187,7 @@ func New(cfg Config) (*Gateway, error) {
 		Analytics: rooms.Analytics, Catalog: rooms.Catalog, Customers: rooms.Customers, Enrollments: rooms.Enrollments,
 		Handoffs: rooms.Handoffs, Intake: rooms.Intake, Intents: rooms.Intents, Messages: rooms.Messages, Offers: rooms.Offers,
 		Outbox: rooms.Outbox, Rejections: rooms.Rejections,
-	}, g.figures)
+	}, g.figures, cfg.Restart)
 	if g.openAPI, err = g.admin.OpenAPI(); err != nil {
 		return nil, fmt.Errorf("gateway: the OpenAPI document: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/analytics"
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
@@ -51,6 +53,13 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 		Keys: map[string]auth.Key{
 			serverKey: {Kind: auth.ServerKey},
 			webKey:    {Kind: auth.WebKey, Events: []string{"Product Viewed"}, Traits: []string{"first_name"}},
+		},
+		Restart: func(_ context.Context, in api.RestartRequest) (api.RestartPage, error) {
+			if in.Journey == "away" {
+				return api.RestartPage{}, errors.New("no Temporal")
+			}
+			again := api.Restarted{WorkflowID: "apology/ben", Enrollment: "01X", Since: in.Since}
+			return api.RestartPage{Checked: 1, Restarted: []api.Restarted{again}, Refused: []api.Restarted{}}, nil
 		},
 		AgentTokens: []auth.Token{{Value: agentToken}}, AdminTokens: []auth.Token{{Value: adminToken, Name: "Olga"}},
 	}

@@ -67,6 +67,7 @@ func (g *Gateway) routes() []web.Route {
 		{"GET", "/v1/admin/enrollments/{id}", admin, same, g.admin.ServeHTTP},
 		{"POST", "/v1/admin/enrollments/{id}/commands", admin, same, g.admin.ServeHTTP},
 		{"POST", "/v1/admin/pause", admin, same, g.admin.ServeHTTP},
+		{"POST", "/v1/admin/restart", admin, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/counts", admin, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/journeys/{name}", admin, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/step-counts", admin, same, g.admin.ServeHTTP},

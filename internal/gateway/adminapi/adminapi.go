@@ -98,18 +98,22 @@ type Outbox interface {
 	RetryDeadLetters(ctx context.Context, now time.Time, list []outbox.DeadLetter, drop bool) (int, error)
 }
 
+// Restart begins a page of lost enrollments again. It asks Temporal, which no room does.
+type Restart func(ctx context.Context, in api.RestartRequest) (api.RestartPage, error)
+
 // Handlers serve the admin API.
 type Handlers struct {
 	*web.Env
 	rooms   Rooms
 	figures *figures.Figures
+	restart Restart
 	mux     *http.ServeMux
 	doc     *huma.OpenAPI
 }
 
 // New returns the handlers.
-func New(env *web.Env, rooms Rooms, f *figures.Figures) *Handlers {
-	h := &Handlers{Env: env, rooms: rooms, figures: f, mux: http.NewServeMux()}
+func New(env *web.Env, rooms Rooms, f *figures.Figures, restart Restart) *Handlers {
+	h := &Handlers{Env: env, rooms: rooms, figures: f, restart: restart, mux: http.NewServeMux()}
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	registry.RegisterTypeAlias(reflect.TypeFor[journey.Rules](), reflect.TypeFor[map[string]any]()) // the designer's YAML, parsed
 	registry.RegisterTypeAlias(reflect.TypeFor[problem](), reflect.TypeFor[api.Problem]())
@@ -138,6 +142,7 @@ func New(env *web.Env, rooms Rooms, f *figures.Figures) *Handlers {
 	register(h, a, api.GetEnrollment, h.getEnrollment)
 	register(h, a, api.SendCommand, h.sendCommand)
 	register(h, a, api.PauseJourney, h.pauseJourney)
+	register(h, a, api.RestartLost, h.restartLost)
 	register(h, a, api.GetCounts, h.getCounts)
 	register(h, a, api.GetJourney, h.getJourney)
 	register(h, a, api.GetStepCounts, h.getStepCounts)

@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
+	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/customer"
@@ -142,6 +144,28 @@ func (h *Handlers) getEnrollment(ctx context.Context, in *api.EnrollmentID) (*ap
 	}
 	return out, nil
 }
+
+// restartAfter is how long ago an enrollment may have been closed as lost to begin again, unless the request says more.
+const restartAfter = 7 * 24 * time.Hour
+
+func (h *Handlers) restartLost(ctx context.Context, in *api.RestartInput) (*api.RestartPage, error) {
+	if in.Body.Since.IsZero() {
+		in.Body.Since = h.Now().Add(-restartAfter)
+	}
+	if h.restart == nil {
+		return nil, errNoTemporal
+	}
+	page, err := h.restart(ctx, in.Body)
+	if err != nil {
+		h.Log.Error("restarting lost enrollments failed", zap.Error(err))
+		return nil, errNoTemporal
+	}
+	return &page, nil
+}
+
+// errNoTemporal: the enrollments cannot be looked up.
+var errNoTemporal = &web.Error{Status: http.StatusServiceUnavailable, Code: "unavailable",
+	Message: "Temporal cannot be asked, or is not the one that the database belongs to; the log of the gateway says more", Retry: 10}
 
 func (h *Handlers) pauseJourney(ctx context.Context, in *api.PauseInput) (*api.PauseResponse, error) {
 	n, err := h.rooms.Enrollments.PauseJourney(ctx, h.Now(), in.Body.Journey, auth.Actor(ctx, in.Body.By), in.Body.Paused)
