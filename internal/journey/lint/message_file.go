@@ -150,6 +150,12 @@ func (f *fileCheck) treatment(n *source.Node, spec channel.Spec, whole bool) jou
 			f.Report(value.Pos, "bad-value", "", "%s is empty", field.Name)
 		}
 		out[field.Name] = text
+		switch {
+		case field.HTML:
+			f.addresses(value)
+		case field.Name == "link" || field.Name == "url":
+			f.address(value)
+		}
 		f.template(value, field.HTML, spec.Name == "webhook" && field.Name == "body")
 	}
 	m.Done()

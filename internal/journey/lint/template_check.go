@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/tabi-journeys/tabi/internal/human"
@@ -86,6 +87,25 @@ func scopeOf(journeys []*journeyCheck, data []string, own bool) scope {
 	}
 	s.vars = slices.Collect(maps.Keys(vars))
 	return s
+}
+
+var (
+	addressStart = regexp.MustCompile(`^\s*([a-zA-Z][a-zA-Z0-9+.-]*:|/|#|\?|\{[{%])`)
+	schemeless   = regexp.MustCompile(`(?i)\bhref\s*=\s*["']?\s*(www\.)`)
+)
+
+// address warns about an address that begins with no scheme: a tap would open nothing.
+func (f *fileCheck) address(n *source.Node) {
+	if strings.TrimSpace(n.Text) != "" && !addressStart.MatchString(n.Text) {
+		f.Report(n.Pos, "empty-link", "", "this address opens nothing: it begins with no scheme such as https://")
+	}
+}
+
+// addresses warns about links in html whose address begins with no scheme.
+func (f *fileCheck) addresses(n *source.Node) {
+	for _, m := range schemeless.FindAllStringSubmatchIndex(n.Text, -1) {
+		f.Report(templateUse{node: n}.at(m[2]), "empty-link", "https://www.", "this address opens nothing: it begins with no scheme")
+	}
 }
 
 // guarded matches a template that asks whether there is a link to unsubscribe.

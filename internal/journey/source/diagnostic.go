@@ -66,7 +66,7 @@ var Codes = []struct {
 	{"unnamed-split", Warning, "a split without an id: an edit can move customers"},
 	{"unknown-trait", Warning, "a trait that one place alone names, one letter from one that others name"},
 	{"broken-json", Warning, "a body that is no JSON, or is none for some customers"},
-	{"empty-link", Warning, "a link that has no address for some sends"},
+	{"empty-link", Warning, "a link that has no address, or one that opens nothing"},
 	{"large-journey", Warning, "the journey is large"},
 	{"wait-beyond-timeout", Warning, "a wait that the journey's `timeout` ends first"},
 	{"schedule-meets-limit", Warning, "a schedule whose sends or entries a frequency cap or re-entry of its own period holds back"},

@@ -42,7 +42,7 @@ var (
 		"2006/01/02 15:04:05", "2006/01/02 15:04", "20060102", time.ANSIC, "January 2, 2006", "Jan 2, 2006", "January 2 2006", "Jan 2 2006",
 		"2 January 2006", "2 Jan 2006", "January 2, 2006 15:04", "2 January 2006 15:04",
 	}
-	seconds   = regexp.MustCompile(`^-?\d{1,12}$`)
+	seconds   = regexp.MustCompile(`^-?\d{1,14}$`)
 	directive = regexp.MustCompile(`%([-_^#0]*)(\d*)([aAbBh])`)
 )
 
@@ -67,7 +67,7 @@ func toMoment(v any) (instant, bool) {
 		}
 		if seconds.MatchString(s) {
 			n, err := strconv.ParseInt(s, 10, 64)
-			return instant{at: time.Unix(n, 0).UTC()}, err == nil
+			return unixTime(float64(n)), err == nil
 		}
 		return instant{}, false
 	case int, int64, float64, json.Number, *number:
@@ -76,12 +76,21 @@ func toMoment(v any) (instant, bool) {
 			return instant{}, false
 		}
 		f, err := n.Float64()
-		if err != nil || math.Abs(f) >= 1e12 {
+		if err != nil || math.Abs(f) >= 1e15 {
 			return instant{}, false
 		}
-		return instant{at: time.Unix(int64(math.Floor(f)), 0).UTC()}, true
+		return unixTime(f), true
 	}
 	return instant{}, false
+}
+
+// unixTime reads seconds since 1970, or milliseconds, as clients in JavaScript send them: seconds would lie after the
+// year 5000.
+func unixTime(n float64) instant {
+	if math.Abs(n) >= 1e11 {
+		n /= 1000
+	}
+	return instant{at: time.Unix(int64(math.Floor(n)), 0).UTC()}
 }
 
 // date writes a time in a form of strftime: in the zone that in_zone chose, else in the customer's. A date, or a clock

@@ -134,7 +134,7 @@ func money(c *filterCall, in any, args []any) any {
 	if !ok {
 		return in
 	}
-	code := toText(args[0])
+	code := strings.ToUpper(strings.TrimSpace(toText(args[0]))) // some providers send eur
 	digits, known := currency.GetDigits(code)
 	if !known {
 		c.odd("the argument is no currency: the number is inserted without one")

@@ -159,12 +159,15 @@ func defaultTo(in any, args []any) any {
 	return in
 }
 
+// blanks is what strip removes: white space, that of other languages, too.
+const blanks = space + "\u00a0\u3000\x00"
+
 // keep applies a function to a text or to markup, which stays markup.
 func keep(in any, do func(s, cut string) string) any {
 	if m, ok := in.(Markup); ok {
-		return Markup(do(string(m), space+"\x00"))
+		return Markup(do(string(m), blanks))
 	}
-	return do(toText(in), space+"\x00")
+	return do(toText(in), blanks)
 }
 
 // markupOf returns a value as markup. A text of the template's author, with trusted, is markup as it is.

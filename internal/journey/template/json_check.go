@@ -18,6 +18,9 @@ const specimenText = "12"
 // mark is what an inserted specimen prints as: a number by which its place is found again.
 var mark = regexp.MustCompile(`77\d{6}77`)
 
+// jsonStart matches what begins as JSON does: an object, or a list of objects, texts or lists.
+var jsonStart = regexp.MustCompile(`^\s*(\{\s*("|\}|\{\{|\{%)|\[\s*([\["\]]|\{\s*"|\{%))`)
+
 // quoteless are the filters whose result has no quote or line break, or has them escaped.
 var quoteless = func() map[string]bool {
 	out := map[string]bool{}
@@ -31,8 +34,7 @@ plus minus times divided_by modulo round ceil floor abs at_least at_most sum fin
 // CheckJSON returns what is wrong with a template whose text begins as JSON does: it is none with ordinary values, or
 // a value is inserted between quotes without the filter json, so that a quote or line break in it would break the text.
 func CheckJSON(source string) []Problem {
-	if start := strings.TrimLeft(source, space); start == "" || start[0] != '{' && start[0] != '[' || strings.HasPrefix(start, "{{") ||
-		strings.HasPrefix(start, "{%") {
+	if !jsonStart.MatchString(source) {
 		return nil
 	}
 	t := Parse(source, false)

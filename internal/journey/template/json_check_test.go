@@ -6,11 +6,14 @@ func TestCheckJSON(t *testing.T) {
 	t.Parallel()
 	const quote = "a value with a quote or a line break breaks the JSON: write {{ … | json }} and no quotes around it"
 	for source, want := range map[string]string{
-		`hello {{ a }}`:  "",
-		`{{ a | json }}`: "",
-		`{"a": {{ entry.total }}, "b": {{ name | json }}}`:                                      "",
-		`{"a": "{{ customer.name }}"}`:                                                          "7: " + quote,
-		`{"a": "Hello {{ name }}!", "b": "{{ now | date: '%Y' }}{{ n | plus: 1 }}"}`:            "13: " + quote,
+		`hello {{ a }}`:                                    "",
+		`{{ a | json }}`:                                   "",
+		`[VIP] {{ customer.name }}`:                        "",
+		`[{{ customer.tier }}] waits`:                      "",
+		`{hello} "{{ name }}"`:                             "",
+		`{"a": {{ entry.total }}, "b": {{ name | json }}}`: "",
+		`{"a": "{{ customer.name }}"}`:                     "7: " + quote,
+		`{"a": "Hello {{ name }}!", "b": "{{ now | date: '%Y' }}{{ n | plus: 1 }}"}`: "13: " + quote,
 		`{"a": "{{ name | upcase }}"}`:                                                          "7: " + quote,
 		`{"a": "{{ name | default: 'x' | json }}"}`:                                             "-",
 		`[{% for i in items %}{{ i.id }}{% unless forloop.last %},{% endunless %}{% endfor %}]`: "",

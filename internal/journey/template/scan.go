@@ -26,7 +26,7 @@ type token struct {
 }
 
 // space is what white space control removes.
-const space = " \t\r\n\f\v\u00a0"
+const space = " \t\r\n\f\v"
 
 var (
 	tagName = regexp.MustCompile(`^\s*(#|\w+)`)
