@@ -17,6 +17,7 @@ import (
 // An Event is a row of events.
 type Event struct {
 	ID, Customer, Name, Source string
+	Origin                     string // the id that the call named; default: Customer
 	At, Received               int64
 	N                          int
 	Properties                 map[string]any
@@ -61,12 +62,13 @@ func FlushEvents(ctx context.Context, b *unit.Unit) error {
 	s := unit.State[newEvents](b)
 	var values [][]any
 	for _, ev := range s.list {
-		values = append(values, []any{ev.ID, ev.Customer, ev.Name, ev.At, ev.Received, ev.N, ev.Text, ev.Source, ev.Depth})
+		values = append(values, []any{ev.ID, ev.Customer, ev.Name, ev.At, ev.Received, ev.N, ev.Text, ev.Source, ev.Depth,
+			cmp.Or(ev.Origin, ev.Customer)})
 	}
 	n, err := sqldb.Insert(
 		ctx,
 		b.Tx,
-		"events (id, customer, name, at, received_at, n, properties, source, depth)",
+		"events (id, customer, name, at, received_at, n, properties, source, depth, origin)",
 		values,
 		"on conflict (id) do nothing",
 	)
@@ -159,11 +161,11 @@ func Flusher(b *unit.Unit) func(context.Context) error {
 	return func(ctx context.Context) error { return FlushEvents(ctx, b) }
 }
 
-const eventColumns = `id, customer, name, at, received_at, properties, source, depth`
+const eventColumns = `id, customer, name, at, received_at, properties, source, depth, origin`
 
 func scanEvent(r sqldb.Scanner) (*Event, error) {
 	var ev Event
-	err := r.Scan(&ev.ID, &ev.Customer, &ev.Name, &ev.At, &ev.Received, &ev.Text, &ev.Source, &ev.Depth)
+	err := r.Scan(&ev.ID, &ev.Customer, &ev.Name, &ev.At, &ev.Received, &ev.Text, &ev.Source, &ev.Depth, &ev.Origin)
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +201,8 @@ func EventsNamed(ctx context.Context, tx sqldb.Conn, customerID string, names []
 	err := sqldb.Within(ctx, tx, `select `+eventColumns+`, n from events where customer = $1 and name in (%s)`, names,
 		func(r *sql.Rows) error {
 			var ev Event
-			if err := r.Scan(&ev.ID, &ev.Customer, &ev.Name, &ev.At, &ev.Received, &ev.Text, &ev.Source, &ev.Depth, &ev.N); err != nil {
+			if err := r.Scan(&ev.ID, &ev.Customer, &ev.Name, &ev.At, &ev.Received, &ev.Text, &ev.Source, &ev.Depth, &ev.Origin,
+				&ev.N); err != nil {
 				return err
 			}
 			var err error

@@ -139,6 +139,9 @@ func LinkIdentities(ctx context.Context, b *unit.Unit, names map[string]string, 
 		case from != id && id == Anonymous(c.AnonymousID), from != id && id == Anonymous(c.PreviousID):
 			// An anonymous id that was merged before now belongs to another user. Its past events stay where they are.
 			names[id] = survivor.ID
+			if err := rememberMerge(ctx, b, b.Customers[id], survivor); err != nil {
+				return nil, err
+			}
 			if _, err := b.Tx.ExecContext(ctx, `update customers set merged_into = $2 where id = $1`, id, survivor.ID); err != nil {
 				return nil, err
 			}

@@ -27,6 +27,9 @@ import (
 // Both rows are locked by Identify, in id order, before anything is read. Without that, two identify calls in opposite
 // directions deadlock, or each moves rows to a customer that the other has just removed. See docs/decisions/0011.
 func Merge(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustomer) error {
+	if err := rememberMerge(ctx, b, gone, survivor); err != nil {
+		return err
+	}
 	if _, err := b.Tx.ExecContext(ctx, `update customers set merged_into = $2, traits = '{}' where id = $1 or merged_into = $1`, gone.ID,
 		survivor.ID); err != nil {
 		return err

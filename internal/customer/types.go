@@ -17,6 +17,7 @@ type SegmentCall struct {
 	Timestamp   time.Time // time of the event; zero or future: now
 	Source      string    // http, temporal, cli or step; the event of a backfill has backfill
 	Enter       string    // enter only this journey, ignoring its entry event and condition (tabi enroll)
+	Origin      string    // the id that the event came from; default: Subject
 	Depth       int       // length of the chain of events that journeys caused
 	// Context has the traits that the context of a client library knows: email, timezone, push_token … They fill what the profile
 	// lacks; see ApplyTraits.

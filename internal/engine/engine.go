@@ -60,7 +60,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	}
 	releases := catalog.New(database, enrollment.OpenRevisions, onPublish())
 	options := unit.Options{Channels: o.Channels, Scenario: o.Scenario, Holdout: o.Holdout}
-	hooks := unit.Hooks{Flush: flush(), OnMerge: onMerge(), OnClose: onClose()}
+	hooks := unit.Hooks{Flush: flush(), OnMerge: onMerge(), OnSplit: onSplit(), OnClose: onClose()}
 	db := unit.New(releases, options, customer.Table{}, enrollment.Table{}, hooks)
 	intents, ledger := intent.New(db, o.Classifier, o.Notice), message.New(db, onSettled())
 	return &Engine{
@@ -118,6 +118,20 @@ func onMerge() []unit.Merge {
 		offer.MergeDecisions,
 		customer.Merge,        // last of those that move rows: it empties the removed customer
 		enrollment.EndYounger, // sees all open enrollments of the merged customer
+	}
+}
+
+// onSplit is called by customer when a merge is undone, before it computes the profiles of both customers again.
+func onSplit() []unit.Split {
+	return []unit.Split{
+		customer.SplitEvents, // first: the others ask whose events are whose
+		enrollment.Split,     // before the rows of enrollments
+		message.Split,
+		handoff.Split,
+		offer.Split, // after the sends, by which offers were made
+		enrollment.SplitConditions,
+		customer.SplitProfiles, // needs the events; conditions of evidence read the profiles
+		intent.Split,
 	}
 }
 

@@ -2,6 +2,7 @@ package enrollment
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -227,6 +228,7 @@ func enter(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, q entry) (
 		return "", "", err
 	}
 	e.EntryEvent, e.EntryName, e.EnteredAt, e.State = q.event.ID, q.event.Name, sqldb.Moment(q.at), unit.StateOpen
+	e.Origin = cmp.Or(q.event.Origin, p.ID)
 	e.Draw, e.Holdout = p.Draw, b.Units.Holdout(q.journey, p.Draw, program.Entry.Holdout)
 	persistLazy(b, q.event)
 	p.Open = append(p.Open, e)

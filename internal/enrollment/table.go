@@ -59,8 +59,8 @@ func (Table) Claim(ctx context.Context, tx sqldb.Conn, id, chain string) error {
 	return err
 }
 
-const enrollmentColumns = `id, workflow_id, journey, revision, customer, instance_key, entry_event, entry_name, draw_id, depth, entered_at,
-	closed_at, state, outcome, reason, value, holdout,
+const enrollmentColumns = `id, workflow_id, journey, revision, customer, instance_key, entry_event, entry_name, draw_id, origin,
+	depth, entered_at, closed_at, state, outcome, reason, value, holdout,
 	first_run_id, report_seq, step, step_kind, since_at, until_at, paused, next_seq, last_seq, attempts, lease_token, migrating_to,
 	missing_since, last_error`
 
@@ -78,6 +78,7 @@ func scanEnrollment(r sqldb.Scanner) (*unit.EnrollmentRow, error) {
 		&e.EntryEvent,
 		&e.EntryName,
 		&e.Draw,
+		&e.Origin,
 		&e.Depth,
 		&entered,
 		&closed,
@@ -124,6 +125,26 @@ func Merge(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustome
 	return err
 }
 
+// Split is an OnSplit hook of this room: it moves the enrollments that the ids entered.
+func Split(ctx context.Context, b *unit.Unit, s *unit.Parting) error {
+	for _, e := range s.From.Open {
+		if slices.Contains(s.IDs, e.Origin) {
+			e.Customer = s.To.ID
+			s.To.Open = append(s.To.Open, e)
+		}
+	}
+	s.From.Open = slices.DeleteFunc(s.From.Open, func(e *unit.EnrollmentRow) bool { return e.Customer == s.To.ID })
+	return s.Move(ctx, b, "enrollments", `update enrollments set customer = $1 where customer = $2 and origin in (%s)`, s.IDs)
+}
+
+// SplitConditions is an OnSplit hook of this room: it forgets which conditions held, so that none turns true by the split.
+func SplitConditions(ctx context.Context, b *unit.Unit, s *unit.Parting) error {
+	if err := ForgetConditions(ctx, b, s.From); err != nil {
+		return err
+	}
+	return ForgetConditions(ctx, b, s.To)
+}
+
 // OpenRevisions returns how many open enrollments need each revision: those on it, and those that were ordered to migrate
 // to it.
 func OpenRevisions(ctx context.Context, tx sqldb.Conn) (map[string]int, error) {
@@ -159,6 +180,7 @@ func Flush(ctx context.Context, b *unit.Unit) error {
 				e.EntryEvent,
 				e.EntryName,
 				e.Draw,
+				e.Origin,
 				e.Depth,
 				sqldb.Millis(e.EnteredAt),
 				e.State,
@@ -171,7 +193,7 @@ func Flush(ctx context.Context, b *unit.Unit) error {
 	}
 	b.Starts = nil
 	if _, err := sqldb.Insert(ctx, b.Tx, "enrollments (id, workflow_id, journey, revision, customer, instance_key, entry_event, "+
-		"entry_name, draw_id, depth, entered_at, state, holdout, last_seq, queued_at, due_at)", starts, ""); err != nil {
+		"entry_name, draw_id, origin, depth, entered_at, state, holdout, last_seq, queued_at, due_at)", starts, ""); err != nil {
 		return err
 	}
 	var tails [][]any

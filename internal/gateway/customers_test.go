@@ -112,3 +112,26 @@ func TestReport(t *testing.T) {
 		}
 	}
 }
+
+func TestSplitCustomer(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.call("/v1/track", `{"anonymousId":"d1","event":"Seen"}`)
+	h.call("/v1/identify", `{"userId":"ana","anonymousId":"d1","traits":{"name":"Ana"}}`)
+	h.call("/v1/track", `{"anonymousId":"d1","event":"Seen"}`)
+	header := []string{"Authorization: Bearer " + adminToken, "Content-Type: application/json"}
+	for body, want := range map[string]int{`{}`: 400, `{"anonymous_id":"d2"}`: 404, `{"anonymous_id":"d1","user_id":"d1"}`: 400} {
+		if got := h.do("POST", "/v1/admin/customers/ana/split", body, header...); got.status != want {
+			t.Errorf("%s: %d %s", body, got.status, got.body)
+		}
+	}
+	got := h.do("POST", "/v1/admin/customers/ana/split", `{"anonymous_id":"d1"}`, header...)
+	for _, want := range []string{`"customer":"ana"`, `"split":"anon:d1"`, `"events":2`} {
+		if !strings.Contains(got.body, want) {
+			t.Errorf("the answer lacks %s: %d %s", want, got.status, got.body)
+		}
+	}
+	if c := h.customer("d1"); c.ID != "anon:d1" || len(c.Traits) != 0 {
+		t.Errorf("%+v", c)
+	}
+}

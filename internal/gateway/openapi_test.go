@@ -100,8 +100,9 @@ func TestResponsesMatchOpenAPI(t *testing.T) {
 	_, ref := h.enter()
 	h.sent(ref, "email", message.Settlement{Status: contract.StatusSent})
 	// The tests of decisions have actions to choose from, those of the inbox a hand-off, those of doors
-	// refused calls.
-	called := map[string]bool{"decide": true, "explainDecision": true, "actOnHandoff": true, "getRejectedCall": true}
+	// refused calls, TestSplitCustomer a merge.
+	called := map[string]bool{"decide": true, "explainDecision": true, "actOnHandoff": true, "getRejectedCall": true,
+		"splitCustomer": true}
 	for _, c := range contractCalls {
 		method, path, _ := strings.Cut(c.call, " ")
 		req := httptest.NewRequest(method, path, strings.NewReader(c.body))
@@ -204,6 +205,8 @@ var contractCalls = []struct {
 	{"POST /v1/admin/migrations", `{"journey":"apology","limit":1001}`, 400},
 	{"GET /v1/admin/migrations?journey=apology", "", 200},
 	{"GET /v1/admin/migrations", "", 400},
+	{"POST /v1/admin/customers/nobody/split", `{"anonymous_id":"d1"}`, 404},
+	{"POST /v1/admin/customers/ana%2Fb/split", `{"anonymous_id":"d1"}`, 404},
 	{"GET /v1/admin/handoffs?state=claimed&limit=2", "", 200},
 	{"GET /v1/admin/handoffs?state=lost", "", 400},
 	{"POST /v1/admin/handoffs/none/acts", `{"kind":"release"}`, 404},

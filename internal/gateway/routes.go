@@ -76,6 +76,7 @@ func (g *Gateway) routes() []web.Route {
 		{"GET", "/v1/admin/dead-letters", admin, same, g.admin.ServeHTTP},
 		{"POST", "/v1/admin/dead-letters/retry", admin, same, g.admin.ServeHTTP},
 		{"POST", "/v1/admin/dead-letters/drop", admin, same, g.admin.ServeHTTP},
+		{"POST", "/v1/admin/customers/{id}/split", admin, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/handoffs", admin, same, g.admin.ServeHTTP},
 		{"POST", "/v1/admin/handoffs/{id}/acts", admin, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/addresses", admin, same, g.admin.ServeHTTP},

@@ -181,6 +181,12 @@ func Merge(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustome
 	return err
 }
 
+// Split moves the hand-offs of the enrollments that moved.
+func Split(ctx context.Context, b *unit.Unit, s *unit.Parting) error {
+	return s.Move(ctx, b, "handoffs", `update handoffs set customer = $1 where customer = $2 and
+		enrollment in (select id from enrollment_states where customer = $1)`, nil)
+}
+
 // RenameStep moves the hand-offs of an enrollment that are open or claimed from one step to another.
 func RenameStep(ctx context.Context, tx sqldb.Conn, enrollmentID, from, to string) error {
 	_, err := tx.ExecContext(

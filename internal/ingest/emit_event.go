@@ -46,7 +46,7 @@ func (s *Room) Emit(ctx context.Context, now time.Time, in contract.Emit, proper
 			return err
 		}
 		call := calls[0]
-		call.Depth = max(e.Depth, depth) + 1
+		call.Depth, call.Origin = max(e.Depth, depth)+1, e.Origin
 		_, err = s.ApplyEvent(ctx, b, p, &call, nil)
 		return err
 	})
@@ -81,7 +81,9 @@ func (s *Room) Record(ctx context.Context, now time.Time, enrollmentID string, c
 		if err := b.Adopt(ctx, p); err != nil {
 			return err
 		}
-		receipt, err = s.ApplyEvent(ctx, b, p, &calls[0], nil)
+		call := calls[0]
+		call.Origin = e.Origin
+		receipt, err = s.ApplyEvent(ctx, b, p, &call, nil)
 		return err
 	})
 	return receipt, err
@@ -106,7 +108,7 @@ func (s *Room) Assign(ctx context.Context, now time.Time, ref contract.Ref, key 
 			return err
 		}
 		_, err = s.ApplyEvent(ctx, b, p, &customer.SegmentCall{Type: "identify", MessageID: key, Traits: traits, Source: customer.SourceStep,
-			Depth: e.Depth + 1}, nil)
+			Depth: e.Depth + 1, Origin: e.Origin}, nil)
 		return err
 	})
 }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -214,6 +215,7 @@ func (s *Room) ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCusto
 		ID:         c.MessageID,
 		Customer:   p.ID,
 		Source:     c.Source,
+		Origin:     cmp.Or(c.Origin, c.Subject(), p.ID),
 		Depth:      c.Depth,
 		Classified: c.Classified,
 		Received:   sqldb.Millis(b.Now),

@@ -49,3 +49,33 @@ func moveIntents(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedC
 	_, err := b.Tx.ExecContext(ctx, `delete from intents where customer = $1`, gone.ID)
 	return err
 }
+
+// Split is the OnSplit hook of this room: it moves the evidence of the events that moved, and recomputes the scores of both customers.
+// Scores that were set by hand stay where they are. It runs after the events have moved.
+func Split(ctx context.Context, b *unit.Unit, s *unit.Parting) error {
+	if err := s.Move(ctx, b, "evidence", `update intent_evidence set customer = $1 where customer = $2 and
+		event in (select id from event_log where customer = $1)`, nil); err != nil {
+		return err
+	}
+	rules, err := RulesOf(ctx, b)
+	if err != nil {
+		return err
+	}
+	for _, p := range []*unit.LockedCustomer{s.From, s.To} {
+		if rules == nil { // recomputed when a release has intents again
+			if _, err := b.Tx.ExecContext(ctx, `delete from intents where customer = $1`, p.ID); err != nil {
+				return err
+			}
+			continue
+		}
+		state := unit.State[intentState](b)
+		if state.of == nil {
+			state.of = map[string]*intentScores{}
+		}
+		state.of[p.ID] = newIntentScores(rules)
+		if err := recomputeIntents(ctx, b, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -174,3 +174,9 @@ func Merge(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustome
 	}
 	return mergeEngagement(ctx, b.Tx, gone.ID, survivor.ID)
 }
+
+// Split is the OnSplit hook of this room: it moves the sends of the enrollments that moved. Engagement stays where it is.
+func Split(ctx context.Context, b *unit.Unit, s *unit.Parting) error {
+	return s.Move(ctx, b, "sends", `update sends set customer = $1 where customer = $2 and
+		enrollment in (select id from enrollment_states where customer = $1)`, nil)
+}

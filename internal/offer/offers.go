@@ -165,6 +165,16 @@ func MergeDecisions(ctx context.Context, b *unit.Unit, gone, survivor *unit.Lock
 	return err
 }
 
+// Split is the OnSplit hook of this room: it moves the decisions of the enrollments that moved, and the offers made by their sends.
+func Split(ctx context.Context, b *unit.Unit, s *unit.Parting) error {
+	if err := s.Move(ctx, b, "decisions", `update decisions set customer = $1 where customer = $2 and
+		enrollment in (select id from enrollment_states where customer = $1)`, nil); err != nil {
+		return err
+	}
+	return s.Move(ctx, b, "offers", `update offers set customer = $1 where customer = $2 and
+		key in (select key from send_log where customer = $1)`, nil)
+}
+
 // DropUnsentOffers deletes the offers of sends that will not be repeated. keys is a query for the keys of the sends.
 func DropUnsentOffers(ctx context.Context, tx sqldb.Conn, keys string, args ...any) error {
 	_, err := tx.ExecContext(ctx, `delete from offers where offered_at = 0 and key in (`+keys+`)`, args...)

@@ -12,6 +12,7 @@ import (
 type EnrollmentRow struct {
 	Enrollment
 	Depth      int
+	Origin     string // the id that the entry event came from
 	ReportSeq  int64
 	Head, Tail int64 // first delivery that is not done; last delivery written
 	Attempts   int

@@ -3,6 +3,7 @@ package unit
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -67,10 +68,36 @@ type Merge func(ctx context.Context, b *Unit, gone, survivor *LockedCustomer) er
 // move rows with SQL, which would miss rows that are not written.
 func FlushBeforeMerge(ctx context.Context, b *Unit, _, _ *LockedCustomer) error { return b.Flush(ctx) }
 
+// Split does a room's part when a merge is undone.
+type Split func(ctx context.Context, b *Unit, s *Parting) error
+
+// A Parting is a merge that is being undone: what came from IDs goes from one customer to another, which has no rows yet.
+type Parting struct {
+	From, To *LockedCustomer
+	IDs      []string         // the ids that went into To, To's own first
+	Moved    map[string]int64 // rows by what they are: events, enrollments …
+}
+
+// Move runs an update that moves rows to To ($1) from From ($2), and counts them as what. query has a place (%s) for the list of
+// ids; without ids it has none.
+func (s *Parting) Move(ctx context.Context, b *Unit, what, query string, ids []string) error {
+	args := []any{s.To.ID, s.From.ID}
+	if ids != nil {
+		query = fmt.Sprintf(query, sqldb.List(3, len(ids)))
+		for _, id := range ids {
+			args = append(args, id)
+		}
+	}
+	n, err := sqldb.Affected(ctx, b.Tx, query, args...)
+	s.Moved[what] += n
+	return err
+}
+
 // Hooks are the lists of hooks that a unit calls, each in its order. See package engine, which fills them.
 type Hooks struct {
 	Flush   []Flush  // when the unit is about to commit
 	OnMerge []Merge  // when two customers become one
+	OnSplit []Split  // when a merge is undone
 	OnClose []Holder // when an enrollment ends
 }
 

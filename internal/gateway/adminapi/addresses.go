@@ -9,10 +9,12 @@ import (
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// Customers has what is known of addresses.
+// Customers has what is known of addresses, and undoes merges.
 type Customers interface {
+	Split(ctx context.Context, now time.Time, customerID, id string) (unit.Parting, error)
 	KnownAddresses(ctx context.Context, f customer.AddressFilter) ([]customer.KnownAddress, error)
 	Revive(ctx context.Context, now time.Time, channel, text, by string) (int, error)
 }

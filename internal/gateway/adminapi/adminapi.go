@@ -151,6 +151,7 @@ func New(env *web.Env, rooms Rooms, f *figures.Figures, restart Restart) *Handle
 	register(h, a, api.ListDeadLetters, h.listDeadLetters)
 	register(h, a, api.RetryDeadLetters, h.retryDeadLetters)
 	register(h, a, api.DropDeadLetters, h.dropDeadLetters)
+	register(h, a, api.SplitCustomer, h.splitCustomer)
 	register(h, a, api.ListHandoffs, h.listHandoffs)
 	register(h, a, api.ActOnHandoff, h.actOnHandoff)
 	register(h, a, api.ListAddresses, h.listAddresses)

@@ -23,7 +23,8 @@ func (h *Handlers) listHandoffs(ctx context.Context, in *api.HandoffFilter) (*ap
 		one := api.Handoff{
 			ID: r.ID, WorkflowID: r.WorkflowID, Journey: r.Journey, Step: r.Step, Customer: r.Customer, Queue: r.Queue,
 			Priority: r.Priority, Note: r.Note, Outcomes: r.Outcomes, State: r.State, Agent: r.Agent, Outcome: r.Outcome,
-			OpenedAt: r.OpenedAt, ClaimedAt: r.ClaimedAt, ClosedAt: r.ClosedAt, Until: r.Until, Acts: make([]api.HandoffAct, 0, len(r.Acts)),
+			OpenedAt: r.OpenedAt, ClaimedAt: r.ClaimedAt, ClosedAt: r.ClosedAt, Until: r.Until,
+			Acts: make([]api.HandoffAct, 0, len(r.Acts)),
 		}
 		for _, a := range r.Acts {
 			one.Acts = append(one.Acts, api.HandoffAct{Kind: a.Kind, Agent: a.Agent, By: a.By, At: a.At})

@@ -49,6 +49,24 @@ create index customers_merged on customers (merged_into) where merged_into <> ''
 -- For analytics.
 create view customer_profiles as select id, traits, merged_into from customers;
 
+-- What was known of two ids when they became one customer, so that a merge of the wrong ones can be undone; see customer.Split. gone
+-- is an id that named a customer of its own, or an anonymous id that now belongs to another customer. (at, n) is the place of
+-- the merge among events.
+create table merges (
+  gone             text not null,
+  survivor         text not null,
+  at               bigint not null,
+  n                bigint not null,
+  gone_traits      text not null,
+  gone_created     bigint not null,
+  gone_draw        text not null,
+  survivor_traits  text not null,
+  survivor_created bigint not null,
+  survivor_draw    text not null,
+  primary key (gone, survivor)
+);
+create index merges_survivor on merges (survivor, at);
+
 -- Customers whose time zone is not UTC, or was another one. timezone is UTC where the trait names no zone; since_at is
 -- the time of the last change.
 create table customer_timezones (
@@ -58,7 +76,8 @@ create table customer_timezones (
 );
 create index customer_timezones_zone on customer_timezones (timezone, customer);
 
--- (received_at, n) is the order in which events were accepted.
+-- (received_at, n) is the order in which events were accepted. origin is the id that the call named, or by which the enrollment
+-- began that made the event; a merge does not change it.
 create table events (
   id          text primary key,
   customer    text not null,
@@ -68,12 +87,13 @@ create table events (
   n           bigint not null,
   properties  text not null,
   source      text not null,
-  depth       integer not null
+  depth       integer not null,
+  origin      text not null default ''
 );
 create index events_story on events (customer, name, at);
 create index events_time on events (customer, at);
 
--- For analytics, and for the rooms that show an event or count events: outbox, message, offer.
+-- For analytics, and for the rooms that show an event or count events: outbox, message, offer; and intent, when customers are split.
 create view event_log as select id, customer, name, at, received_at, n, properties, depth from events;
 
 -- What is known of a mailbox, a phone number or a device token, whichever customer has it. address is folded: one mailbox
@@ -106,7 +126,7 @@ create view journeys_on_hold as select journey from paused_journeys where paused
 
 -- next_seq is the first entry of the outbox that is not delivered, last_seq the last one that was added.
 -- migrating_to is the revision that the enrollment was ordered to migrate to, until it answers. draw_id is the customer's
--- at the entry: the enrollment's holdout and splits are drawn by it, whatever is merged later.
+-- at the entry: the enrollment's holdout and splits are drawn by it, whatever is merged later. origin is that of the entry event.
 -- missing_since is the wall time since which Temporal has no run of it; 0: it has one, or nobody has looked. snapshot is
 -- the state that its run reported last (workflows.Snapshot, JSON), from which it begins again where the run is lost.
 create table enrollments (
@@ -119,6 +139,7 @@ create table enrollments (
   entry_event  text not null,
   entry_name   text not null,
   draw_id      text not null default '',
+  origin       text not null default '',
   depth        integer not null,
   entered_at   bigint not null,
   closed_at    bigint not null default 0,
@@ -154,7 +175,7 @@ create index enrollments_journey on enrollments (journey, state);
 create index enrollments_due on enrollments (due_at, queued_at, id) where next_seq <= last_seq;
 create index enrollments_entries on enrollments (journey, id);
 
--- For analytics, and for the rooms whose rows belong to an enrollment: outbox, handoff, offer.
+-- For analytics, and for the rooms whose rows belong to an enrollment: outbox, handoff, message, offer.
 create view enrollment_states as select id, workflow_id, journey, revision, customer, entry_event, entry_name, entered_at, closed_at, state,
   outcome, reason, value, holdout, step, step_kind, paused from enrollments;
 

@@ -11,7 +11,8 @@ import (
 func Commands(b app.Build) []*cobra.Command {
 	return []*cobra.Command{
 		enrollCommand(), trackCommand(), importCommand(), listCommand(), statusCommand(b), cancelCommand(), pauseCommand(),
-		resumeCommand(), deadLetterCommand(), rejectedCommand(), addressesCommand(), handoffCommand(), reconcileCommand(b),
+		resumeCommand(), deadLetterCommand(), rejectedCommand(), addressesCommand(), customerCommand(), handoffCommand(),
+		reconcileCommand(b),
 		clusterCommand(b), restartCommand(b), migrateCommand(), reportCommand(),
 	}
 }
