@@ -5,6 +5,7 @@ type MailEventsResponse struct {
 	Success  bool            `json:"success"`
 	Accepted int             `json:"accepted"`
 	Ignored  []IgnoredReport `json:"ignored"`
+	Warnings []string        `json:"warnings,omitempty" doc:"what of accepted reports was not understood, or had no effect, and why"`
 	Rejected []RejectedCall  `json:"rejected,omitempty" doc:"reports that cannot be read; the others were accepted"`
 }
 

@@ -136,7 +136,10 @@ func TestOneTableOfBounces(t *testing.T) {
 	key := h.sent(ref, "email", message.Settlement{Status: contract.StatusSent})
 	for i, soft := range []string{"soft", "Transient", "blocked", "Undetermined", "SoftBounce", "mailbox full", "new-word", "4.2.2"} {
 		h.track("ana/b", "Email Bounced", `{"type":"`+soft+`","key":"`+key+`"}`)
-		h.call("/v1/mail/events", `{"type":"bounce","bounce_type":"`+soft+`","key":"`+key+`","id":"s`+strconv.Itoa(i)+`"}`)
+		got := h.call("/v1/mail/events", `{"type":"bounce","bounce_type":"`+soft+`","key":"`+key+`","id":"s`+strconv.Itoa(i)+`"}`)
+		if strange := soft == "new-word"; strange != strings.Contains(got.body, "is not known, and counts as soft") {
+			t.Errorf("%s: %s", soft, got.body)
+		}
 		if h.dead("ana@example.com") {
 			t.Fatalf("%s killed the address", soft)
 		}

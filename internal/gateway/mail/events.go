@@ -145,6 +145,9 @@ func (h *Handlers) Events(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		out.Accepted = len(receipts)
+		for _, receipt := range receipts {
+			out.Warnings = append(out.Warnings, receipt.Warnings...)
+		}
 		for n := range calls {
 			if why := invalid[n]; why != nil {
 				reject(index[n], &tolerant.Problem{Code: tolerant.Invalid, Message: why.Error()})
@@ -203,6 +206,8 @@ func (h *Handlers) mailEvent(r *http.Request, field string, report any) (call cu
 		call.Properties["type"] = "soft"
 		if address.Bounce(bounce, in["permanent"], reason) == address.Hard {
 			call.Properties["type"] = "hard" // it marks the address
+		} else if _, known := address.Word(bounce); !known {
+			call.Properties["type"] = bounce // soft, and the receipt says that it is not known
 		}
 	}
 	call.MessageID = reportID(id, name, c.Key, url, p.Text("timestamp", 64))
