@@ -150,7 +150,8 @@ func (d *Dev) home(ctx context.Context, s *Services) error {
 	if err != nil {
 		return err
 	}
-	d.Log.Warn("Temporal's file is new: the runs of open enrollments are lost; `tabi restart --lost` begins them again where they were")
+	d.Log.Warn("Temporal's file in the data folder is not of this database, and is used from now on: `tabi reconcile --dry-run` lists " +
+		"enrollments without runs and runs without enrollments, `tabi restart --lost` begins enrollments again where they were")
 	return cluster.Adopt(ctx, s.Store.Database, found)
 }
 

@@ -78,7 +78,8 @@ func NewGuard(c client.Client, namespace string, db *sqldb.Database, conns *Conn
 // Ask returns the namespace that the client reaches.
 func (g *Guard) Ask(ctx context.Context) (Identity, error) { return Ask(ctx, g.client, g.namespace) }
 
-// Claim makes the namespace the home of a store that has none. It returns a *StrangerError if the home is another one.
+// Claim makes the namespace the home of a store that has none, unless another installation has runs there. It returns a
+// *StrangerError if the home is another one, and an *OccupiedError for a store without a home whose namespace is taken.
 func (g *Guard) Claim(ctx context.Context) error {
 	found, err := Ask(ctx, g.client, g.namespace)
 	if denied(err) {
@@ -87,6 +88,13 @@ func (g *Guard) Claim(ctx context.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if _, ok, err := Home(ctx, g.db); err != nil {
+		return err
+	} else if !ok {
+		if err := occupied(ctx, g.client, found); err != nil {
+			return err
+		}
 	}
 	home, err := claim(ctx, g.db, found)
 	if err == nil && home.NamespaceID != found.NamespaceID {

@@ -18,6 +18,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Identity names a Temporal namespace. Two namespaces are the same if their NamespaceID is the same: a namespace that
@@ -112,6 +113,36 @@ func (e *StrangerError) Is(target error) bool { return target == ErrStranger }
 
 // Readiness is the word of /readyz for this error.
 func (e *StrangerError) Readiness() string { return "another namespace" }
+
+// OccupiedError says that a namespace has runs of another installation, and that the store has no home yet.
+type OccupiedError struct {
+	Found      Identity
+	WorkflowID string // of one of the runs
+}
+
+// Error says how to mend it.
+func (e *OccupiedError) Error() string {
+	return fmt.Sprintf("%s has open runs of another installation, such as %s, and the database is new: its workers would end them. "+
+		"Give this installation a namespace of its own (TEMPORAL_NAMESPACE), or correct TABI_DATABASE; nothing was changed. If the database "+
+		"of these runs is lost, run `tabi cluster adopt`, then `tabi reconcile --terminate-orphans`", e.Found, e.WorkflowID)
+}
+
+// Is makes errors.Is(err, ErrStranger) true.
+func (e *OccupiedError) Is(target error) bool { return target == ErrStranger }
+
+// occupied returns an *OccupiedError if a namespace has an open run of a journey.
+func occupied(ctx context.Context, c client.Client, found Identity) error {
+	list, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		Namespace: found.Namespace, PageSize: 1, Query: "WorkflowType = '" + contract.JourneyType + "' AND ExecutionStatus = 'Running'",
+	})
+	if err != nil {
+		return fmt.Errorf("cannot look for runs of another installation in namespace %q: %w", found.Namespace, err)
+	}
+	for _, run := range list.GetExecutions() {
+		return &OccupiedError{Found: found, WorkflowID: run.GetExecution().GetWorkflowId()}
+	}
+	return nil
+}
 
 // denied reports whether Temporal refuses to say which namespace it is.
 func denied(err error) bool {

@@ -45,6 +45,31 @@ func TestAnotherNamespaceIsRefused(t *testing.T) {
 	}
 }
 
+// A new database does not join a namespace in which another installation has runs: its workers would end them.
+func TestOccupiedNamespaceIsRefused(t *testing.T) {
+	t.Parallel()
+	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": nudge})})
+	h.customer("ana")
+	h.track("ana", "Start", "", map[string]any{"k": "1"})
+	h.parked("nudge/ana/1", "reply")
+	other := *h.app.Config
+	other.DataDir = t.TempDir()
+	other.Database = filepath.Join(other.DataDir, "tabi.db")
+	await(t, "the run to be listed", func() error {
+		s, err := other.Connect(context.Background(), zap.NewNop())
+		if err == nil {
+			return errors.Join(errStill, s.Close(), os.Remove(other.Database))
+		}
+		var occupied *cluster.OccupiedError
+		if !errors.As(err, &occupied) || occupied.WorkflowID != "nudge/ana/1" || !strings.Contains(err.Error(), h.namespace) {
+			t.Fatal(err)
+		}
+		return nil
+	})
+	h.track("ana", "Answered", "", map[string]any{"k": "1"})
+	h.parked("nudge/ana/1", "last")
+}
+
 // Temporal ends while a gateway and its relay run, and an empty one starts at its address. Nothing is delivered to it and
 // nothing is closed; the worker stops. With the right one back, what waited is delivered.
 func TestReplacedTemporalHarmsNothing(t *testing.T) {
