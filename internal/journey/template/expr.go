@@ -77,6 +77,8 @@ type exprParser struct {
 	to     int
 	token  lexeme
 	failed bool
+
+	negated bool // the last value was the name not
 }
 
 // expression returns a parser of the expression between two offsets.
@@ -167,6 +169,14 @@ func (e *exprParser) advance() {
 		switch c {
 		case '&':
 			e.fail(at, "and", "conditions are joined by and, or")
+		case '+', '-', '*', '/', '%':
+			e.fail(at, "", "%q is unexpected here: numbers are computed by filters, such as {{ a | plus: b }}", c)
+		case '!':
+			e.fail(at, "", "%q is unexpected here: write {%% unless … %%}, or compare with == false", c)
+		case '?':
+			e.fail(at, "", "%q is unexpected here: write {%% if … %%}…{%% else %%}…{%% endif %%}", c)
+		case '$', '{', '#':
+			e.fail(at, "", "%q is unexpected here: write names alone, such as {{ customer.first_name }}", c)
 		case '“', '”', '‘', '’', '„', '«', '»':
 			e.fail(at, "", "%q is not a quote that Liquid reads: write \" or '", c)
 		default:
@@ -181,6 +191,8 @@ func (e *exprParser) done() {
 		return
 	}
 	switch {
+	case e.negated:
+		e.fail(e.token.at, "", "there is no not: write {%% unless … %%}, or compare with == false")
 	case e.token.kind == '=':
 		e.fail(e.token.at, "==", "a comparison is written ==")
 	case e.token.kind == ':':
@@ -333,6 +345,7 @@ func (e *exprParser) primary() expression {
 			e.fail(t.at, "", "%q is unexpected here", t.text)
 			return literal{t.at, nil}
 		}
+		e.negated = t.text == "not"
 		return e.path(lookup{at: t.at, root: t.text})
 	case 0:
 		e.fail(t.at, "", "a value is missing here")
