@@ -33,6 +33,13 @@ type Temporal struct {
 	env     []string
 	process *childproc.Process
 	tls     *tls.Config // of the operator; nil: no TLS
+	token   string      // of the operator, with an authorizer; empty: there is none
+}
+
+// Authorize makes the server's next Start use the default authorizer, with the keys at a URL. token is an operator's.
+func (t *Temporal) Authorize(jwks, token string) {
+	t.token = token
+	t.env = append(t.env, "TEMPORAL_JWKS_URL="+jwks)
 }
 
 // clientTLS returns the TLS configuration of a client of certs.sh.
@@ -101,7 +108,8 @@ func newTemporal(ctx context.Context, dir string, pg *Postgres, certificates str
 		"TEMPORAL_TLS_DIR="+certificates)
 	for _, name := range []string{"FRONTEND_PORT", "FRONTEND_MEMBERSHIP_PORT", "FRONTEND_HTTP_PORT", "MATCHING_PORT",
 		"MATCHING_MEMBERSHIP_PORT",
-		"HISTORY_PORT", "HISTORY_MEMBERSHIP_PORT", "WORKER_PORT", "WORKER_MEMBERSHIP_PORT", "METRICS_PORT"} {
+		"HISTORY_PORT", "HISTORY_MEMBERSHIP_PORT",
+		"INTERNAL_FRONTEND_PORT", "INTERNAL_FRONTEND_MEMBERSHIP_PORT", "WORKER_PORT", "WORKER_MEMBERSHIP_PORT", "METRICS_PORT"} {
 		port, err := FreePort()
 		if err != nil {
 			return nil, err
@@ -134,7 +142,13 @@ func (t *Temporal) Start(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(t.binary, "--root", ".", "--config", ".", "--env", "production", "start")
+	args := []string{"--root", ".", "--config", ".", "--env", "production", "start"}
+	if t.token != "" { // as deploy/README.md says
+		for _, service := range []string{"frontend", "internal-frontend", "history", "matching", "worker"} {
+			args = append(args, "--service", service)
+		}
+	}
+	cmd := exec.Command(t.binary, args...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = t.dir, t.env, log, log
 	if t.process, err = childproc.Start(cmd); err != nil {
 		return err
@@ -150,7 +164,11 @@ func (t *Temporal) Start(ctx context.Context) error {
 
 // options are those of the operator's client.
 func (t *Temporal) options() client.Options {
-	return client.Options{HostPort: t.Address, Logger: silent{}, ConnectionOptions: client.ConnectionOptions{TLS: t.tls}}
+	o := client.Options{HostPort: t.Address, Logger: silent{}, ConnectionOptions: client.ConnectionOptions{TLS: t.tls}}
+	if t.token != "" {
+		o.Credentials = client.NewAPIKeyStaticCredentials(t.token)
+	}
+	return o
 }
 
 // namespace registers namespace default and checks that it is served.

@@ -2,7 +2,15 @@ package testservers
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,10 +18,12 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/relay"
 	"github.com/tabi-journeys/tabi/internal/unit"
@@ -111,6 +121,70 @@ func TestTemporalOnPostgresWithTLS(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// With the default authorizer, as deploy/temporal sets it up, a certificate alone allows nothing, and a token what it says.
+func TestTemporalWithAuthorizer(t *testing.T) {
+	t.Parallel()
+	if _, err := Find(TemporalBinary); err != nil {
+		t.Skip(err)
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	public, err := key.PublicKey.Bytes() // 4, then the two coordinates
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"keys":[{"kty":"EC","kid":"k","use":"sig","alg":"ES256","crv":"P-256","x":%q,"y":%q}]}`,
+			encode(public[1:33]), encode(public[33:]))
+	}))
+	defer keys.Close()
+	// token returns a token of a client with a permission.
+	token := func(permission string) string {
+		text := encode([]byte(`{"alg":"ES256","kid":"k","typ":"JWT"}`)) + "." +
+			encode(fmt.Appendf(nil, `{"sub":"test","permissions":[%q],"exp":%d}`, permission, clock.Wall().Add(time.Hour).Unix()))
+		digest := sha256.Sum256([]byte(text))
+		r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text + "." + encode(append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...))
+	}
+	certificates := filepath.Join(t.TempDir(), "certificates")
+	server, err := NewTemporalWithTLS(t.Context(), t.TempDir(), durable(t), certificates)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Stop() })
+	server.Stop()
+	server.Authorize(keys.URL, token("temporal-system:admin"))
+	if err := server.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		permission string // empty: no token
+		may        bool
+	}{{"", false}, {"default:read", false}, {"other:admin", false}, {"default:write", true}} {
+		options := server.options()
+		options.Credentials = nil
+		if c.permission != "" {
+			options.Credentials = client.NewAPIKeyStaticCredentials(token(c.permission))
+		}
+		one, err := client.NewLazyClient(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = one.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "t", TaskQueue: "nobody"}, contract.TrackType)
+		one.Close()
+		var denied *serviceerror.PermissionDenied
+		if (err == nil) != c.may || err != nil && !errors.As(err, &denied) {
+			t.Errorf("with %q: %v", c.permission, err)
+		}
+	}
 }
 
 // eventually calls try until it succeeds, for a minute.
