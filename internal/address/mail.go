@@ -45,7 +45,7 @@ const (
 // characters around it, full-width letters and a dot after the host are accepted. Its errors are for people and do not
 // contain the address.
 func ParseMail(text string) (Mail, error) {
-	text = strings.TrimSpace(norm.NFKC.String(visible(text)))
+	text = strings.TrimRight(strings.TrimSpace(norm.NFKC.String(visible(text))), ",; ")
 	if strings.ContainsFunc(text, unicode.IsControl) {
 		return Mail{}, notMail("a control character is in it")
 	}

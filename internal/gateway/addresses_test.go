@@ -59,6 +59,9 @@ func TestABounceIsOfTheAddressThatBounced(t *testing.T) {
 		"track with the key": func(h *house, key string) {
 			h.track("ana/b", "Email Bounced", `{"type":"hard","key":"`+key+`"}`)
 		},
+		"track with the key, and the customer's address of now": func(h *house, key string) {
+			h.track("ana/b", "Email Bounced", `{"type":"hard","key":"`+key+`","email":"new@example.com"}`)
+		},
 		"track with the message id": func(h *house, key string) {
 			h.track("ana/b", "Email Bounced", `{"type":"Permanent","message_id":"<`+signedlink.MessageID(key, "x.example.com")+`>"}`)
 		},

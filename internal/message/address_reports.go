@@ -22,8 +22,9 @@ import (
 // makes it dead, a complaint or an opt-out ends marketing to it for all customers who have it, and a success of a later
 // send revives it.
 //
-// The address is that of the send, since the customer may have another one by now: an address that the event names, or the
-// one in the ledger's row of the send that the event names by key, message_id, or journey, step and message. A bounce that
+// The address is that of the send, since the customer may have another one by now: the one in the ledger's row of the send
+// that the event names by key or message_id, or an address that the event names, or that of the send that it names by
+// journey, step and message. A bounce that
 // names none of these is of the customer's address only if nothing contradicts it: the last send went there, and it has not
 // changed since the event. Else nothing is marked, and the receipt says so.
 func RecordReport(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *customer.Arrival) error {
@@ -105,13 +106,13 @@ func (r *report) bounce() error {
 // addresses returns whose address a bounce is about, and when the message went out.
 func (r *report) addresses() (keys []string, sent time.Time, err error) {
 	at := sqldb.Moment(r.a.At)
-	if said := r.first("address", "email"); said != "" {
-		return []string{address.Fold(address.Mailbox, said)}, at, nil
-	}
 	row, named, err := r.send()
+	said := r.first("address", "email")
 	switch {
 	case err != nil:
 		return nil, at, err
+	case said != "" && (row == nil || named == ""): // a key knows better: some senders add the customer's email to every event
+		return []string{address.Fold(address.Mailbox, said)}, at, nil
 	case row != nil && len(row.addresses) == 1:
 		return row.addresses, row.at, nil
 	case row != nil && len(row.addresses) > 1:
@@ -207,10 +208,10 @@ func (r *report) optIn() error {
 
 // subjects returns the addresses that an opt-out or an opt-in names, itself or by its send; none: those that the customer has.
 func (r *report) subjects() ([]string, error) {
-	if said := r.first("address", "email"); said != "" {
+	row, named, err := r.send()
+	if said := r.first("address", "email"); err == nil && said != "" && (row == nil || named == "") {
 		return []string{address.Fold(r.b.Units.AddressTrait(r.channel), said)}, nil
 	}
-	row, _, err := r.send()
 	if row == nil {
 		return nil, err
 	}

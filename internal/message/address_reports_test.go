@@ -59,9 +59,11 @@ func TestBouncesAreKeptWithTheAddress(t *testing.T) {
 		s.Equal(s.reason(bea, "r4", "old@example.com"), "BOUNCED")
 		report("Email Delivered", enginetest.Props{"key": "k2"})
 		s.Equal(s.reason(bea, "r5", "old@example.com"), "")
-		known, err := s.Customers.KnownAddresses(s.Ctx, customer.AddressFilter{State: customer.AddressRevived, Address: "OLD@example.com"})
+		known, err := s.Customers.KnownAddresses(s.Ctx, customer.AddressFilter{State: customer.AddressRevived,
+			Address: "OLD@example.com"})
 		s.Must(err)
-		s.Equal([]any{len(known), known[0].Address, known[0].RevivedBy, known[0].Dead}, []any{1, "old@example.com", "Email Delivered", false})
+		s.Equal([]any{len(known), known[0].Address, known[0].RevivedBy, known[0].Dead},
+			[]any{1, "old@example.com", "Email Delivered", false})
 		report("Email Bounced", enginetest.Props{"key": "k2", "type": "hard"})
 		n, err := s.Customers.Revive(s.Ctx, noon, "", "old@EXAMPLE.com", "mia")
 		s.Must(err)
@@ -85,7 +87,8 @@ func TestOptOutsAreKeptWithTheMailbox(t *testing.T) {
 		r, err := s.Messages.Reserve(s.Ctx, noon, enginetest.Wall, receipt, time.Minute)
 		s.Must(err)
 		s.Equal(r.Verdict.Channel, "email")
-		s.Ingest(noon.Add(2*time.Second), s.Identify("ana", enginetest.Props{"consent": enginetest.Props{"marketing": true, "email": true}}))
+		s.Ingest(noon.Add(2*time.Second), s.Identify("ana",
+			enginetest.Props{"consent": enginetest.Props{"marketing": true, "email": true}}))
 		s.Equal(s.reason(twin, "t3", "Ana@example.com"), "")
 		s.Ingest(noon.Add(3*time.Second), s.Track("ana", "Unsubscribed", enginetest.Props{}))
 		s.Equal(s.reason(twin, "t4", "ana@example.com"), "NO_CONSENT")
@@ -101,7 +104,8 @@ func TestUnusableAddressesAreNamed(t *testing.T) {
 		e := s.EnterCart("ana")
 		s.Equal(s.reason(e, "k1", "ana@example.com, bea@example.com"), "NO_ADDRESS")
 		row := s.SendOf("k1")
-		s.Equal(row.Why(), "email: NO_ADDRESS, an… (32 characters) is not a mail address: more than one address is in the text, or it has two @; "+
+		s.Equal(row.Why(), "email: NO_ADDRESS, an… (32 characters) is not a mail address: more than one address is in the text, or it "+
+			"has two @; "+
 			"push: NO_ADDRESS")
 		s.SetTraits("ana", enginetest.Props{"email": nil, "push_token": []any{"", "t1", "undefined", []any{"t1", "t2"}}})
 		r, err := s.Messages.Reserve(s.Ctx, enginetest.Noon, enginetest.Wall, s.NewSend(e, "k2"), time.Minute)

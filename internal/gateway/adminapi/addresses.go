@@ -35,7 +35,8 @@ func (h *Handlers) listAddresses(ctx context.Context, in *api.AddressFilter) (*a
 	for i, k := range rows {
 		out.Addresses[i] = api.KnownAddress{
 			Channel: k.Channel, Address: k.Address, Dead: k.Dead, Reason: k.Reason, DeadAt: moment(k.DeadAt),
-			RevivedAt: moment(k.RevivedAt), RevivedBy: k.RevivedBy, OptedOut: k.OptedOut, OptedOutAt: moment(k.OptedOutAt), OptedOutBy: k.OptedOutBy,
+			RevivedAt: moment(k.RevivedAt), RevivedBy: k.RevivedBy,
+			OptedOut: k.OptedOut, OptedOutAt: moment(k.OptedOutAt), OptedOutBy: k.OptedOutBy,
 			OptedInAt: moment(k.OptedInAt), OptedInBy: k.OptedInBy,
 		}
 	}
