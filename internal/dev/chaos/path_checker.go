@@ -24,6 +24,7 @@ type pathChecker struct {
 	visits    map[string]int
 	round     int
 	moment    time.Time // virtual: when the enrollment reached that step
+	planned   time.Time // virtual: when it would have, had nothing been late since its last wait
 	mayCount  time.Time // from when on events may count for the next wait_for
 	mustCount time.Time // from when on they must count: the enrollment had passed its last wait, and had asked for undelivered events
 	sends     map[string]bool
@@ -40,6 +41,16 @@ func (w *pathChecker) slack() time.Duration { return w.r.virtual(time.Second) }
 // twice as long), rounded down.
 const catchUpTime = time.Minute
 
+// due returns the earliest and the latest moment at which a wait that begins now ends. It counts from the planned moment
+// if the run is less than a minute late.
+func (w *pathChecker) due(d time.Duration) (earliest, latest time.Time) {
+	earliest, latest = w.moment.Add(d), w.moment.Add(d)
+	if w.planned.Before(w.moment) && w.moment.Sub(w.planned) <= w.r.virtual(time.Minute)+w.slack() {
+		earliest = w.planned.Add(d)
+	}
+	return earliest, latest
+}
+
 // surelyBefore reports whether a is before b by more than the slack; maybeBefore, whether it may be.
 func (w *pathChecker) surelyBefore(a, b time.Time) bool { return a.Add(w.slack()).Before(b) }
 func (w *pathChecker) maybeBefore(a, b time.Time) bool  { return !w.surelyBefore(b, a) }
@@ -47,7 +58,7 @@ func (w *pathChecker) maybeBefore(a, b time.Time) bool  { return !w.surelyBefore
 // check follows the path until the visits end.
 func (w *pathChecker) check() {
 	w.moment = time.UnixMilli(w.e.entered)
-	w.mayCount, w.mustCount = w.moment, w.moment
+	w.planned, w.mayCount, w.mustCount = w.moment, w.moment, w.moment
 	for i, p := range w.e.passed {
 		if w.at == journey.End {
 			w.wrong("visited %s after the end of the path", p.Step)
@@ -87,7 +98,8 @@ func (w *pathChecker) checkVisit(step journey.Step, p contract.StepVisit) int {
 	case *journey.Exit:
 		w.outcome = spec.Outcome
 	case *journey.Wait:
-		w.checkWait(step, p, w.moment.Add(spec.Duration))
+		earliest, latest := w.due(spec.Duration)
+		w.checkWait(step, p, earliest, latest)
 	case *journey.Branch:
 		more := w.round < w.pass.rounds
 		if more != (p.Arm == "1") {
@@ -107,10 +119,10 @@ func (w *pathChecker) checkVisit(step journey.Step, p contract.StepVisit) int {
 	return step.Next
 }
 
-// checkWait compares the end of a wait with its deadline.
-func (w *pathChecker) checkWait(step journey.Step, p contract.StepVisit, due time.Time) {
-	if p.At.Before(due.Add(-w.slack())) {
-		w.wrong("%s ended at %s, before it was due at %s", step.ID, p.At, due)
+// checkWait compares the end of a wait with its deadline, which lies between earliest and due.
+func (w *pathChecker) checkWait(step journey.Step, p contract.StepVisit, earliest, due time.Time) {
+	if p.At.Before(earliest.Add(-w.slack())) {
+		w.wrong("%s ended at %s, before it was due at %s", step.ID, p.At, earliest)
 	}
 	if g := w.goalEvent(true); g != nil && w.surelyBefore(g.by, due) {
 		w.wrong("%s waited until %s, though the goal event %s arrived before", step.ID, due, g.id)
@@ -119,18 +131,18 @@ func (w *pathChecker) checkWait(step journey.Step, p contract.StepVisit, due tim
 	// deadline. A run waits at most a minute for undelivered events; what arrives later counts for the next step.
 	// A wait that begins with the enrollment is due from the entry, even if Temporal heard of the entry later. What
 	// arrived after that counts for the next step, however late the run began.
-	w.mayCount, w.mustCount = due, p.At
+	w.planned, w.mayCount, w.mustCount = earliest, earliest, p.At
 	if len(w.visits) == 1 && w.visits[step.ID] == 1 {
 		w.mustCount = due
 	}
 	if p.At.After(due.Add(w.r.virtual(catchUpTime))) {
-		w.mayCount = due.Add(-w.r.virtual(w.r.bound))
+		w.mayCount = earliest.Add(-w.r.virtual(w.r.bound))
 	}
 }
 
 // checkWaitFor compares the arm of a wait_for with the events that arrived.
 func (w *pathChecker) checkWaitFor(step journey.Step, spec *journey.WaitFor, p contract.StepVisit) int {
-	due := w.moment.Add(spec.Timeout)
+	earliest, due := w.due(spec.Timeout)
 	var inTime, possible *storedEvent // in time for certain, and in time within the slack
 	for _, e := range w.events {
 		if !slices.Contains(spec.Arms[0].Events, e.name) || w.used[e.id] {
@@ -140,7 +152,7 @@ func (w *pathChecker) checkWaitFor(step journey.Step, spec *journey.WaitFor, p c
 		if w.maybeBefore(w.mayCount, e.by) && w.maybeBefore(e.from, later(due, p.At)) {
 			possible = e
 		}
-		if w.surelyBefore(w.mustCount, e.from) && w.surelyBefore(e.by, due) {
+		if w.surelyBefore(w.mustCount, e.from) && w.surelyBefore(e.by, earliest) {
 			inTime = e
 		}
 	}
@@ -148,20 +160,20 @@ func (w *pathChecker) checkWaitFor(step journey.Step, spec *journey.WaitFor, p c
 		if inTime != nil {
 			w.wrong("%s timed out, though %s arrived in time", step.ID, inTime.id)
 		}
-		w.checkWait(step, p, due)
+		w.checkWait(step, p, earliest, due)
 		return spec.OnTimeout
 	}
 	if possible == nil {
 		w.wrong("%s was answered, though no event arrived in time", step.ID)
 	} else {
 		w.used[possible.id] = true
-		if w.maybeBefore(due, possible.by) { // a workflow task that was lost may have seen the deadline first
+		if w.maybeBefore(earliest, possible.by) { // a workflow task that was lost may have seen the deadline first
 			w.allow(spec.OnTimeout, possible.by)
 		}
 	}
 	w.mayCount, w.mustCount = p.At, p.At
 	if possible != nil {
-		w.mayCount = possible.from // the wait ended when that event arrived
+		w.planned, w.mayCount = possible.from, possible.from // the wait ended when that event arrived
 	}
 	return spec.Arms[0].Then
 }
