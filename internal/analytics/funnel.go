@@ -45,16 +45,18 @@ type Group struct {
 	Maturing  int64 // customers whose window is not over
 	Customers int64 // whose window is over: the base of everything below
 	Converted int64 // of them, those who reached the goal within their window
+	Early     int64 // of Maturing, those who reached the goal already
 	Late      int64 // of Converted, those found in the event log, after their enrollment had ended
 	Value     float64
 	Rate      stats.Proportion
 	PerHead   float64 // Value / Customers
 }
 
-// Milestone is a send, and how many of the treated whose window is over it was delivered to.
+// Milestone is a send, and to how many of the treated whose window is over it was sent.
 type Milestone struct {
 	Step, Message string
 	Customers     int64
+	Maturing      int64 // customers whose window is not over
 }
 
 // cohortMember is a customer's first entry.
@@ -90,6 +92,9 @@ func (c *count) funnel() error {
 		}
 		if m.end > sqldb.Millis(c.n.At) {
 			g.Maturing++
+			if m.converted {
+				g.Early++
+			}
 			continue
 		}
 		g.Customers++
@@ -249,25 +254,28 @@ func (c *count) judge(p *catalog.PackedProgram, m *cohortMember, k goalCandidate
 	return nil
 }
 
-// milestones counts to whom each message of a step was delivered, on any revision that has the same step.
+// milestones counts to whom each message of a step was sent, on any revision that has the same step.
 func (c *count) milestones(d *journey.Definition, members map[string]*cohortMember) error {
 	shown := map[[2]string]string{}
 	for _, s := range c.n.Steps {
 		shown[[2]string{s.Revision, s.Step}] = s.Shown
 	}
 	type stage struct{ step, message string }
-	reached := map[stage]map[string]bool{} // → customers' first enrollments
+	reached, early := map[stage]map[string]bool{}, map[stage]map[string]bool{} // → customers' first enrollments
 	if err := c.rows(func(r *sql.Rows) error {
 		var id, revision, step, message string
 		if err := r.Scan(&id, &revision, &step, &message); err != nil {
 			return err
 		}
-		if m := members[id]; m != nil && !m.holdout && m.end <= sqldb.Millis(c.n.At) {
-			at := stage{shown[[2]string{revision, step}], message}
-			if reached[at] == nil {
-				reached[at] = map[string]bool{}
+		if m := members[id]; m != nil && !m.holdout {
+			at, who := stage{shown[[2]string{revision, step}], message}, reached
+			if m.end > sqldb.Millis(c.n.At) {
+				who = early
 			}
-			reached[at][id] = true
+			if who[at] == nil {
+				who[at] = map[string]bool{}
+			}
+			who[at][id] = true
 		}
 		return nil
 	}, latest+`select distinct c.enrollment, `+revisionOf("c")+`, c.step, c.message from latest l join send_log c on c.enrollment = l.id
@@ -277,7 +285,8 @@ func (c *count) milestones(d *journey.Definition, members map[string]*cohortMemb
 	for i := range d.Steps {
 		for _, said := range d.Steps[i].Describe().Messages {
 			c.n.Funnel.Milestones = append(c.n.Funnel.Milestones, Milestone{Step: d.Steps[i].ID, Message: said.Message,
-				Customers: int64(len(reached[stage{d.Steps[i].ID, said.Message}]))})
+				Customers: int64(len(reached[stage{d.Steps[i].ID, said.Message}])),
+				Maturing:  int64(len(early[stage{d.Steps[i].ID, said.Message}]))})
 		}
 	}
 	return nil

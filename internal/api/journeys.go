@@ -111,17 +111,19 @@ type GroupNumbers struct {
 	Maturing         int64    `json:"maturing"`
 	Customers        int64    `json:"customers"`
 	Converted        int64    `json:"converted"`
+	Early            int64    `json:"early" doc:"of the maturing, those who reached the goal already"`
 	Late             int64    `json:"late" doc:"of the converted, after the enrollment had ended"`
 	Rate             Interval `json:"rate" doc:"by Wilson's method"`
 	Value            float64  `json:"value"`
 	ValuePerCustomer float64  `json:"value_per_customer"`
 }
 
-// MilestoneNumbers count the treated customers to whom a send was delivered.
+// MilestoneNumbers count the treated customers to whom a message was sent.
 type MilestoneNumbers struct {
 	Step      string `json:"step"`
 	Message   string `json:"message"`
 	Customers int64  `json:"customers"`
+	Maturing  int64  `json:"maturing" doc:"customers whose window is not over"`
 }
 
 // Interval is an estimate with its 95 % interval; rates are between 0 and 1.

@@ -133,5 +133,26 @@ func TestSplitCustomer(t *testing.T) {
 	}
 	if c := h.customer("d1"); c.ID != "anon:d1" || len(c.Traits) != 0 {
 		t.Errorf("%+v", c)
+
+// An agent has an address or a number, not an id.
+func TestCustomerIsFoundByAddress(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.call("/v1/identify", `{"userId":"u1","traits":{"email":"Ana.Silva@example.com","phone":"+81 90-1234-5678","first_name":"Ana"}}`)
+	h.call("/v1/identify", `{"userId":"u2","traits":{"email":"anaXsilva@example.com"}}`)
+	h.call("/v1/identify", `{"userId":"u3","traits":{"email":"both@example.com"}}`)
+	h.call("/v1/identify", `{"userId":"u4","traits":{"email":"both@example.com"}}`)
+	for text, want := range map[string]string{
+		"ana.silva@example.com": "/customers/u1", "+819012345678": "/customers/u1", "+81 90 1234 5678": "/customers/u1",
+		"u2": "/customers/u2", "nobody@example.com": "/customers/nobody@example.com", "%": "/customers/%25",
+	} {
+		got := h.page("/customers?id=" + url.QueryEscape(text))
+		if got.status != http.StatusSeeOther || got.header.Get("Location") != want {
+			t.Errorf("%s: %d to %q, want %q", text, got.status, got.header.Get("Location"), want)
+		}
+	}
+	got := h.page("/customers?id=both%40example.com")
+	if got.status != http.StatusOK || !strings.Contains(got.body, `href="/customers/u3"`) || !strings.Contains(got.body, `href="/customers/u4"`) {
+		t.Errorf("%d %s", got.status, got.body)
 	}
 }

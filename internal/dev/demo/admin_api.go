@@ -49,7 +49,7 @@ func (w *player) look(ctx context.Context) {
 			before.step = e.Step
 			until := ""
 			if !e.Until.IsZero() {
-				until = ", until " + e.Until.Format("Mon 15:04")
+				until = ", until " + w.at(e.Until)
 			}
 			if e.StepKind == "handoff" {
 				w.tell("%-5s ☎ %s hands over to a person%s", run.customer, run.journey, until)

@@ -40,8 +40,19 @@ func (w *player) set(entered time.Time) {
 
 // clock returns the virtual time.
 func (w *player) clock() string {
-	at := origin.Add(time.Duration(float64(clock.Wall().Sub(w.began)) * w.scale))
-	return at.Format("Mon 15:04")
+	return w.now().Format("Mon 15:04")
+}
+
+func (w *player) now() time.Time {
+	return origin.Add(time.Duration(float64(clock.Wall().Sub(w.began)) * w.scale))
+}
+
+// at formats a virtual time to come: by its weekday, or by its date if that would be misread for this week's.
+func (w *player) at(t time.Time) string {
+	if t.Sub(w.now()) > 6*24*time.Hour {
+		return t.Format("Mon 2 Jan 15:04")
+	}
+	return t.Format("Mon 15:04")
 }
 
 // tell prints a line with the virtual time.

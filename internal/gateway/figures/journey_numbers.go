@@ -108,6 +108,6 @@ func ViewNumbers(n analytics.Numbers) api.JourneyNumbers {
 }
 
 func viewGroup(g analytics.Group) api.GroupNumbers {
-	return api.GroupNumbers{Maturing: g.Maturing, Customers: g.Customers, Converted: g.Converted, Late: g.Late,
+	return api.GroupNumbers{Maturing: g.Maturing, Customers: g.Customers, Converted: g.Converted, Early: g.Early, Late: g.Late,
 		Rate: api.Interval{Estimate: g.Rate.Share, Low: g.Rate.Low, High: g.Rate.High}, Value: g.Value, ValuePerCustomer: g.PerHead}
 }

@@ -174,7 +174,34 @@ func (p *Pages) Customers(w http.ResponseWriter, r *http.Request) {
 		p.Render(w, r, http.StatusOK, "customers.html", "Customers", nil)
 		return
 	}
+	_, err := p.rooms.Customers.Get(r.Context(), id)
+	if errors.Is(err, sqldb.ErrNotFound) {
+		ctx, cancel := context.WithTimeout(r.Context(), searchTimeout)
+		defer cancel()
+		found, err := p.rooms.Customers.Find(ctx, id)
+		if err != nil {
+			p.pageFailed(w, r, err)
+			return
+		}
+		switch len(found) {
+		case 0:
+		case 1:
+			id = found[0].ID
+		default:
+			p.Render(w, r, http.StatusOK, "customers.html", "Customers", foundView{id, found})
+			return
+		}
+	}
 	http.Redirect(w, r, "/customers/"+url.PathEscape(id), http.StatusSeeOther)
+}
+
+// searchTimeout bounds the search for an address, which reads all profiles (wall time).
+const searchTimeout = 10 * time.Second
+
+// foundView is a list of customers with one address.
+type foundView struct {
+	Text  string
+	Found []customer.Customer
 }
 
 type customerView struct {

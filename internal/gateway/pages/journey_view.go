@@ -75,6 +75,7 @@ type reasonRow struct {
 type stageRow struct {
 	Label, Step, Share string
 	Customers          int64
+	Maturing           int64 // customers whose window is not over
 	Width              float64
 }
 
@@ -289,22 +290,22 @@ func (v *journeyView) ends(chosen string) {
 // funnel sets the rows of the funnel and of the comparison, and the verdict.
 func (v *journeyView) funnel() {
 	f := v.Funnel
-	stage := func(label, step string, n int64) {
-		s := stageRow{Label: label, Step: step, Customers: n}
+	stage := func(label, step string, n, maturing int64) {
+		s := stageRow{Label: label, Step: step, Customers: n, Maturing: maturing}
 		if f.Treated.Customers > 0 {
 			share := float64(n) / float64(f.Treated.Customers)
 			s.Share, s.Width = graph.Percent(share), math.Round(1000*share)/10
 		}
 		v.Stages = append(v.Stages, s)
 	}
-	stage("entered", "", f.Treated.Customers)
+	stage("entered", "", f.Treated.Customers, f.Treated.Maturing)
 	for _, m := range f.Milestones {
-		stage(m.Message+" delivered", m.Step, m.Customers)
+		stage(m.Message+" sent", m.Step, m.Customers, m.Maturing)
 	}
 	if !f.Goal {
 		return
 	}
-	stage("reached the goal", "", f.Treated.Converted)
+	stage("reached the goal", "", f.Treated.Converted, f.Treated.Early)
 	end := max(f.Treated.Rate.High, 0.001)
 	if f.HeldOut.Customers > 0 {
 		end = max(end, f.HeldOut.Rate.High)

@@ -74,6 +74,7 @@ type Catalog interface {
 // Customers has the profiles.
 type Customers interface {
 	Get(ctx context.Context, id string) (customer.Customer, error)
+	Find(ctx context.Context, text string) ([]customer.Customer, error)
 }
 
 // Enrollments has a customer's open enrollments.

@@ -1,0 +1,76 @@
+package customer
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"strings"
+
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+)
+
+// findLimit bounds the customers that Find returns.
+const findLimit = 20
+
+// Find returns the customers with an e-mail address or phone number, by id, at most 20. Case does not count in an address, nor do
+// spaces and punctuation in a number. Traits have no index: it reads all profiles, so bound ctx.
+func (s *Room) Find(ctx context.Context, text string) ([]Customer, error) {
+	text = strings.ToLower(strings.TrimSpace(text))
+	if text == "" || len(text) > 512 {
+		return nil, nil
+	}
+	wanted := map[string]bool{text: true, digits(text): true}
+	var out []Customer
+	err := sqldb.Rows(ctx, s.db.Reader, func(r *sql.Rows) error {
+		var c Customer
+		var traits string
+		if err := r.Scan(&c.ID, &traits); err != nil {
+			return err
+		}
+		var err error
+		if c.Traits, err = sqldb.Object(traits); err != nil {
+			return err
+		}
+		for _, trait := range []string{"email", "phone"} {
+			value, _ := c.Traits[trait].(string)
+			if value != "" && (wanted[strings.ToLower(value)] || wanted[digits(value)]) && len(out) < findLimit {
+				out = append(out, c)
+				return nil
+			}
+		}
+		return nil
+	}, `select id, traits from customers where merged_into = '' and (lower(traits) like $1 escape '!' or lower(traits) like $2 escape '!')
+		order by id limit 1000`, within(text), within(tail(digits(text), text)))
+	return out, sqldb.DatabaseError(err)
+}
+
+// within returns a pattern for traits that have a text in one of their values.
+func within(text string) string {
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		return ""
+	}
+	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(string(quoted[1:len(quoted)-1])) + "%"
+}
+
+// digits returns a phone number without spaces and punctuation; other text as it is.
+func digits(text string) string {
+	var out strings.Builder
+	for _, r := range text {
+		switch {
+		case r >= '0' && r <= '9', r == '+' && out.Len() == 0:
+			out.WriteRune(r)
+		case !strings.ContainsRune(" -()./", r):
+			return text
+		}
+	}
+	return out.String()
+}
+
+// tail returns the last digits of a number, which a stored number has together, however it is grouped; other text as it is.
+func tail(number, text string) string {
+	if number == text && strings.ContainsAny(text, "@") || len(number) < 6 {
+		return text
+	}
+	return number[len(number)-4:]
+}
