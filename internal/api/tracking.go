@@ -31,6 +31,7 @@ type Receipt struct {
 	Duplicate   bool     `json:"duplicate,omitempty"`
 	Entered     []string `json:"entered,omitempty"` // workflow IDs of the enrollments that it started
 	DeliveredTo int      `json:"delivered_to,omitempty" doc:"number of running enrollments that it is delivered to"`
+	Unnamed     bool     `json:"unnamed,omitempty" doc:"no journey, intent or action of the release names the event; check its spelling"`
 	Warnings    []string `json:"warnings,omitempty" doc:"what of the call was not understood, or had no effect, and why"`
 }
 

@@ -159,5 +159,7 @@ type Accepted struct {
 		Duplicate bool     `json:"duplicate"`
 		Entered   []string `json:"entered"`
 		Heard     int      `json:"delivered_to"`
+		Unnamed   bool     `json:"unnamed,omitempty"`
+		Warnings  []string `json:"warnings,omitempty"`
 	} `json:"receipts,omitempty"`
 }

@@ -75,6 +75,10 @@ type Release struct {
 	ByEvent   map[string][]string          // entry event → journeys, sorted
 	Watched   []ConditionEntry             // entered when a condition becomes true, sorted
 	Scheduled []Timetable                  // entered by schedule, sorted
+
+	naming sync.Once
+	named  map[string]bool // see Names
+	texts  string
 }
 
 // manifest is a release as stored: journeys by revision, messages and rules in full. Its JSON is canonical, since maps are

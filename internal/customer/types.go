@@ -44,6 +44,7 @@ type Receipt struct {
 	DeliveredTo []string // ids of the enrollments that get the event
 	Entered     []string // workflow ids of the enrollments it opened
 	Refused     string   // with Enter: why the customer did not enter
+	Unnamed     bool     // the current release does not name the event: see catalog.Release.Names
 	Warnings    []string // for the sender: what of the call was not understood, or did nothing
 }
 

@@ -61,6 +61,7 @@ func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *custom
 	if err != nil {
 		return err
 	}
+	receipt.Unnamed = !rel.Names(ev.Name)
 	names := rel.ByEvent[ev.Name] // shared: do not append to it
 	if a.Enter != "" {
 		address, refused, err := enter(ctx, b, p, entry{journey: a.Enter, event: ev, forced: true, at: ev.Planned()})

@@ -152,7 +152,8 @@ func TestCustomerIsFoundByAddress(t *testing.T) {
 		}
 	}
 	got := h.page("/customers?id=both%40example.com")
-	if got.status != http.StatusOK || !strings.Contains(got.body, `href="/customers/u3"`) || !strings.Contains(got.body, `href="/customers/u4"`) {
+	if got.status != http.StatusOK || !strings.Contains(got.body, `href="/customers/u3"`) ||
+		!strings.Contains(got.body, `href="/customers/u4"`) {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 }

@@ -173,3 +173,26 @@ func TestMigrateDryRunSaysUntilWhen(t *testing.T) {
 		}
 	}
 }
+
+// A misspelled event is said so, also where a rule without a name hears it.
+func TestUnnamedEventIsSaid(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	content, found := lint.Check([]lint.File{{Name: "hears.yaml", Data: []byte("journey: hears\nentry: {event: Counted}\n" +
+		"exit: [{when: 'count(\"Order Completed\", \"1d\") > 0', outcome: bought}]\nsteps: [{wait: 1h}]\n")}},
+		lint.Options{Channels: channels})
+	if found.Failed(false) {
+		h.t.Fatal(found)
+	}
+	if _, err := h.store.Catalog.Publish(t.Context(), instant, content); err != nil {
+		t.Fatal(err)
+	}
+	for name, unnamed := range map[string]bool{
+		"Order Complted": true, "Order Completed": false, "Counted": false, "Email Opened": false,
+	} {
+		got := h.call("/v1/track", `{"userId":"ana","event":"`+name+`"}`)
+		if got.status != http.StatusOK || strings.Contains(got.body, `"unnamed":true`) != unnamed {
+			t.Errorf("%s: %s", name, got.body)
+		}
+	}
+}

@@ -101,7 +101,8 @@ func (h *Handlers) migrate(ctx context.Context, in *api.MigrateInput) (*api.Migr
 		return nil, err
 	}
 	page, err := h.rooms.Enrollments.Migrate(ctx, h.Now(), enrollment.Migration{
-		Journey: req.Journey, Renamed: req.Renamed, Retime: req.Retime, By: auth.Actor(ctx, req.By), DryRun: req.DryRun, After: req.After, Limit: req.Limit,
+		Journey: req.Journey, Renamed: req.Renamed, Retime: req.Retime,
+		By: auth.Actor(ctx, req.By), DryRun: req.DryRun, After: req.After, Limit: req.Limit,
 	})
 	if errors.Is(err, sqldb.ErrNotFound) {
 		return nil, notReleased(req.Journey)

@@ -244,7 +244,7 @@ func (h *Handlers) answer(w http.ResponseWriter, r *http.Request, key auth.Key, 
 			h.warnings.Add(float64(len(got.Warnings)))
 			out.Receipts = append(out.Receipts, api.Receipt{
 				MessageID: got.ID, Customer: got.Customer, Duplicate: got.Duplicate, Entered: got.Entered,
-				DeliveredTo: len(got.DeliveredTo), Warnings: got.Warnings,
+				DeliveredTo: len(got.DeliveredTo), Unnamed: got.Unnamed, Warnings: got.Warnings,
 			})
 		}
 	}

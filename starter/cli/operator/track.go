@@ -67,6 +67,12 @@ func trackCommand() *cobra.Command {
 					case len(got.Entered) == 0:
 						p.Line("no journey was entered, and no running enrollment listens for this event")
 					}
+					if got.Unnamed {
+						p.Line("! no journey, intent or action names the event %q: is it spelled so?", args[0])
+					}
+					for _, w := range got.Warnings {
+						p.Line("! %s", w)
+					}
 					for _, w := range got.Entered {
 						p.Line("entered: %s", w)
 					}
