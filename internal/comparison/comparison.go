@@ -16,9 +16,10 @@ type Report struct {
 	Old string `json:"old,omitempty"`
 	New string `json:"new"`
 	diff.Diff
-	Unread []string      `json:"not_compared,omitempty"` // of the old side, do not compile
-	Live   []LiveJourney `json:"live,omitempty"`         // with --live
-	Note   string        `json:"note,omitempty"`         // why Temporal was not asked
+	Unread    []string      `json:"not_compared,omitempty"` // of the old side, do not compile
+	Live      []LiveJourney `json:"live,omitempty"`         // with --live
+	Unchanged []string      `json:"unchanged,omitempty"`    // journeys whose open enrollments are all on the new revision already
+	Note      string        `json:"note,omitempty"`         // why Temporal was not asked
 }
 
 // Comparison is a report and the new side that it is about.

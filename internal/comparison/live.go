@@ -3,6 +3,7 @@ package comparison
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
@@ -61,7 +62,11 @@ func (r *Comparison) Ask(ctx context.Context, gw api.Caller, cfg *app.Config, re
 			return 0, err
 		}
 		stuck += n
-		if j.Enrollments > 0 {
+		switch {
+		case j.Enrollments == 0:
+		case j.unchanged():
+			r.Unchanged = append(r.Unchanged, j.Journey)
+		default:
 			r.Live = append(r.Live, j)
 		}
 	}
@@ -71,6 +76,11 @@ func (r *Comparison) Ask(ctx context.Context, gw api.Caller, cfg *app.Config, re
 		}
 	}
 	return stuck, nil
+}
+
+// unchanged reports whether all open enrollments are on the new side's revision already.
+func (j LiveJourney) unchanged() bool {
+	return !slices.ContainsFunc(j.Revisions, func(rev LiveRevision) bool { return rev.Revision != j.New })
 }
 
 // judge returns, for each step of each revision, what a move to the new side would mean, and the number of enrollments

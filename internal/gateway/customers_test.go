@@ -133,6 +133,8 @@ func TestSplitCustomer(t *testing.T) {
 	}
 	if c := h.customer("d1"); c.ID != "anon:d1" || len(c.Traits) != 0 {
 		t.Errorf("%+v", c)
+	}
+}
 
 // An agent has an address or a number, not an id.
 func TestCustomerIsFoundByAddress(t *testing.T) {

@@ -3,7 +3,7 @@ package designer
 import (
 	"fmt"
 	"os"
-	"slices"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -97,7 +97,10 @@ func printComparison(p *terminal.Printer, r *comparison.Comparison) {
 	for _, j := range r.Live {
 		printLive(p, j)
 	}
-	if r.Live != nil && !slices.ContainsFunc(r.Live, func(j comparison.LiveJourney) bool { return j.Enrollments > 0 }) {
+	switch {
+	case len(r.Unchanged) > 0:
+		p.Line("nothing changes for the open enrollments of %s", strings.Join(r.Unchanged, ", "))
+	case r.Live != nil && len(r.Live) == 0:
 		p.Line("no enrollment is open")
 	}
 }
