@@ -138,7 +138,8 @@ func mergeOf(ctx context.Context, tx sqldb.Conn, own, id string) (*mergeRow, err
 		return nil, sqldb.InputError(fmt.Sprintf("%q was never merged into %q: give an id that its page shows as merged", id, own))
 	}
 	return nil, sqldb.InputError(fmt.Sprintf(
-		"%q was merged into %q and not into %q itself: split that one first, or give it as the customer", id, strings.Join(others, `", "`), own))
+		"%q was merged into %q and not into %q itself: split that one first, or give it as the customer", id,
+		strings.Join(others, `", "`), own))
 }
 
 // under collects the ids that had become part of id, and returns those that still lead where id leads.

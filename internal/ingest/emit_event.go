@@ -107,8 +107,8 @@ func (s *Room) Assign(ctx context.Context, now time.Time, ref contract.Ref, key 
 		if err := b.Adopt(ctx, p); err != nil {
 			return err
 		}
-		_, err = s.ApplyEvent(ctx, b, p, &customer.SegmentCall{Type: "identify", MessageID: key, Traits: traits, Source: customer.SourceStep,
-			Depth: e.Depth + 1, Origin: e.Origin}, nil)
+		_, err = s.ApplyEvent(ctx, b, p, &customer.SegmentCall{Type: "identify", MessageID: key, Traits: traits,
+			Source: customer.SourceStep, Depth: e.Depth + 1, Origin: e.Origin}, nil)
 		return err
 	})
 }

@@ -49,7 +49,7 @@ func either(formats []string) string {
 	return strings.Join(formats[:last], ", ") + " or " + formats[last]
 }
 
-// Printer writes for people. What it is given may come from customers: it quotes characters that would control the terminal or
+// Printer writes for people. What it is given may be a customer's: it quotes characters that would control the terminal or
 // turn the direction of the text.
 type Printer struct {
 	w     io.Writer
