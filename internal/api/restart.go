@@ -6,7 +6,7 @@ import "time"
 // that reason.
 type RestartRequest struct {
 	Journey string    `json:"journey,omitempty" doc:"default: all journeys"`
-	Since   time.Time `json:"since,omitzero" doc:"of those that were closed as lost, only those closed since, in virtual time; default: 7 days ago"`
+	Since   time.Time `json:"since,omitzero" doc:"of those closed as lost, only those closed since, in virtual time; default: 7 days ago"`
 	DryRun  bool      `json:"dry_run,omitempty" doc:"changes nothing; the response shows what would happen"`
 	After   string    `json:"after,omitempty" doc:"next of the previous page"`
 }

@@ -123,8 +123,8 @@ type OccupiedError struct {
 // Error says how to mend it.
 func (e *OccupiedError) Error() string {
 	return fmt.Sprintf("%s has open runs of another installation, such as %s, and the database is new: its workers would end them. "+
-		"Give this installation a namespace of its own (TEMPORAL_NAMESPACE), or correct TABI_DATABASE; nothing was changed. If the database "+
-		"of these runs is lost, run `tabi cluster adopt`, then `tabi reconcile --terminate-orphans`", e.Found, e.WorkflowID)
+		"Give this installation a namespace of its own (TEMPORAL_NAMESPACE), or correct TABI_DATABASE; nothing was changed. If the "+
+		"database of these runs is lost, run `tabi cluster adopt`, then `tabi reconcile --terminate-orphans`", e.Found, e.WorkflowID)
 }
 
 // Is makes errors.Is(err, ErrStranger) true.
