@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -78,6 +79,9 @@ func (c *Config) loadFiles(fs *pflag.FlagSet) error {
 // otherVariables are those that settings do not name: of the commands that call a gateway, and of tests.
 var otherVariables = []string{"TABI_URL", "TABI_TOKEN", "TABI_WRITE_KEY", "TABI_TEST_POSTGRES", "TABI_LOAD"}
 
+// serviceLink matches the variables that name services to a pod in Kubernetes, such as TABI_GATEWAY_SERVICE_HOST.
+var serviceLink = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)$`)
+
 // UnknownVariables returns a sentence for each variable TABI_… of an environment that nothing reads.
 func (c *Config) UnknownVariables(environ []string) []string {
 	known := slices.Clone(otherVariables)
@@ -87,7 +91,7 @@ func (c *Config) UnknownVariables(environ []string) []string {
 	var out []string
 	for _, one := range environ {
 		name, _, _ := strings.Cut(one, "=")
-		if !strings.HasPrefix(strings.ToUpper(name), "TABI_") || slices.Contains(known, name) {
+		if !strings.HasPrefix(strings.ToUpper(name), "TABI_") || slices.Contains(known, name) || serviceLink.MatchString(name) {
 			continue
 		}
 		text := fmt.Sprintf("the variable %s is unknown and ignored", human.Printable(name))
