@@ -2,11 +2,14 @@ package activities
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/localtime"
+	"github.com/tabi-journeys/tabi/internal/number"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -37,9 +40,13 @@ func (a *Activities) Evaluate(ctx context.Context, in contract.Evaluate) (contra
 			at, ok := parseMoment(value, stepZone(in.Moment.Timezone, vars.Customer), in.Moment.Offset)
 			if !ok {
 				result.Missing[i] = true
+				why(&result, i, noMoment(value))
 				continue
 			}
 			value = at
+		}
+		if err != nil {
+			why(&result, i, expr.Why(err))
 		}
 		result.Values[i], result.Missing[i] = expr.ToPlain(value), err != nil
 	}
@@ -95,6 +102,35 @@ func parseMoment(value any, zone *time.Location, offset time.Duration) (at time.
 		at = maxMoment
 	}
 	return at, ok
+}
+
+// why notes why an expression has no value.
+func why(result *contract.EvaluateResult, i int, words string) {
+	if result.Why == nil {
+		result.Why = make([]string, len(result.Missing))
+	}
+	result.Why[i] = words
+}
+
+// noMoment says what a value is that is no moment, as "is a number: 1775001600, not a date or timestamp".
+func noMoment(value any) string {
+	what := ""
+	switch v := expr.ToPlain(value).(type) {
+	case nil:
+		return "is missing"
+	case string:
+		what = "the text " + strconv.Quote(human.Shorten(v, 40))
+	case bool:
+		what = strconv.FormatBool(v)
+	case map[string]any:
+		what = "a map"
+	case []any:
+		what = "a list"
+	default:
+		text, _ := number.Text(v)
+		what = "a number: " + human.Shorten(text, 40)
+	}
+	return "is " + what + ", not a date or timestamp"
 }
 
 // setPath sets the value at a dotted path. It makes maps where they are missing and copies those it changes, since

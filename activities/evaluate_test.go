@@ -52,7 +52,8 @@ func TestEvaluate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := contract.EvaluateResult{Values: []any{26.0, nil, true}, Missing: []bool{false, true, false}}
+	want := contract.EvaluateResult{Values: []any{26.0, nil, true}, Missing: []bool{false, true, false},
+		Why: []string{"", "nothing is missing", ""}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -16,10 +16,11 @@ import (
 func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Wait)
 	p := waitSpec{kind: step.Kind, step: step.ID, label: label(step), words: clockWords(spec)}
+	why := ""
 	timed, from := spec.Until != "" || spec.At != "", r.waitsFrom(ctx)
 	switch {
 	case r.resumesWait() && timed && r.state.Wait.Retime:
-		until, err := r.moment(ctx, spec, r.state.Wait.Since)
+		until, _, err := r.moment(ctx, spec, r.state.Wait.Since)
 		if err != nil {
 			return 0, err
 		}
@@ -33,11 +34,11 @@ func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 	case !timed:
 		p.until = r.afterPlanned(ctx, from, spec.Duration)
 	default:
-		until, err := r.moment(ctx, spec, from)
+		until, instead, err := r.moment(ctx, spec, from)
 		if err != nil {
 			return 0, err
 		}
-		p.until = until
+		p.until, why = until, instead
 	}
 	if spec.Until != "" || spec.At != "" && isLocal(spec.Timezone) {
 		recast := recompute{run: r, spec: spec}
@@ -45,7 +46,7 @@ func (r *run) wait(ctx workflow.Context, step *journey.Step) (int, error) {
 	}
 	// A wait that a run before this one began enters the loop even if it is due: the enrollment may be paused.
 	if !r.resumesWait() && !p.until.After(from) {
-		r.completeStep(ctx, step, r.noWait(spec, p.until), "", nil)
+		r.completeStep(ctx, step, r.noWait(spec, p.until, why), "", nil)
 		return step.Next, nil
 	}
 	end, err := r.waitLoop(ctx, p)
@@ -92,29 +93,30 @@ func (c recompute) moment(ctx workflow.Context) (time.Time, error) {
 	if due := c.run.state.Wait.Until; c.spec.At != "" && !now.Before(due) {
 		return due, nil // it has come: the next such time of day would be a day later
 	}
-	until, err := c.run.moment(ctx, c.spec, now)
-	if until.IsZero() {
+	until, why, err := c.run.moment(ctx, c.spec, now)
+	if err == nil && until.IsZero() {
 		until = c.run.now(ctx)
+		c.run.state.log(fmt.Sprintf("%s the wait ended: %s %s", stamp(until), clip(string(c.spec.Until), 80), why))
 	}
 	return until, err
 }
 
-// noWait describes why a wait did not wait.
-func (r *run) noWait(spec *journey.Wait, until time.Time) string {
+// noWait describes why a wait did not wait. instead says what is where its moment should be.
+func (r *run) noWait(spec *journey.Wait, until time.Time, instead string) string {
 	switch {
 	case spec.At != "":
-		return fmt.Sprintf("did not wait: no clock shows %q", clip(string(spec.At), 80))
+		return fmt.Sprintf("went on at once: no clock shows %q", clip(string(spec.At), 80))
 	case spec.Until == "":
 		return ""
 	case until.IsZero():
-		return fmt.Sprintf("did not wait: %s is missing or not a date", clip(string(spec.Until), 80))
+		return fmt.Sprintf("went on at once: %s %s", clip(string(spec.Until), 80), instead)
 	}
-	return "did not wait: " + stamp(until) + " is in the past"
+	return "went on at once: " + stamp(until) + " is in the past"
 }
 
 // moment evaluates the until of a wait where the customer's data is, or the first such time of day after from. It returns the
-// zero time if that is missing or unreadable.
-func (r *run) moment(ctx workflow.Context, spec *journey.Wait, from time.Time) (time.Time, error) {
+// zero time if that is missing or unreadable, and in words what is there instead.
+func (r *run) moment(ctx workflow.Context, spec *journey.Wait, from time.Time) (at time.Time, instead string, err error) {
 	var result contract.EvaluateResult
 	ask := contract.Evaluate{
 		Ref:         r.ref(),
@@ -129,15 +131,18 @@ func (r *run) moment(ctx workflow.Context, spec *journey.Wait, from time.Time) (
 		}
 	}
 	if err := r.local(ctx, contract.EvaluateActivity, "compute when the wait ends", ask, &result); err != nil {
-		return time.Time{}, err
+		return time.Time{}, "", err
+	}
+	instead = "is missing or not a date"
+	if len(result.Why) > 0 {
+		instead = clip(result.Why[0], 100)
 	}
 	if len(result.Values) == 0 || len(result.Missing) > 0 && result.Missing[0] {
-		return time.Time{}, nil
+		return time.Time{}, instead, nil
 	}
 	text, _ := result.Values[0].(string)
-	at, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return time.Time{}, nil
+	if at, err = time.Parse(time.RFC3339Nano, text); err != nil {
+		return time.Time{}, instead, nil
 	}
-	return at, nil
+	return at, "", nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
 // Reasons for suppressing a send (docs/language/policy.md).
@@ -44,6 +45,9 @@ type CustomerContext struct {
 	Reach func(channel string) float64
 	// Scenario: a missing consent property counts as consent, and nothing is explored.
 	Scenario bool
+	// Assumed is called in a scenario for each rule of consent that holds only because a missing property counts as given;
+	// nil: nobody asks.
+	Assumed func(name string, rule expr.Expr)
 	// Present: the customer is on the page or on the phone, so quiet hours and addresses do not matter.
 	Present bool
 }

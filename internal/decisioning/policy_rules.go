@@ -105,7 +105,13 @@ func (p *PolicyEvaluator) readConsent(name string) denial {
 	if consent.Refused(answer) && !(asked && p.st.Rules.Names(rule, "customer", consent.Trait, name)) {
 		return denial{NoConsent, refusal(name, answer)}
 	}
-	if !asked || p.st.Scenario && p.st.Rules.TestGiven(rule, p.st.Scope) {
+	if !asked {
+		return denial{}
+	}
+	if p.st.Scenario && p.st.Rules.TestGiven(rule, p.st.Scope) {
+		if p.st.Assumed != nil && !p.st.Rules.Test(rule, p.st.Scope) {
+			p.st.Assumed(name, rule)
+		}
 		return denial{}
 	}
 	value, err := p.st.Rules.Eval(rule, p.st.Scope)

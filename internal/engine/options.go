@@ -5,6 +5,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/intent"
+	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
 // Options are the options of Open.
@@ -16,6 +17,8 @@ type Options struct {
 	// Scenario makes decisions as a simulated scenario expects them: missing consent counts as given, and nothing is
 	// explored.
 	Scenario bool
+	// Watch has functions that a simulation wants to be called.
+	Watch unit.Watch
 	// Classifier classifies customers' messages before the built-in classifier. Default: none.
 	Classifier intent.TextClassifier
 	// Notice is called once for each problem in the database that stops nothing. It must not block. It gets no customer

@@ -203,6 +203,7 @@ func enter(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, q entry) (
 			Vars: program.Vars, History: &customer.History{Ctx: ctx, Tx: b.Tx, Before: customer.Flusher(b), Customer: p.ID, Now: b.Now},
 		}
 		if !q.forced && !program.Test(program.Entry.When, vars) {
+			notEntered(b, program, p.ID, vars)
 			return "", "its condition is not met", nil
 		}
 		if program.Entry.Key != "" {
@@ -236,6 +237,13 @@ func enter(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, q entry) (
 	b.Starts = append(b.Starts, e)
 	outbox.Enqueue(b, e, outbox.DeliverStart, q.event.ID, "", sqldb.Millis(b.Now))
 	return e.WorkflowID, "", nil
+}
+
+// notEntered tells a simulation that the condition of an entry is not true, and why.
+func notEntered(b *unit.Unit, program *journey.Program, customerID string, vars expr.Vars) {
+	if watch := b.Units.Watch.NotEntered; watch != nil {
+		watch(program.Journey, customerID, program.Explain(program.Entry.When, vars))
+	}
 }
 
 // persistLazy stores an event that is stored only if a customer enters because of it.

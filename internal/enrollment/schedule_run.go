@@ -182,7 +182,9 @@ func (s *Room) SchedulePage(ctx context.Context, now time.Time, p *progress) (fi
 // whom the journey's condition is true.
 func enterPage(ctx context.Context, b *unit.Unit, p *progress, program *journey.Program, reached *string) (looked int, err error) {
 	at := sqldb.Moment(p.moment)
-	ev := customer.Event{Name: event.JourneyScheduled, Source: customer.SourceSchedule, At: p.moment, Received: sqldb.Millis(b.Now), Lazy: true}
+	ev := customer.Event{
+		Name: event.JourneyScheduled, Source: customer.SourceSchedule, At: p.moment, Received: sqldb.Millis(b.Now), Lazy: true,
+	}
 	if ev.Properties, ev.Text, err = sqldb.Normal(map[string]any{"scheduled_at": at.Format(time.RFC3339)}); err != nil {
 		return 0, err
 	}
@@ -213,6 +215,8 @@ func enterPage(ctx context.Context, b *unit.Unit, p *progress, program *journey.
 		}
 		if program.Test(program.Entry.When, vars) {
 			ids = append(ids, c.ID)
+		} else {
+			notEntered(b, program, c.ID, vars)
 		}
 	}
 	return len(page), enterScheduled(ctx, b, p, ev, ids)

@@ -113,7 +113,8 @@ func RecomputeScores(
 // isMade reports whether tabi itself created an event, for an entry that no event of the customer caused. Such an event is
 // no evidence.
 func isMade(ev *customer.Event) bool {
-	return ev.Source == customer.SourceSchedule || strings.HasPrefix(ev.ID, event.MergePrefix) || strings.HasPrefix(ev.ID, event.IntentPrefix)
+	return ev.Source == customer.SourceSchedule || strings.HasPrefix(ev.ID, event.MergePrefix) ||
+		strings.HasPrefix(ev.ID, event.IntentPrefix)
 }
 
 // keptEvidence returns the evidence that does not depend on definitions, by time.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
@@ -166,6 +167,23 @@ func (p *Program) Test(e expr.Expr, v expr.Vars) bool {
 	value, err := p.Eval(e, v)
 	truth, ok := value.(bool)
 	return err == nil && ok && truth
+}
+
+// Explain says in words why a condition is not true, with the values that it reads: `when` was false:
+// customer.renews_at is "2026/05/04", a text. It is for simulations: it names values of the customer.
+func (p *Program) Explain(e expr.Expr, v expr.Vars) string {
+	evaluator, err := p.evaluator(e)
+	if err != nil {
+		return err.Error()
+	}
+	text := "`when` was false"
+	if _, err := evaluator.Eval(v); err != nil {
+		text += " (" + expr.Why(err) + ")"
+	}
+	if values := evaluator.Describe(v); len(values) > 0 {
+		text += ": " + strings.Join(values, ", ")
+	}
+	return text
 }
 
 // Remote reports whether e reads customer, their time zone, intent, count or last, and so must be evaluated where the data is.

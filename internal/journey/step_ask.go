@@ -110,6 +110,10 @@ func (a *ReplyArm) Read(r *syntax.Reader) {
 		r.Fields(syntax.Pick(a.Fields(), key.Text)...)
 	}
 	m.Known = append(m.Known, replyConditions...)
+	if key := m.Key("when"); m.Index("when") >= 0 {
+		m.Known = append(m.Known, "when")
+		r.Report(key, "unknown-key", "", "replies take intent, matches or any, and no condition: ask it after the step, by a branch")
+	}
 	if found == "" && !m.Near("intent") && !m.Near("matches") {
 		r.Report(m.Node.Pos, "missing-key", "",
 			"%q is missing: an arm of replies has an intent, a pattern (matches) or any: true", "intent")

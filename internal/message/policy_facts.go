@@ -81,6 +81,7 @@ func (s *Room) PolicyContext(
 	return decisioning.CustomerContext{
 		Customer: p.ID, Traits: p.Traits, AgentActive: active, Addresses: q.addresses, Release: rel.Number, Content: rel.Content,
 		Rules: rel.Rules, Scope: journey.NewScope(vars), Now: now, Contacted: q.contacted, Reach: q.reach, Scenario: s.db.Scenario,
+		Assumed: s.db.Watch.Assumed,
 	}, q, err
 }
 

@@ -129,7 +129,8 @@ func TestCapsComparePlannedMoments(t *testing.T) {
 		says(permitted, a, day(10), day(10).Add(5*time.Hour)) // five hours of outage
 		says(permitted, a, day(11), day(11).Add(time.Second))
 		says(capped, b, day(11).Add(-time.Hour), day(11).Add(time.Minute)) // planned before, and runs after it
-		says(permitted, a, day(21), day(25))                               // four days of outage: not all that was planned for them goes out at once
+		// Four days of outage: not all that was planned for them goes out at once.
+		says(permitted, a, day(21), day(25))
 		says(capped, b, day(22), day(25).Add(time.Minute))
 		says(capped, a, day(23), day(25).Add(2*time.Minute))
 		says(capped, b, day(25), day(25).Add(3*time.Minute))

@@ -102,6 +102,10 @@ func (w *scenarioRun) observe(d activityCall) {
 		if i := w.byEnrollment(in.Enrollment); i != nil {
 			i.reported(in)
 		}
+	case contract.Evaluate:
+		if out, ok := d.out.(contract.EvaluateResult); ok {
+			w.unanswered(in, out)
+		}
 	case contract.Send:
 		if out, ok := d.out.(contract.SendResult); ok {
 			w.recordSend(in, out)
@@ -131,6 +135,7 @@ func (w *scenarioRun) recordSend(in contract.Send, out contract.SendResult) {
 	if via == "" && len(in.Spec.Via) == 1 { // refused by the only channel of the send
 		via = in.Spec.Via[0]
 	}
+	w.assume(out.Status == contract.StatusSent)
 	switch out.Status {
 	case contract.StatusSent, contract.StatusSuppressed, contract.StatusFailed:
 		w.sends = append(w.sends, sending{journey: in.Journey, status: out.Status,

@@ -36,6 +36,7 @@ type junitCase struct {
 	Line    int           `xml:"line,attr"`
 	Time    string        `xml:"time,attr"`
 	Failure *junitFailure `xml:"failure,omitempty"`
+	Out     string        `xml:"system-out,omitempty"`
 }
 
 type junitFailure struct {
@@ -57,6 +58,9 @@ func JUnit(w io.Writer, results []Result, source Sources) error {
 			all.Suites = append(all.Suites, s)
 		}
 		c := junitCase{Name: clean(r.Name), Class: r.Journey, File: r.File, Line: r.Place.Line, Time: inSeconds(r.Duration)}
+		for _, rule := range r.Assumed {
+			c.Out += clean("consent assumed: " + rule + ", which nobody gave; live it is NO_CONSENT\n")
+		}
 		if !r.Passed {
 			var text strings.Builder
 			if err := r.PrintFailures(&text, source, false); err != nil {

@@ -82,6 +82,10 @@ type scenarioRun struct {
 	sends    []sending
 	handoffs []string
 
+	assuming []string        // consent that the activity that runs took for given
+	assumed  []string        // consent that was taken for given where a message was sent
+	told     map[string]bool // what is recorded once for a scenario
+
 	failures []Failure
 	log      []Entry
 	visits   map[string]map[string]map[string]int
@@ -117,9 +121,10 @@ func (w *scenarioRun) run() {
 func (w *scenarioRun) open(start time.Time) (err error) {
 	w.store, err = engine.Open(
 		w.ctx,
-		engine.Options{URL: ":memory:", Channels: w.opts.Channels, Scenario: true, Holdout: func(name, _ string, _ float64) bool {
-			return w.scenario.Holdout && name == w.test.Journey
-		}},
+		engine.Options{
+			URL: ":memory:", Channels: w.opts.Channels, Scenario: true, Watch: w.watch(),
+			Holdout: func(name, _ string, _ float64) bool { return w.scenario.Holdout && name == w.test.Journey },
+		},
 	)
 	if err != nil {
 		return err

@@ -57,6 +57,9 @@ type Result struct {
 	Passed   bool
 	Failures []Failure
 	Story    []Entry // in order of time
+	// Assumed lists the consent that nobody gave, and that was taken for given where a message was sent: live it would be
+	// blocked (NO_CONSENT).
+	Assumed []string
 	// Visited counts what was visited: journey → step → arm (empty: the step itself) → times.
 	Visited  map[string]map[string]map[string]int
 	Duration time.Duration // real time
@@ -98,7 +101,7 @@ func Run(ctx context.Context, content *journey.Content, test *scenario.File, sce
 		}()
 		w.run()
 	}()
-	result.Failures, result.Story, result.Visited = w.failures, w.log, w.visits
+	result.Failures, result.Story, result.Visited, result.Assumed = w.failures, w.log, w.visits, w.assumed
 	result.Passed = len(w.failures) == 0
 	result.Duration = clock.Wall().Sub(began)
 	return result

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/catalog"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -27,7 +28,16 @@ type Units struct {
 type Options struct {
 	Channels []channel.Spec // of this build
 	Scenario bool           // see engine.Options
+	Watch    Watch          // of a simulation
 	Holdout  func(journey, drawID string, percent float64) bool
+}
+
+// Watch has functions by which a simulation learns what would otherwise be silent. Each may be nil.
+type Watch struct {
+	// Assumed is called for each rule of consent that holds only because a missing property counts as given.
+	Assumed func(name string, rule expr.Expr)
+	// NotEntered is called where the condition of an entry is not true for a customer, with the reason in words.
+	NotEntered func(journey, customer string, why string)
 }
 
 // New returns Units that calls the hooks h.

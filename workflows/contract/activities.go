@@ -126,6 +126,8 @@ type MomentSpec struct {
 type EvaluateResult struct {
 	Values  number.List `json:"values"` // timestamps as RFC 3339 strings
 	Missing []bool      `json:"missing"`
+	// Why says in words, for each expression without a value, why it has none; nil if all have one.
+	Why []string `json:"why,omitempty"`
 }
 
 // Assign sets traits of the customer. Values are evaluated where the data is. A missing value leaves the trait alone.

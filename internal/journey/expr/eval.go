@@ -12,6 +12,8 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // Evaluator is a compiled expression that can run. Its CEL program is created on first use.
@@ -205,3 +207,22 @@ func toGo(v ref.Val, depth int) (any, error) {
 
 // maxResultDepth bounds the nesting of a result.
 const maxResultDepth = 100
+
+// Why says in words why an expression has no value: an error of Eval, without values of the customer.
+func Why(err error) string {
+	text := err.Error()
+	if errors.Is(err, ErrMissing) {
+		return "it is missing"
+	}
+	if _, key, found := strings.Cut(text, "no such key: "); found {
+		return key + " is missing"
+	}
+	if name, found := strings.CutPrefix(text, "no such attribute(s): "); found {
+		return name + " is missing"
+	}
+	for from, to := range map[string]string{"google.protobuf.Timestamp": "timestamp", "google.protobuf.Duration": "duration",
+		"a string": "a text", "a double": "a number", "no such overload": "values of unlike types"} {
+		text = strings.ReplaceAll(text, from, to)
+	}
+	return human.Shorten(text, 100)
+}

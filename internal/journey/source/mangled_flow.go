@@ -43,7 +43,8 @@ func (s *stretch) flow(i int, parent string) (int, bool) {
 			}
 			s.found = append(
 				s.found,
-				mangledValue{at: s.pos(open), from: open, to: to - 1, mask: true, words: "a bracket that opens here is never closed"},
+				mangledValue{at: s.pos(open), from: open, to: to - 1, mask: true,
+					words: "unclosed bracket: it opens here and is never closed"},
 			)
 			return i, false
 		case r == ',':

@@ -259,6 +259,10 @@ func explainYAML(src *source, text string, err error) *syntaxError {
 			break
 		}
 	}
+	if at, ok := unclosed(file); ok {
+		bracket := file[at.Line-1][at.Col-1]
+		return &syntaxError{at: at, message: fmt.Sprintf("unclosed %c: the bracket that opens here is never closed", bracket)}
+	}
 	if t, value := findMangled(file, line, src); value != nil {
 		problem := &syntaxError{at: value.at, message: value.words, expr: value.expr}
 		if rest := t.masked(text, value); value.mask && rest != text {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -65,6 +67,7 @@ func (r *testReport) flush() {
 		color = text.Colors{text.FgRed}
 	}
 	p.Paint(color, "%s  %s  %s  %.2fs", word, r.file[0].File, count, took.Seconds())
+	r.assumed(p)
 	for _, one := range r.file {
 		if !one.Passed {
 			_ = one.PrintFailures(r.out, r.found.line, r.flags.verbose)
@@ -73,6 +76,24 @@ func (r *testReport) flush() {
 		}
 	}
 	r.file = nil
+}
+
+// assumed says which scenarios of the file passed only because consent that nobody gave counts as given.
+func (r *testReport) assumed(p *terminal.Printer) {
+	by := map[string][]string{}
+	for _, one := range r.file {
+		for _, rule := range one.Assumed {
+			by[rule] = append(by[rule], one.Name)
+		}
+	}
+	for _, rule := range slices.Sorted(maps.Keys(by)) {
+		names := by[rule]
+		what := fmt.Sprintf("%q sends", names[0])
+		if len(names) > 1 {
+			what = fmt.Sprintf("%d scenarios send", len(names))
+		}
+		p.Line("      consent assumed: %s by %s, which nobody gave; live it is NO_CONSENT", what, rule)
+	}
 }
 
 // end prints the rest and returns the verdict.
@@ -101,6 +122,8 @@ func (r *testReport) end() error {
 		return &app.ExitError{Code: app.ExitBad, Err: fmt.Errorf("interrupted: %d scenarios were not run", r.left)}
 	case r.failed > 0:
 		return app.Quiet(app.ExitBad)
+	case r.flags.run != "" && len(r.found.tests) > 0 && r.passed == 0:
+		return app.Usage("no scenario has a name that matches --run %q", r.flags.run)
 	}
 	return nil
 }
@@ -116,8 +139,6 @@ func (r *testReport) text(coverage []simulate.Coverage) {
 	switch {
 	case len(r.found.tests) == 0:
 		p.Line("there are no scenarios here: write them in <journey>.test.yaml, next to the journey")
-	case r.passed+r.failed+r.left == 0:
-		p.Line("no scenario has a name that matches --run %q", r.flags.run)
 	}
 	p.Line("%d passed, %d failed", r.passed, r.failed)
 }
@@ -141,7 +162,9 @@ type jsonScenario struct {
 	Passed   bool          `json:"passed"`
 	Seconds  float64       `json:"seconds"` // real
 	Failures []jsonFailure `json:"failures"`
-	Story    []jsonEntry   `json:"story"`
+	// AssumedConsent lists rules of consent that nobody gave, and that counted as given: live they block (NO_CONSENT).
+	AssumedConsent []string    `json:"assumed_consent,omitempty"`
+	Story          []jsonEntry `json:"story"`
 }
 
 type jsonFailure struct {
@@ -184,7 +207,9 @@ func (r *testReport) json(coverage []simulate.Coverage) error {
 			Passed:   one.Passed,
 			Seconds:  one.Duration.Seconds(),
 			Failures: []jsonFailure{},
-			Story:    []jsonEntry{},
+
+			AssumedConsent: one.Assumed,
+			Story:          []jsonEntry{},
 		}
 		for _, f := range one.Failures {
 			s.Failures = append(

@@ -1,0 +1,84 @@
+package simulate
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
+)
+
+// What production does silently is in the trace of a scenario: an entry whose condition is false, a condition without an answer, a
+// wait that does not wait, and consent that nobody gave.
+func TestSilenceIsTold(t *testing.T) {
+	t.Parallel()
+	folder := compile(t, []lint.File{
+		{Name: "policy.yaml", Data: []byte("consent: {marketing: customer.consent.marketing == true}\n")},
+		{Name: "messages/note.yaml", Data: []byte("message: note\nemail: {subject: Note, html: <p>Note</p>}\n")},
+		{Name: "renewal.yaml", Data: []byte(`journey: renewal
+entry: {schedule: {at: "09:00"}, when: customer.renews_at > now}
+goal: {event: Never}
+steps:
+  - {id: due, wait: {until: customer.renews_at, offset: -30d}}
+  - {id: say, send: note, via: email}
+`)},
+		{Name: "asked.yaml", Data: []byte(`journey: asked
+entry: {event: Ping, when: event.total > 5}
+goal: {event: Never}
+steps:
+  - branch: [{when: customer.tier == "gold", then: [{exit: gold}]}]
+  - {id: due, wait: {until: customer.born}}
+  - {id: say, send: note, via: email}
+`)},
+		{Name: "renewal.test.yaml", Data: []byte(`test: renewal
+customer: {email: ana@example.com, renews_at: 2026/05/04}
+start: 2026-04-06T08:00:00Z
+scenarios:
+  - {name: a text that is no date, timeline: [{at: 1d, expect: {sent: []}}], expect: {sent: []}}
+`)},
+		{Name: "asked.test.yaml", Data: []byte(`test: asked
+customer: {email: ana@example.com, born: 1775001600}
+start: 2026-04-06T08:00:00Z
+scenarios:
+  - name: assumes consent
+    timeline: [{at: 0m, event: Ping, properties: {total: 3}}, {at: 1m, event: Ping, properties: {total: 7}}]
+    expect: {sent: [note]}
+  - name: has it
+    customer: {consent: {marketing: true}}
+    timeline: [{at: 1m, event: Ping, properties: {total: 7}}]
+    expect: {sent: [note]}
+  - name: is refused
+    customer: {consent: {marketing: false}}
+    timeline: [{at: 1m, event: Ping, properties: {total: 7}}]
+    expect: {sent: []}
+`)},
+	})
+	var stories []string
+	var assumed [][]string
+	for _, job := range everything(folder) {
+		result := Run(t.Context(), job.Content, job.Test, job.Scenario, Options{})
+		if !result.Passed {
+			t.Error(printed(t, result))
+		}
+		stories, assumed = append(stories, told(result)), append(assumed, result.Assumed)
+	}
+	for n, lines := range [][]string{
+		{
+			"asked not entered at Mon 6 Apr 08:00 UTC: `when` was false: event.total is 3",
+			"customer.tier == \"gold\" has no value: tier is missing",
+			"went on at once: customer.born is a number: 1775001600, not a date or timestamp",
+		},
+		{}, {},
+		{"renewal not entered at Mon 6 Apr 09:00 UTC: `when` was false (cannot compare a text with a timestamp): " +
+			"customer.renews_at is \"2026/05/04\", a text"},
+	} {
+		for _, line := range lines {
+			if !strings.Contains(stories[n], line) {
+				t.Errorf("the story does not say %q:\n%s", line, stories[n])
+			}
+		}
+	}
+	if len(assumed[0]) != 1 || assumed[0][0] != "customer.consent.marketing == true" ||
+		len(assumed[1])+len(assumed[2])+len(assumed[3]) > 0 {
+		t.Errorf("consent was assumed: %q", assumed)
+	}
+}
