@@ -16,13 +16,12 @@ import (
 	"github.com/tabi-journeys/tabi/activities/call"
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/customer"
-	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/template"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
+	"github.com/tabi-journeys/tabi/internal/rejection"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -52,6 +51,10 @@ type Config struct {
 	Call Caller
 	// OddValue is called for each value that a template could not use; nil: it is only logged and counted.
 	OddValue func(field string, note template.Note)
+	// Trusted lets events that come over Temporal change addresses and permissions, as a server key may.
+	Trusted bool
+	// Doors records what was refused of what came over Temporal; nil: nothing is recorded.
+	Doors *rejection.Recorder
 }
 
 // Caller makes one attempt at a rendered HTTP call. A CallResult is final and holds the whole body; an error may be
@@ -160,42 +163,6 @@ func (a *Activities) WithdrawHandoff(ctx context.Context, in contract.WithdrawHa
 func (a *Activities) Due(ctx context.Context, in contract.Due) (contract.DueResult, error) {
 	ids, err := a.cfg.Rooms.Outbox.Undelivered(ctx, in.Ref, in.At)
 	return contract.DueResult{OnTheirWay: ids}, asSupersededError(err)
-}
-
-// Record ingests an event that came over Temporal, as the gateway ingests one that came over HTTP.
-func (a *Activities) Record(ctx context.Context, in contract.Record) (contract.TrackResult, error) {
-	c := in.Call
-	if c.MessageID == "" || c.Type == "track" && c.Event == "" || c.UserID == "" && c.AnonymousID == "" && in.Enrollment == "" {
-		return contract.TrackResult{}, invalidInput(`an event needs "messageId", "event", and "userId" or "anonymousId"`)
-	}
-	if event.Reserved(c.Event) || event.Reserved(c.MessageID) || event.Anonymous(c.UserID) { // as the gateway
-		return contract.TrackResult{}, invalidInput(`events and ids that begin with "tabi.", and user ids with "anon:", are reserved`)
-	}
-	at := a.cfg.Clock
-	if in.Clock != (clock.Clock{}) {
-		at = in.Clock
-	}
-	call := customer.SegmentCall{
-		Type: c.Type, MessageID: c.MessageID, UserID: c.UserID, AnonymousID: c.AnonymousID, Event: c.Event,
-		Properties: c.Properties, Traits: c.Traits, Timestamp: c.Timestamp, Source: "temporal",
-	}
-	var receipt customer.Receipt
-	var err error
-	if in.Enrollment != "" {
-		receipt, err = a.cfg.Rooms.Intake.Record(ctx, a.cfg.Now(at), in.Enrollment, call)
-	} else {
-		var receipts []customer.Receipt
-		if receipts, err = a.cfg.Rooms.Intake.Ingest(ctx, a.cfg.Now(at), []customer.SegmentCall{call}); err == nil {
-			receipt = receipts[0]
-		}
-	}
-	if message.IsInput(err) {
-		return contract.TrackResult{}, invalidInput(err.Error())
-	}
-	if err != nil {
-		return contract.TrackResult{}, err
-	}
-	return contract.TrackResult{ID: receipt.ID, Customer: receipt.Customer, Duplicate: receipt.Duplicate}, nil
 }
 
 // invalidInput returns an error that Temporal does not retry, because repeating the input would not help.

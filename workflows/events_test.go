@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -305,13 +306,13 @@ func TestCommands(t *testing.T) {
 func TestTrack(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, journeyOf("  - {id: w, wait: 5h}\n"))
-	p.env.ExecuteWorkflow(Track, contract.TrackInput{UserID: "ana", Event: "Seen"})
+	p.env.ExecuteWorkflow(Track, json.RawMessage(`{"userId":"ana","event":"Seen"}`))
 	var out contract.TrackResult
 	if err := p.env.GetWorkflowResult(&out); err != nil {
 		t.Fatal(err)
 	}
-	if call := p.records[0].Call; call.MessageID == "" || call.MessageID != out.ID || call.Type != "track" {
-		t.Errorf("recorded %+v, answered %+v", call, out)
+	if in := p.records[0]; in.ID == "" || in.ID != out.ID || !strings.Contains(string(in.Raw), `"event":"Seen"`) {
+		t.Errorf("recorded %+v, answered %+v", in, out)
 	}
 }
 
@@ -348,5 +349,24 @@ func TestBufferDropsFirstWhatFitsNothing(t *testing.T) {
 				t.Errorf("told %q", told)
 			}
 		})
+	}
+}
+
+func TestEventsAreReadAsTheGatewayReadsCalls(t *testing.T) {
+	t.Parallel()
+	var e contract.Event
+	err := json.Unmarshal([]byte(`{"id":7,"name":"Seen","time":"2026-03-02 09:00:00","properties":{"n":820982911946154509}}`), &e)
+	if err != nil ||
+		e.ID != "7" || e.Time.Hour() != 9 || e.Properties["n"] != json.Number("820982911946154509") {
+		t.Errorf("%+v, %v", e, err)
+	}
+	err = json.Unmarshal([]byte(`{"id":"a","name":"Seen","properties":[]}`), &e)
+	if err != nil || len(e.Properties) != 0 || !e.Time.IsZero() {
+		t.Errorf("%+v, %v", e, err)
+	}
+	for _, bad := range []string{`[]`, `{"id":"a","name":"Seen","time":"2026"}`, `{"id":"a","name":"Seen","properties":[1]}`} {
+		if err := json.Unmarshal([]byte(bad), &e); err == nil {
+			t.Errorf("%s is read as %+v", bad, e)
+		}
 	}
 }

@@ -242,7 +242,11 @@ func (w *world) doRecord(_ context.Context, in contract.Record) (contract.TrackR
 			return contract.TrackResult{}, err
 		}
 	}
-	return contract.TrackResult{ID: in.Call.MessageID, Customer: in.Call.UserID}, nil
+	id := in.Call.MessageID
+	if in.Raw != nil {
+		id = in.ID
+	}
+	return contract.TrackResult{ID: id, Customer: in.Call.UserID}, nil
 }
 
 // passed returns every step in the reports, with its time since the start: "nudge@1h0m0s: sent by email".

@@ -50,7 +50,9 @@ type Config struct {
 
 	Channels  channels.Config
 	CallAllow string // see call.ParseAllow
-	Rates     string // see ratelimit.Parse
+	// TemporalTrusted lets events that come over Temporal change addresses and permissions; see activities.Config.
+	TemporalTrusted bool
+	Rates           string // see ratelimit.Parse
 
 	Classifier httpclassifier.Options // asked before the built-in classifier; no URL: not asked
 	secrets    struct{ smtp, fcm, sms, webhook, classifier, classifierURL Secret }

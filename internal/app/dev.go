@@ -41,6 +41,7 @@ const readyTimeout = time.Minute
 func (d *Dev) Run(ctx context.Context) (err error) {
 	defer StopWithin(ctx, d.Log)()
 	c := d.Config
+	c.TemporalTrusted = true // as every request counts as one with a server key
 	if err := loopback(c.Listen); err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/gateway/inbound"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
+	"github.com/tabi-journeys/tabi/internal/rejection"
 	"github.com/tabi-journeys/tabi/internal/relay"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/workflows"
@@ -225,7 +226,8 @@ func (s *Services) RunWorker(ctx context.Context) error {
 		Logger: s.Log.Named("activities"),
 		Links:  signedlink.Links{PublicURL: c.PublicURL, Secret: s.Secret}, Call: calls,
 		Ends:   ends,
-		Limits: s.limits,
+		Limits: s.limits, Trusted: c.TemporalTrusted,
+		Doors: rejection.NewRecorder(s.Store.Rejections, s.Log.Named("doors"), s.metrics.registry),
 	}))
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("cannot start the worker: %w", err)

@@ -210,6 +210,13 @@ func (c *Config) settings() []setting {
 			"private hosts, IP addresses and CIDR ranges that call steps may reach, separated by commas; empty: none",
 			str(&c.CallAllow, ""),
 		},
+		{
+			Channels,
+			"temporal-trusted",
+			"TABI_TEMPORAL_TRUSTED",
+			"let events that come by the workflow Track or by signals change addresses and permissions, as a server key may",
+			yes(&c.TemporalTrusted),
+		},
 
 		{
 			Channels,

@@ -65,9 +65,9 @@ func NewRecorder(keeper Keeper, log *zap.Logger, metrics prometheus.Registerer) 
 // keepTimeout bounds storing refused calls (wall time): the answer waits for it.
 const keepTimeout = 2 * time.Second
 
-// Rejected records refused calls of one request.
+// Rejected records refused calls of one request. A nil Recorder records nothing.
 func (d *Recorder) Rejected(ctx context.Context, now time.Time, door string, list []Refused) {
-	if len(list) == 0 {
+	if len(list) == 0 || d == nil {
 		return
 	}
 	calls := make([]Call, 0, min(len(list), perRequest))
@@ -127,6 +127,9 @@ func place(field string) string {
 
 // Adjusted counts changes to calls that were accepted.
 func (d *Recorder) Adjusted(door string, changes []tolerant.Change) {
+	if d == nil {
+		return
+	}
 	for _, c := range changes {
 		d.adjusted.WithLabelValues(door, c.Kind).Inc()
 	}

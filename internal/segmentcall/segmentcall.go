@@ -61,6 +61,8 @@ type Element struct {
 	Bytes   int            // its size as JSON
 	SentAt  time.Time      // of the batch
 	Context map[string]any // of the batch, under the call's own
+	Owned   bool           // whose it is, is known otherwise: it needs no id of a customer
+	ID      string         // message id of a call without one; empty: a random one
 }
 
 // Read checks one call.
@@ -143,13 +145,13 @@ func (d Reader) call(r *tolerant.Reader, e Element) customer.SegmentCall {
 		c.Context = fromContext(about, known)
 	}
 	r.Refuse(about.Problem)
-	d.ids(r, &c)
+	d.ids(r, &c, e)
 	return c
 }
 
 // ids refuses a call that is nobody's, or uses names of tabi's own.
-func (Reader) ids(r *tolerant.Reader, c *customer.SegmentCall) {
-	if c.UserID == "" && c.AnonymousID == "" {
+func (Reader) ids(r *tolerant.Reader, c *customer.SegmentCall, e Element) {
+	if c.UserID == "" && c.AnonymousID == "" && !e.Owned {
 		at := r.At("userId")
 		r.Refuse(&tolerant.Problem{Code: tolerant.Missing, Field: at, Message: "give either " + at + " or anonymousId"})
 	}
@@ -161,6 +163,9 @@ func (Reader) ids(r *tolerant.Reader, c *customer.SegmentCall) {
 	}
 	if event.Reserved(c.MessageID) {
 		r.Refuse(tolerant.Bad(r.At("messageId"), "begins with tabi., which is reserved; choose another id"))
+	}
+	if c.MessageID == "" {
+		c.MessageID = e.ID
 	}
 	if c.MessageID == "" {
 		c.MessageID = uuid.NewString()

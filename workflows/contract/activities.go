@@ -270,7 +270,10 @@ type DueResult struct {
 type Record struct {
 	Clock      clock.Clock `json:"clock,omitzero"`
 	Enrollment string      `json:"enrollment,omitempty"`
-	Call       TrackInput  `json:"call"`
+	Call       TrackInput  `json:"call,omitzero"`
+	// Raw is the input of Track as it came, in place of Call; ID is its message id if it names none.
+	Raw json.RawMessage `json:"raw,omitempty"`
+	ID  string          `json:"id,omitempty"`
 }
 
 // Emit makes an event of the customer, once per Key.

@@ -5,12 +5,16 @@ package contract
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/number"
+	"github.com/tabi-journeys/tabi/internal/tolerant"
 )
 
 // Names that channels use; see docs/channels.md.
@@ -72,6 +76,28 @@ type Event struct {
 	Name       string        `json:"name"`
 	Time       time.Time     `json:"time,omitzero"` // when it happened; default: now
 	Properties number.Object `json:"properties,omitempty"`
+}
+
+// UnmarshalJSON reads an event as the gateway reads a call: a number as id or name, PHP's empty list as properties, a time in any form that
+// has one meaning.
+func (e *Event) UnmarshalJSON(data []byte) error {
+	value, err := tolerant.Decode(data)
+	if err != nil {
+		return err
+	}
+	fields, ok := value.(map[string]any)
+	if !ok {
+		return errors.New("expected a JSON object")
+	}
+	r := tolerant.Reader{In: fields}
+	*e = Event{ID: r.Text("id", math.MaxInt), Name: r.Text("name", math.MaxInt), Time: r.Time("time"), Properties: r.Object("properties")}
+	if r.Problem != nil {
+		return r.Problem
+	}
+	if _, err := number.Normal(map[string]any(e.Properties)); err != nil {
+		return fmt.Errorf("properties: %w", err)
+	}
+	return nil
 }
 
 // Delivery is what the store sends to a run, in the order of the outbox: the signal and the update `delivery` carry it.

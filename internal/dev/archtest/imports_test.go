@@ -32,6 +32,7 @@ var importRules = []importRule{
 			"go.temporal.io/sdk/workflow", "go.temporal.io/sdk/temporal", "go.temporal.io/sdk/log", "go.temporal.io/sdk/worker",
 			"go.temporal.io/sdk/converter",
 			"go.temporal.io/api/enums", module + "/internal/journey", module + "/internal/clock", module + "/internal/number",
+			module + "/internal/tolerant",
 			module + "/workflows",
 		},
 		direct: []string{"os", "net", "database", "math/rand", "crypto/rand", "log"},

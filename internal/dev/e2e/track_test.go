@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -15,7 +16,7 @@ import (
 // Workflow type Track lets a channel send events with nothing but a Temporal SDK: profile, event, entry.
 func TestTrack(t *testing.T) {
 	t.Parallel()
-	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": nudge})})
+	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": nudge}), more: func(c *app.Config) { c.TemporalTrusted = true }})
 	ctx := context.Background()
 	take := func(id string, in contract.TrackInput) (out contract.TrackResult, err error) {
 		run, err := h.Temporal.ExecuteWorkflow(
