@@ -26,7 +26,7 @@ type Enrollments interface {
 	ClosedOf(ctx context.Context, ids []string) ([]unit.Enrollment, error)
 	Known(ctx context.Context, ids []string) (map[string]bool, error)
 	CloseAs(ctx context.Context, now time.Time, id string, ended contract.Ended) (closed bool, err error)
-	Restart(ctx context.Context, now time.Time, id string, dryRun bool) (enrollment.Restarted, error)
+	Restart(ctx context.Context, now time.Time, id string, alive, dryRun bool) (enrollment.Restarted, error)
 	MarkMissing(ctx context.Context, wall time.Time, missing, found []string) error
 }
 

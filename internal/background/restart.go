@@ -119,7 +119,8 @@ func (r *Reconciler) restartPage(ctx context.Context, page []unit.Enrollment, o 
 		default: // it runs, has ended, or waits for its start
 			continue
 		}
-		again, err := r.cfg.Enrollments.Restart(ctx, clock.Now(r.cfg.Clock), e.ID, o.DryRun)
+		alive := one.Closed && fates[i].run != "" // it was closed as lost, and its run was only out of sight
+		again, err := r.cfg.Enrollments.Restart(ctx, clock.Now(r.cfg.Clock), e.ID, alive, o.DryRun)
 		if err != nil {
 			return err
 		}

@@ -57,7 +57,8 @@ func (s *Room) position(ctx context.Context, tx sqldb.Conn, r contract.Report) (
 		ctx,
 		tx,
 		`update enrollments set first_run_id = $2, report_seq = $3`+set+
-			` where id = $1 and state <> 'closed' and (first_run_id = '' or first_run_id = $2) and report_seq <= $3`,
+			` where id = $1 and state <> 'closed' and (first_run_id = '' or first_run_id = $2) and lost_run_id <> $2 and
+			report_seq <= $3`,
 		args...)
 	if err != nil || n > 0 {
 		return n > 0, err

@@ -39,13 +39,15 @@ type reported struct {
 // The invariant: the enrollment keeps its id, and with it the keys of all it has sent, so nothing goes out twice. It
 // begins in the state that its run reported with its last wait, or at its entry if there was none. Then it gets, in this
 // order, every event that was accepted since and that it listens to, and what was still in its queue. Its run drops what
-// the state has seen. If the lost run turns up after all, one of the two claims the enrollment and the other one ends.
+// the state has seen. The lost run cannot claim the enrollment again: a worker may still be busy with a run that Temporal
+// has forgotten, and its last report would come first, or Temporal may be restored once more. alive says that the run is
+// there after all, and may continue.
 //
 // An enrollment that was closed because its run was lost is opened again, with its hand-off and the sends that waited. It
 // stays closed if the customer has entered again meanwhile.
 //
 // A dry run changes nothing.
-func (s *Room) Restart(ctx context.Context, now time.Time, id string, dryRun bool) (out Restarted, err error) {
+func (s *Room) Restart(ctx context.Context, now time.Time, id string, alive, dryRun bool) (out Restarted, err error) {
 	err = s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		out = Restarted{}
 		e, p, err := s.db.LockEnrollment(ctx, tx, id)
@@ -79,7 +81,7 @@ func (s *Room) Restart(ctx context.Context, now time.Time, id string, dryRun boo
 		if raw, err = withLine(raw, was.Log, now); err != nil {
 			return err
 		}
-		if err := reopen(ctx, b, p, e, was); err != nil {
+		if err := reopen(ctx, b, p, e, was, alive); err != nil {
 			return err
 		}
 		orders, err := outbox.Requeue(ctx, b, e, raw, events)
@@ -162,7 +164,11 @@ func withLine(raw string, log []string, now time.Time) (string, error) {
 }
 
 // reopen makes the enrollment one that waits for its start. If it was closed, it gets back what closing took from it.
-func reopen(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, e *unit.EnrollmentRow, was reported) error {
+func reopen(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, e *unit.EnrollmentRow, was reported, alive bool) error {
+	lost := e.Chain
+	if alive {
+		lost = ""
+	}
 	if e.State == unit.StateClosed {
 		e.State = unit.StateOpen
 		if was.Silent {
@@ -179,7 +185,8 @@ func reopen(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, e *unit.E
 	e.Head, e.Outcome, e.Reason, e.Chain = e.Tail+1, "", "", ""
 	_, err := b.Tx.ExecContext(ctx, `update enrollments set state = $2, outcome = '', reason = '', closed_at = 0, first_run_id = '',
 		missing_since = 0, next_seq = last_seq + 1, lease_until = 0, lease_token = lease_token + 1, attempts = 0, due_at = 0,
-		last_error = '' where id = $1`, e.ID, e.State)
+		last_error = '', lost_run_id = case when cast($3 as text) = '' then lost_run_id else cast($3 as text) end where id = $1`,
+		e.ID, e.State, lost)
 	return err
 }
 

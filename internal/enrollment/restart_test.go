@@ -37,10 +37,10 @@ func TestRestartQueuesWhatTheLostRunMayHaveTaken(t *testing.T) {
 		s.Ingest(enginetest.Noon, s.Track("ana", "Cart Viewed", nil))
 		s.Must(s.Enrollments.Command(s.Ctx, enginetest.Noon, e.WorkflowID, contract.Command{Kind: contract.ExitUpdate}))
 
-		would, err := s.Enrollments.Restart(s.Ctx, enginetest.Noon, e.ID, true)
+		would, err := s.Enrollments.Restart(s.Ctx, enginetest.Noon, e.ID, false, true)
 		s.Must(err)
 		s.Equal(s.Enrollment(e.ID).Chain, enginetest.Ref(e).Chain)
-		did, err := s.Enrollments.Restart(s.Ctx, enginetest.Noon, e.ID, false)
+		did, err := s.Enrollments.Restart(s.Ctx, enginetest.Noon, e.ID, false, false)
 		s.Must(err)
 		s.Equal(did, would)
 		s.Equal([]any{did.Snapshot, did.Refused}, []any{true, ""})
@@ -60,7 +60,9 @@ func TestRestartQueuesWhatTheLostRunMayHaveTaken(t *testing.T) {
 		s.Must(json.Unmarshal(start.Snapshot, &state))
 		s.Equal([]any{state.Reports, len(state.Log), start.Enrollment}, []any{3, 2, e.ID})
 
-		// The lost run turns up: it has lost its claim once another run has made its own.
+		// The lost run turns up: it has lost its claim, before and after another run has made its own.
+		s.WantError(s.Enrollments.Report(s.Ctx, enginetest.Noon, contract.Report{Ref: enginetest.Ref(e), Seq: 5,
+			Parked: &contract.Position{Step: "main.1", Kind: "wait"}}), unit.ErrSuperseded)
 		other := enginetest.Ref(e)
 		other.Chain = "another"
 		s.Must(s.Enrollments.Report(s.Ctx, enginetest.Noon, contract.Report{Ref: other, Seq: 4,
@@ -78,7 +80,7 @@ func TestRestartAtTheEntry(t *testing.T) {
 		s.Must(s.Enrollments.Command(s.Ctx, enginetest.Noon, e.WorkflowID, contract.Command{Kind: contract.PauseUpdate}))
 		s.Ingest(enginetest.Noon, s.Track("ana", "Cart Viewed", nil))
 		s.Drain()
-		did, err := s.Enrollments.Restart(s.Ctx, enginetest.Noon, e.ID, false)
+		did, err := s.Enrollments.Restart(s.Ctx, enginetest.Noon, e.ID, false, false)
 		s.Must(err)
 		s.Equal([]any{did.Snapshot, did.Events}, []any{false, 1})
 		s.Equal(s.Drain(), []string{"start cart/ana", "event Cart Viewed cart/ana", "pause cart/ana"})
@@ -103,13 +105,13 @@ func TestRestartOfClosedEnrollments(t *testing.T) {
 		s.Ingest(enginetest.Noon.Add(time.Minute), s.Track("dan", "Cart Updated", nil))
 		s.Drain()
 		for _, e := range []unit.Enrollment{ended, failed, again} {
-			did, err := s.Enrollments.Restart(s.Ctx, enginetest.Noon, e.ID, false)
+			did, err := s.Enrollments.Restart(s.Ctx, enginetest.Noon, e.ID, false, false)
 			s.Must(err)
 			if did.Refused == "" || s.Enrollment(e.ID).State != unit.StateClosed {
 				s.T.Errorf("%s began again", e.WorkflowID)
 			}
 		}
-		did, err := s.Enrollments.Restart(s.Ctx, enginetest.Noon, lost.ID, false)
+		did, err := s.Enrollments.Restart(s.Ctx, enginetest.Noon, lost.ID, false, false)
 		s.Must(err)
 		s.Equal(did.Refused, "")
 		e := s.OpenAt(lost.WorkflowID)

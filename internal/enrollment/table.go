@@ -49,7 +49,8 @@ func (Table) Claim(ctx context.Context, tx sqldb.Conn, id, chain string) error {
 	n, err := sqldb.Affected(
 		ctx,
 		tx,
-		`update enrollments set first_run_id = $2 where id = $1 and state <> 'closed' and (first_run_id = '' or first_run_id = $2)`,
+		`update enrollments set first_run_id = $2 where id = $1 and state <> 'closed' and (first_run_id = '' or first_run_id = $2)
+			and lost_run_id <> $2`,
 		id,
 		chain,
 	)

@@ -129,6 +129,7 @@ create view journeys_on_hold as select journey from paused_journeys where paused
 -- at the entry: the enrollment's holdout and splits are drawn by it, whatever is merged later. origin is that of the entry event.
 -- missing_since is the wall time since which Temporal has no run of it; 0: it has one, or nobody has looked. snapshot is
 -- the state that its run reported last (workflows.Snapshot, JSON), from which it begins again where the run is lost.
+-- lost_run_id is the first run that it began with before: that one may not claim it again.
 create table enrollments (
   id           text primary key,
   workflow_id  text not null,
@@ -165,7 +166,8 @@ create table enrollments (
   last_error   text not null default '',
   migrating_to text not null default '',
   missing_since bigint not null default 0,
-  snapshot     text not null default ''
+  snapshot     text not null default '',
+  lost_run_id  text not null default ''
 );
 create index enrollments_customer on enrollments (customer, journey, instance_key);
 create index enrollments_open on enrollments (customer) where state <> 'closed';
