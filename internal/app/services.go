@@ -272,7 +272,8 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 		), Ping: s.Store.Database.Ping, Clock: s.Clock, Keys: keys, AgentTokens: agents, AdminTokens: admins, Secret: s.Secret,
 		PublicURL:  c.PublicURL,
 		TemporalUI: c.TemporalUI,
-		Dev:        dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Ready: s.TemporalReady, Restart: s.restart, Gatherer: s.metrics.registry,
+		Dev:        dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Gatherer: s.metrics.registry,
+		Ready: s.TemporalReady, Restart: s.restart,
 		DevHandlers: pages, Render: c.Build.render,
 		MaxPending: c.MaxPending,
 	})

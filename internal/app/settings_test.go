@@ -115,8 +115,8 @@ func TestEverySecretTakesAFile(t *testing.T) {
 func TestUnknownVariablesAreNamed(t *testing.T) {
 	t.Parallel()
 	got := (&Config{}).UnknownVariables([]string{"TABI_SECRET=x", "TABI_DATABSE=hush", "TABI_TOKEN=x", "HOME=/", "TABI_ZZZ=hush",
-		"tabi_smtp_url=hush", "TABI_GATEWAY_SERVICE_HOST=10.0.0.1", "TABI_GATEWAY_SERVICE_PORT_HTTP=80", "TABI_GATEWAY_PORT=tcp://10.0.0.1:80",
-		"TABI_GATEWAY_PORT_80_TCP_ADDR=10.0.0.1"})
+		"tabi_smtp_url=hush", "TABI_GATEWAY_SERVICE_HOST=10.0.0.1", "TABI_GATEWAY_SERVICE_PORT_HTTP=80",
+		"TABI_GATEWAY_PORT=tcp://10.0.0.1:80", "TABI_GATEWAY_PORT_80_TCP_ADDR=10.0.0.1"})
 	want := []string{
 		"the variable TABI_DATABSE is unknown and ignored; did you mean TABI_DATABASE?",
 		"the variable TABI_ZZZ is unknown and ignored",

@@ -26,13 +26,21 @@ func databaseCommand() *cobra.Command {
 			"commands do that beforehand, or take the last step back before an older build starts again.",
 	}
 	group.AddCommand(
-		databaseStep("status", "Show the schema's version, and whether this build can use it", "Shows the version of the schema, the newest "+
-			"version that this build knows, and the version that a build must know at least to use the database.",
-			func(context.Context, *sqldb.Database) error { return nil }),
-		databaseStep("up", "Bring the schema to this build's version", "Applies the migrations that the database lacks. Builds of the release "+
-			"before can go on.", func(ctx context.Context, db *sqldb.Database) error { return db.Migrate(ctx) }),
-		databaseStep("down", "Take the last migration back", "Takes the last migration back, with the build that made it. Stop the processes "+
-			"of that build first. The first migration stays.", func(ctx context.Context, db *sqldb.Database) error { return db.MigrateDown(ctx) }),
+		databaseStep(
+			"status",
+			"Show the schema's version, and whether this build can use it",
+			"Shows the version of the schema, the newest version that this build knows, and the version that a build must know at least to use the database.",
+			func(context.Context, *sqldb.Database) error { return nil },
+		),
+		databaseStep(
+			"up",
+			"Bring the schema to this build's version",
+			"Applies the migrations that the database lacks. Builds of the release before can continue.",
+			func(ctx context.Context, db *sqldb.Database) error { return db.Migrate(ctx) },
+		),
+		databaseStep("down", "Take the last migration back",
+			"Takes the last migration back, with the build that made it. Stop the processes of that build first. "+
+				"The first migration stays.", func(ctx context.Context, db *sqldb.Database) error { return db.MigrateDown(ctx) }),
 	)
 	return group
 }

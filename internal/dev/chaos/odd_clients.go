@@ -50,9 +50,8 @@ func junk(r *rand.Rand) any {
 	case 4:
 		return map[string]any{"type": "track", "userId": "customer-00000", "event": strings.Repeat("x", 300)}
 	case 5:
-		return map[string]any{
-			"type": "track", "userId": "customer-00000", "event": "Too Large", "properties": map[string]any{"q": strings.Repeat("x", 40<<10)},
-		}
+		large := map[string]any{"q": strings.Repeat("x", 40<<10)}
+		return map[string]any{"type": "track", "userId": "customer-00000", "event": "Too Large", "properties": large}
 	case 6:
 		return "a text in place of a call"
 	}

@@ -11,6 +11,8 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/tabi-journeys/tabi/internal/number"
+
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
 
@@ -141,6 +143,10 @@ func Flow(value any) *yaml.Node {
 		return Plain(string(v))
 	case string:
 		return Quoted(v)
+	case number.List:
+		return Flow([]any(v))
+	case number.Object:
+		return Flow(map[string]any(v))
 	case []any:
 		out := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
 		for _, item := range v {
