@@ -341,6 +341,10 @@ func devServer(t *testing.T, args ...string) client.Client {
 	return server.Client()
 }
 
+// entryAhead is how far the entry of a recorded run lies ahead of its start. A second of the server is eight virtual hours in
+// a record, so a run that entered "now" would be late for its first wait.
+const entryAhead = 12 * time.Hour
+
 func (s shape) record(t *testing.T, c client.Client) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -387,7 +391,7 @@ func (s shape) record(t *testing.T, c client.Client) {
 	one := &session{t: t, c: c, world: w, id: s.name + "/ana", in: contract.Input{
 		Interpreter: contract.InterpreterVersion, Enrollment: "e-1", Journey: prog.Journey, Revision: prog.Definition.Revision(),
 		Definition: packed, Customer: "ana", Draw: "ana",
-		Clock: w.clock, EnteredAt: now, EntryEvent: "entry-1", EntryName: "Start",
+		Clock: w.clock, EnteredAt: now.Add(entryAhead), EntryEvent: "entry-1", EntryName: "Start",
 		Entry: rawJSON(map[string]any{
 			"cart_id":     "k1",
 			"total":       120.0,
