@@ -45,6 +45,7 @@ func ApplyTraits(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *A
 	if err != nil {
 		return err
 	}
+	a.Receipt.Warnings = append(a.Receipt.Warnings, doubtful(patch)...)
 	before := p.Traits
 	traits, more, problems, err := applyPatch(ctx, b, p.Traits, patch)
 	if err != nil {

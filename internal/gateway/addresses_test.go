@@ -289,3 +289,41 @@ func TestConsentsInWords(t *testing.T) {
 		t.Error("the warnings are not counted")
 	}
 }
+
+// A time zone, a language or an address that tabi cannot use is stored, and the answer says what follows.
+func TestValuesThatNothingCanUse(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for traits, want := range map[string]string{
+		`{"timezone":"Berlin"}`: `traits.timezone is \"Berlin\", which is not a time zone such as Asia/Tokyo: times of this customer are ` +
+			`those of UTC; did you mean \"Europe/Berlin\"?`,
+		`{"timezone":"JST"}`:              `did you mean \"Asia/Tokyo\"?`,
+		`{"timezone":9}`:                  `traits.timezone is not a text`,
+		`{"language":"jp"}`:               `traits.language is \"jp\", which is not a language code such as ja or pt-BR`,
+		`{"language":"Japanese"}`:         `did you mean \"ja\"?`,
+		`{"language":["ja"]}`:             `traits.language is not a text`,
+		`{"phone":"0170 123"}`:            `traits.phone: 01… (8 characters) is not an international phone number: it has no country code`,
+		`{"email":"not an email"}`:        `traits.email: no… (12 characters) is not a mail address: it has no @`,
+		`{"email":["a@example.com","b"]}`: `traits.email: a text of 1 characters is not a mail address`,
+		`{"push_token":"undefined"}`:      `is a placeholder, not a value of push_token`,
+	} {
+		if got := h.identify("ana", traits); !strings.Contains(got.body, want) {
+			t.Errorf("%s: %s", traits, got.body)
+		}
+	}
+	if h.customer("ana").Traits["language"] == nil {
+		t.Error("a value that nothing can use was not stored")
+	}
+	for _, traits := range []string{
+		`{"timezone":"europe/berlin","language":"ja_JP","phone":"+81 90 1234 5678","email":"Ana <ana@example.com>","push_token":"t1"}`,
+		`{"timezone":"+09:00","language":"pt-BR","email":["a@example.com","b@example.com"]}`,
+		`{"timezone":null,"language":"","phone":"","email":null,"push_token":[]}`,
+	} {
+		if got := h.identify("ben", traits); strings.Contains(got.body, "warnings") {
+			t.Errorf("%s: %s", traits, got.body)
+		}
+	}
+	if got := h.admin("GET", "/metrics", ""); !strings.Contains(got.body, "tabi_segment_call_warnings_total 10") {
+		t.Error("the warnings are not counted")
+	}
+}

@@ -62,6 +62,7 @@ type Report struct {
 	Batches    int     `json:"batches"`
 	Retries    int     `json:"retries"`
 	Rejected   int     `json:"rejected"` // calls that were refused, each alone
+	Warnings   int     `json:"warnings"` // parts of accepted calls that were not understood, or had no effect
 	Seconds    float64 `json:"seconds"`
 	Rate       float64 `json:"events_per_second"`
 	// Lag is the time from when calls were due until they were acknowledged, in seconds of wall time; with --pace only.
@@ -263,21 +264,6 @@ func (in *Import) warnOfHistory(at time.Time) {
 		"of them, and are sent messages, as if they happened now; if the log is history, stop and use --backfill")
 }
 
-// maxNamed is how many refused calls are named.
-const maxNamed = 20
-
-// reject counts a refused call and says which it is.
-func (in *Import) reject(line int, message string) {
-	in.report.Rejected++
-	if in.Warn == nil || in.report.Rejected > maxNamed {
-		return
-	}
-	in.Warn(fmt.Sprintf("%s:%d: refused: %s", in.File, line, message))
-	if in.report.Rejected == maxNamed {
-		in.Warn("more refused calls are only counted; tabi rejected list shows the latest")
-	}
-}
-
 // schedule returns the wall time at which a call with this timestamp is due.
 func (in *Import) schedule(at time.Time) time.Time {
 	if in.Clock != nil {
@@ -315,6 +301,9 @@ func (in *Import) flush(ctx context.Context) error {
 		in.report.Entered += len(r.Entered)
 		if r.Duplicate {
 			in.report.Duplicates++
+		}
+		for _, warning := range r.Warnings {
+			in.doubt(r.MessageID, warning)
 		}
 	}
 	if err := in.Bookmark.move(in.lines[len(in.lines)-1]); err != nil {

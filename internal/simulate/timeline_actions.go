@@ -51,10 +51,15 @@ func (w *scenarioRun) ingest(line *scenario.Line, c customer.SegmentCall) error 
 	if c.MessageID == "" {
 		c.MessageID = fmt.Sprintf("scenario/%d", w.events)
 	}
-	_, err := w.store.Intake.Ingest(w.ctx, w.now(), []customer.SegmentCall{c})
+	receipts, err := w.store.Intake.Ingest(w.ctx, w.now(), []customer.SegmentCall{c})
 	if message.IsInput(err) {
 		w.fail(Failure{Place: line.Place, At: line.At, Message: err.Error()})
 		return nil
+	}
+	for _, got := range receipts {
+		for _, warning := range got.Warnings {
+			w.record(line.At, line.Place, "%s", warning)
+		}
 	}
 	return err
 }

@@ -68,7 +68,7 @@ func New(env *web.Env, a *auth.Auth, rooms Rooms, c clock.Clock, maxBacklog int,
 		}, []string{"type"}),
 		warnings: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tabi_segment_call_warnings_total",
-			Help: "Parts of accepted Segment calls that were not understood, or had no effect: consents, reports of bounces.",
+			Help: "Parts of accepted Segment calls that were not understood, or had no effect: consents, addresses, time zones, bounces.",
 		}),
 		backpressure: &backpressure{
 			Env:    env,
@@ -239,9 +239,9 @@ func (h *Handlers) answer(w http.ResponseWriter, r *http.Request, key auth.Key, 
 		out.MessageIDs[j.index[n]] = c.MessageID
 		h.calls.WithLabelValues(c.Type).Inc()
 	}
-	if key.Kind == auth.ServerKey {
-		for _, got := range j.receipts {
-			h.warnings.Add(float64(len(got.Warnings)))
+	for _, got := range j.receipts {
+		h.warnings.Add(float64(len(got.Warnings)))
+		if key.Kind == auth.ServerKey {
 			out.Receipts = append(out.Receipts, api.Receipt{
 				MessageID: got.ID, Customer: got.Customer, Duplicate: got.Duplicate, Entered: got.Entered,
 				DeliveredTo: len(got.DeliveredTo), Unnamed: got.Unnamed, Warnings: got.Warnings,

@@ -3,7 +3,6 @@ package lint
 import (
 	"maps"
 	"slices"
-	"strings"
 	"sync/atomic"
 
 	"github.com/tabi-journeys/tabi/channel"
@@ -74,7 +73,7 @@ func (f *fileCheck) messageFile() {
 	if n := m.Get("languages"); n != nil && n.Shape == source.Map {
 		for _, name := range n.Keys {
 			if name.Shape == source.Scalar && name.Text != "" && !template.ValidLanguage(name.Text) {
-				f.Report(name.Pos, "bad-value", likelyLanguage(name.Text), "%q is no language: write a code such as ja or pt-BR", name.Text)
+				f.Report(name.Pos, "bad-value", template.SuggestLanguage(name.Text), "%q is no language: write a code such as ja or pt-BR", name.Text)
 			}
 		}
 	}
@@ -82,14 +81,6 @@ func (f *fileCheck) messageFile() {
 	if f.Errors == 0 {
 		info.message = message
 	}
-}
-
-// likelyLanguage returns the language that a code of a country, or an English name, most likely means.
-func likelyLanguage(name string) string {
-	return map[string]string{
-		"jp": "ja", "cn": "zh", "tw": "zh-TW", "kr": "ko", "gb": "en-GB", "us": "en-US", "ua": "uk", "cz": "cs", "dk": "da", "gr": "el",
-		"japanese": "ja", "english": "en", "german": "de", "french": "fr", "spanish": "es", "chinese": "zh", "korean": "ko",
-	}[strings.ToLower(name)]
 }
 
 // variants reads tones or languages: name → channel → fields that differ.

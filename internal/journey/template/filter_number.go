@@ -128,6 +128,14 @@ func ValidLanguage(name string) bool {
 	return err == nil && name != "" && !strings.ContainsAny(name, " /")
 }
 
+// SuggestLanguage returns the language that a code of a country, or an English name, most likely means, or "".
+func SuggestLanguage(name string) string {
+	return map[string]string{
+		"jp": "ja", "cn": "zh", "tw": "zh-TW", "kr": "ko", "gb": "en-GB", "us": "en-US", "ua": "uk", "cz": "cs", "dk": "da", "gr": "el",
+		"japanese": "ja", "english": "en", "german": "de", "french": "fr", "spanish": "es", "chinese": "zh", "korean": "ko",
+	}[strings.ToLower(strings.TrimSpace(name))]
+}
+
 // money writes an amount of a currency.
 func money(c *filterCall, in any, args []any) any {
 	n, ok := c.amount(in)

@@ -99,6 +99,9 @@ func printImport(p *terminal.Printer, r importer.Report) {
 	if r.Rejected > 0 {
 		p.Line("%d calls refused: tabi rejected list", r.Rejected)
 	}
+	if r.Warnings > 0 {
+		p.Line("%d parts of accepted calls were not understood, or had no effect", r.Warnings)
+	}
 	p.Line("%d enrollments started, %d events accepted before, %d attempts retried", r.Entered, r.Duplicates, r.Retries)
 	if r.Pace > 0 {
 		p.Line(
