@@ -23,6 +23,7 @@ import (
 type taker struct {
 	mu    sync.Mutex
 	ids   []string
+	past  int // calls that were marked as history
 	tries int
 	fail  func(try int) (status int, body string) // 0: take it
 }
@@ -30,7 +31,8 @@ type taker struct {
 func (g *taker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Batch []struct {
-			MessageID string `json:"messageId"`
+			MessageID string          `json:"messageId"`
+			Context   json.RawMessage `json:"context"`
 		} `json:"batch"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || r.URL.Path != "/v1/batch" {
@@ -53,6 +55,9 @@ func (g *taker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, c := range in.Batch {
 		g.ids = append(g.ids, c.MessageID)
+		if strings.Contains(string(c.Context), `"backfill":true`) {
+			g.past++
+		}
 	}
 	_, _ = w.Write([]byte(`{"success": true}`))
 }
@@ -109,6 +114,31 @@ func TestImportSendsAllInOrder(t *testing.T) {
 		if _, err := os.Stat(path + ".tabi-state"); !os.IsNotExist(err) {
 			t.Errorf("the state is still there: %v", err)
 		}
+	}
+}
+
+// A log of the past is marked, call by call, by a flag; without it the command warns.
+func TestImportMarksHistory(t *testing.T) {
+	t.Parallel()
+	g := &taker{}
+	srv := httptest.NewServer(g)
+	defer srv.Close()
+	path := filepath.Join(t.TempDir(), "log.ndjson")
+	text := `{"type":"track","userId":"u","event":"E","timestamp":"2023-03-02T10:00:00Z"}
+{"type":"track","userId":"u","event":"E","timestamp":"2023-03-02T10:00:00Z","context":{"ip":"127.0.0.1","backfill":false}}
+{"type":"identify","userId":"u","context":[]}
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, out, errs := tabi(t.Context(), "import", path, "--url", srv.URL, "--backfill")
+	if status != 0 || g.past != 3 || strings.Contains(errs, "--backfill") {
+		t.Errorf("status %d, %d of %d calls are marked as history: %s%s", status, g.past, len(g.ids), out, errs)
+	}
+	g.past = 0
+	status, out, errs = tabi(t.Context(), "import", path, "--url", srv.URL)
+	if status != 0 || g.past != 0 || !strings.Contains(errs, "if the log is history, stop and use --backfill") {
+		t.Errorf("status %d, %d calls are marked as history, and there is no warning: %s%s", status, g.past, out, errs)
 	}
 }
 
