@@ -28,3 +28,17 @@ func TestParseDuration(t *testing.T) {
 		}
 	}
 }
+
+func TestSuggestDuration(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"3 days": "3d", "3days": "3d", "1 day": "1d", "a week": "1w", "an hour": "1h", "2 hours": "2h", "1.5h": "1h30m", "1m1h": "1h1m",
+		"1 hour 30 minutes": "1h30m", "1 hour and 30 minutes": "1h30m", "1h 30m": "1h30m", "1H": "1h", "PT2H": "2h", "P3D": "3d",
+		"P1DT12H": "1d12h", "３日": "3d", "2時間30分": "2h30m", "1週間": "1w", "90 Min": "1h30m", "5-days": "5d",
+		"soon": "", "1 month": "", "1y": "", "3": "", "": "", "day": "", "0 days": "", "9999999 weeks": "", "-3 days": "", "3 4 days": "",
+	} {
+		if got := SuggestDuration(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

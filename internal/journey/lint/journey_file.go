@@ -73,6 +73,7 @@ func (f *fileCheck) journeyFile() {
 		}
 	}
 	j.readPaths(m)
+	j.otherWords(m)
 	m.Done()
 	j.finish()
 }

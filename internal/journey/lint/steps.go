@@ -128,7 +128,12 @@ func (j *journeyCheck) kindOf(n *source.Node) (*journey.Kind, source.Pos) {
 		if message := j.Messages[value.Text]; message != nil {
 			message.used.Store(true)
 		}
-		j.Report(stranger.Pos, "unknown-step-kind", human.Suggest(stranger.Text, j.kinds.names()), "there is no step %q", stranger.Text)
+		if hint := j.kinds.suggest(stranger.Text, j.ChannelNames()); hint != "" {
+			j.Report(stranger.Pos, "unknown-step-kind", hint, "there is no step %q", stranger.Text)
+		} else {
+			j.Report(stranger.Pos, "unknown-step-kind", "", "there is no step %q: a step is one of %s", stranger.Text,
+				human.Join(j.kinds.names()))
+		}
 	} else {
 		j.Report(n.Pos, "missing-key", "", "the step has no kind: it needs one of %s", human.Join(j.kinds.names()))
 	}

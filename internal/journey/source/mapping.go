@@ -188,9 +188,12 @@ func (f *Document) Duration(n *Node, what string, signed bool) (time.Duration, b
 	}
 	d, err := clock.ParseDuration(text)
 	if err != nil {
-		hint := ""
+		hint := clock.SuggestDuration(text)
 		if n.Tag == "int" {
 			hint = n.Text + "h"
+		}
+		if hint != "" && negative {
+			hint = "-" + hint
 		}
 		f.Report(n.Pos, "bad-duration", hint, "%s: %v", what, err)
 		return 0, false
