@@ -41,6 +41,7 @@ type Services struct {
 	Secret   []byte
 	metrics  *metrics
 	limits   *ratelimit.Limiter
+	doors    *rejection.Recorder // of what comes over Temporal
 
 	temporalWords string // where Temporal is, for the log
 }
@@ -91,6 +92,7 @@ func (c *Config) ConnectAny(ctx context.Context, log *zap.Logger) (*Services, er
 	}
 	s.metrics.registry.MustRegister(brainMetrics{s.Store})
 	s.limits = ratelimit.New(s.Store.Messages, clock.Wall, rates, s.metrics.registry)
+	s.doors = rejection.NewRecorder(s.Store.Rejections, s.Log.Named("doors"), s.metrics.registry)
 	var opts client.Options
 	if s.Temporal, opts, err = c.DialTemporal(ctx, log, s.metrics.handler); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -227,7 +229,7 @@ func (s *Services) RunWorker(ctx context.Context) error {
 		Links:  signedlink.Links{PublicURL: c.PublicURL, Secret: s.Secret}, Call: calls,
 		Ends:   ends,
 		Limits: s.limits, Trusted: c.TemporalTrusted,
-		Doors: rejection.NewRecorder(s.Store.Rejections, s.Log.Named("doors"), s.metrics.registry),
+		Doors: s.doors,
 	}))
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("cannot start the worker: %w", err)
