@@ -151,10 +151,13 @@ func TestDocsOnPostgres(t *testing.T) {
 	in.followExamples(examples(t))
 }
 
-// unrelated is a folder with a journey that no page speaks of.
-var unrelated = map[string]string{"greeting.yaml": lines(
-	"journey: greeting", "entry: {event: Greeted}", "goal: {event: Answered}", "steps: [{wait: 1h}]",
-)}
+// unrelated is a folder with journeys that no page speaks of. One names the event of a page, but no customer enters it.
+var unrelated = map[string]string{
+	"greeting.yaml": lines("journey: greeting", "entry: {event: Greeted}", "goal: {event: Answered}", "steps: [{wait: 1h}]"),
+	"wholesale.yaml": lines(
+		"journey: wholesale", "entry: {event: Cart Updated, when: event.total > 10000}", "goal: {event: Answered}", "steps: [{wait: 1h}]",
+	),
+}
 
 // The examples of docs/http.md hold for customers who are anonymous, and for those who have signed in since.
 func TestExamplesOfVisitors(t *testing.T) {
