@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // lengths are the units that people write, in words, in ISO 8601 and in Japanese. A month is no fixed time, and is absent.
@@ -34,7 +32,7 @@ var (
 // SuggestDuration returns the duration that a text most likely means, as ParseDuration reads it, or "" if that is not
 // clear: 3d for `3 days`, 1h30m for `1.5h`, 2h for `PT2H`.
 func SuggestDuration(text string) string {
-	rest := strings.ToLower(strings.TrimSpace(norm.NFKC.String(text)))
+	rest := strings.ToLower(strings.TrimSpace(strings.Map(narrow, text)))
 	if len(rest) > 60 {
 		return ""
 	}
@@ -62,4 +60,15 @@ func SuggestDuration(text string) string {
 		return ""
 	}
 	return FormatDuration(time.Duration(total) * time.Second)
+}
+
+// narrow returns the ordinary digit or blank for a full-width one.
+func narrow(r rune) rune {
+	switch {
+	case r >= '０' && r <= '９':
+		return r - '０' + '0'
+	case r == '\u3000' || r == '\u00a0':
+		return ' '
+	}
+	return r
 }

@@ -73,7 +73,8 @@ func (f *fileCheck) messageFile() {
 	if n := m.Get("languages"); n != nil && n.Shape == source.Map {
 		for _, name := range n.Keys {
 			if name.Shape == source.Scalar && name.Text != "" && !template.ValidLanguage(name.Text) {
-				f.Report(name.Pos, "bad-value", template.SuggestLanguage(name.Text), "%q is no language: write a code such as ja or pt-BR", name.Text)
+				f.Report(name.Pos, "bad-value", template.SuggestLanguage(name.Text),
+					"%q is no language: write a code such as ja or pt-BR", name.Text)
 			}
 		}
 	}

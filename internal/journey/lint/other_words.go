@@ -21,7 +21,8 @@ var kindWords = map[string]string{
 	"assign": "set", "update": "set", "setattribute": "set", "settrait": "set", "updateprofile": "set",
 	"track": "emit", "fire": "emit", "sendevent": "emit", "trackevent": "emit",
 	"http": "call", "request": "call", "fetch": "call", "api": "call", "webhook": "call",
-	"agent": "handoff", "human": "handoff", "escalate": "handoff", "question": "ask", "survey": "ask", "choose": "decide", "offer": "decide",
+	"agent": "handoff", "human": "handoff", "escalate": "handoff", "question": "ask", "survey": "ask",
+	"choose": "decide", "offer": "decide",
 }
 
 // suggest returns the kind that a word most likely means, or "".
@@ -45,7 +46,8 @@ var keyWords = map[string]string{
 	"trigger": "entry", "triggers": "entry", "start": "entry", "enter": "entry", "audience": "entry", "segment": "entry",
 	"conversion": "goal", "conversions": "goal", "target": "goal", "success": "goal",
 	"until": "exit", "unless": "exit", "stop": "exit", "cancel": "exit", "end": "exit", "exit_on": "exit", "exit_when": "exit",
-	"variables": "vars", "actions": "steps", "flow": "steps", "workflow": "steps", "do": "steps", "duration": "timeout", "expires": "timeout",
+	"variables": "vars", "actions": "steps", "flow": "steps", "workflow": "steps", "do": "steps",
+	"duration": "timeout", "expires": "timeout",
 	"name": "journey", "campaign": "journey",
 }
 
