@@ -311,7 +311,8 @@ func TestPick(t *testing.T) {
 	m := &journey.Message{
 		Treatments: map[string]journey.Treatment{"email": {"subject": "Hi", "html": "<p>Hi</p>"}, "push": {"title": "Hi", "body": "b"}},
 		Tones:      map[string]map[string]journey.Treatment{"empathetic": {"email": {"subject": "So sorry", "text": "sorry"}}},
-		Languages:  map[string]map[string]journey.Treatment{"ja": {"email": {"subject": "こんにちは"}}, "pt-BR": {"push": {"title": "Oi"}}},
+		Languages: map[string]map[string]journey.Treatment{"ja": {"email": {"subject": "こんにちは"}}, "pt-BR": {"push": {"title": "Oi"}},
+			"zh": {"push": {"title": "您好"}}, "zh-Hant": {"push": {"title": "妳好"}}, "he": {"push": {"title": "שלום"}}},
 	}
 	for _, test := range []struct {
 		channel, tone, language string
@@ -323,6 +324,12 @@ func TestPick(t *testing.T) {
 		{"email", "cheerful", "JA", journey.Treatment{"subject": "こんにちは", "html": "<p>Hi</p>"}},
 		{"push", "empathetic", "pt_br", journey.Treatment{"title": "Oi", "body": "b"}},
 		{"push", "", "pt", journey.Treatment{"title": "Hi", "body": "b"}},
+		{"push", "", "zh-TW", journey.Treatment{"title": "妳好", "body": "b"}},
+		{"push", "", "zh-Hant-HK", journey.Treatment{"title": "妳好", "body": "b"}},
+		{"push", "", "zh_CN.UTF-8", journey.Treatment{"title": "您好", "body": "b"}},
+		{"push", "", "iw-IL", journey.Treatment{"title": "שלום", "body": "b"}},
+		{"push", "", "fr-FR,pt-BR;q=0.8,zh;q=0.5", journey.Treatment{"title": "Oi", "body": "b"}},
+		{"push", "", "not a language!", journey.Treatment{"title": "Hi", "body": "b"}},
 		{"sms", "", "ja", nil},
 	} {
 		if diff := cmp.Diff(test.want, render.Pick(m, test.channel, test.tone, test.language)); diff != "" {

@@ -17,7 +17,7 @@ func doubtful(patch map[string]any) (out []string) {
 		out = append(out, "traits.timezone is "+said)
 	}
 	if said := unusable(patch["language"], "a language code such as ja or pt-BR", "the customer gets messages in no language of their own",
-		func(name string) bool { return template.ValidLanguage(strings.TrimSpace(name)) }, template.SuggestLanguage); said != "" {
+		validLanguage, template.SuggestLanguage); said != "" {
 		out = append(out, "traits.language is "+said)
 	}
 	for _, trait := range []string{address.Mailbox, address.Phone, address.PushToken} {
@@ -27,6 +27,15 @@ func doubtful(patch map[string]any) (out []string) {
 		}
 	}
 	return out
+}
+
+// validLanguage reports whether messages can be in a language: that of a tag, of a locale (ja_JP.UTF-8), or of the list of a browser,
+// the best first.
+func validLanguage(text string) bool {
+	if end := strings.IndexAny(text, ",;.@"); end >= 0 {
+		text = text[:end]
+	}
+	return template.ValidLanguage(strings.TrimSpace(text))
 }
 
 // maxShown is how much of a value a warning shows, in characters.
