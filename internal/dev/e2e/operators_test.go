@@ -133,7 +133,10 @@ func refused(t testing.TB, err error, want string) {
 // it sends what is due.
 func TestPauseJourney(t *testing.T) {
 	t.Parallel()
-	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": nudge})})
+	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": lines( // no event, so that a run waits for none that is undelivered
+		"journey: nudge", "entry: {event: Start, key: event.k, reentry: {after: 7d}}", "timeout: 60d", "steps:",
+		"  - {id: pause, wait: 1h}", "  - {id: hello, send: hello, via: email}", "  - {id: reply, wait: 30d}",
+	)})})
 	ctx := context.Background()
 	deaf, told := h.customer("dea"), h.customer("tom")
 	h.track("dea", "Start", "", map[string]any{"k": "1"})
