@@ -95,7 +95,7 @@ func TestCallIsKept(t *testing.T) {
 		t.Context(),
 		contract.Evaluate{Ref: b.ref, EvalContext: scene, Exprs: []expr.Expr{"steps.rate.body.score + 1", "steps.rate.body.name"}},
 	)
-	if err != nil || !cmp.Equal(values.Values, []any{8.0, "Kyoto"}) {
+	if err != nil || !cmp.Equal([]any(values.Values), []any{8.0, "Kyoto"}) {
 		t.Error(values, err)
 	}
 }

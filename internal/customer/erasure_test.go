@@ -105,7 +105,8 @@ func TestPageForgetsACustomer(t *testing.T) {
 				tables[table] = true
 			}
 		}
-		for _, table := range []string{"customers", "merges", "events", "enrollments", "outbox", "sends", "handoffs", "decisions", "offers"} {
+		filled := []string{"customers", "merges", "events", "enrollments", "outbox", "sends", "handoffs", "decisions", "offers"}
+		for _, table := range filled {
 			if !tables[table] {
 				t.Errorf("the test leaves %s without a row of the customer", table)
 			}

@@ -19,6 +19,7 @@ const (
 	loadConditions = iota
 	applyTraits
 	loadScores
+	recordReport
 	recordReaction
 	storeEvent
 	addEvidence

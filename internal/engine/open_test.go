@@ -77,18 +77,6 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-func TestNewerSchemaIsRefused(t *testing.T) {
-	t.Parallel()
-	file := filepath.Join(t.TempDir(), "tabi.db")
-	s := enginetest.New(t, file)
-	_, err := s.Database.Writer.ExecContext(s.Ctx, `insert into goose_db_version (version_id, is_applied) values (999, true)`)
-	s.Must(err)
-	_, err = engine.Open(t.Context(), engine.Options{URL: file})
-	if err == nil || !strings.Contains(err.Error(), "run a newer tabi") {
-		t.Fatalf("got error %v", err)
-	}
-}
-
 func TestDatabaseOutage(t *testing.T) {
 	enginetest.Each(t, func(s *enginetest.Suite) {
 		s.Publish([]*journey.Definition{enginetest.Cart()})

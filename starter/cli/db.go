@@ -29,7 +29,8 @@ func databaseCommand() *cobra.Command {
 		databaseStep(
 			"status",
 			"Show the schema's version, and whether this build can use it",
-			"Shows the version of the schema, the newest version that this build knows, and the version that a build must know at least to use the database.",
+			"Shows the version of the schema, the newest version that this build knows, and the version that a build "+
+				"must know at least to use the database.",
 			func(context.Context, *sqldb.Database) error { return nil },
 		),
 		databaseStep(
