@@ -5,44 +5,12 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 )
-
-// TestExamplesOfTheDocs runs every example of docs/http.md, in order.
-func TestExamplesOfTheDocs(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t, nil)
-	page, err := os.ReadFile("../../docs/http.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := regexp.MustCompile("(?s)```http\n(.*?)```").FindAllStringSubmatch(string(page), -1)
-	if len(blocks) < 8 {
-		t.Fatalf("only %d examples", len(blocks))
-	}
-	for _, block := range blocks {
-		request, want, ok := strings.Cut(block[1], "→ ")
-		if !ok {
-			t.Errorf("an example without an answer: %s", block[1])
-			continue
-		}
-		head, body, _ := strings.Cut(request, "\n\n")
-		lines := strings.Split(strings.TrimSpace(head), "\n")
-		method, path, _ := strings.Cut(lines[0], " ")
-		got := h.do(method, path, strings.TrimSpace(body), lines[1:]...)
-		status, wantBody, _ := strings.Cut(strings.TrimSpace(want), " ")
-		if before, after, _ := strings.Cut(wantBody, "…"); status != strconv.Itoa(got.status) || !strings.HasPrefix(got.body, before) ||
-			!strings.HasSuffix(strings.TrimSpace(got.body), after) {
-			t.Errorf("%s: %d %s; the page says %s", lines[0], got.status, got.body, want)
-		}
-	}
-}
 
 // TestDocsNameEveryRoute: a route that docs/http.md does not speak of is a surprise.
 func TestDocsNameEveryRoute(t *testing.T) {
