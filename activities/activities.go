@@ -51,6 +51,8 @@ type Config struct {
 	Call Caller
 	// OddValue is called for each value that a template could not use; nil: it is only logged and counted.
 	OddValue func(field string, note template.Note)
+	// LeftOut is called for each key under data of a message that had no value; what says which key, and why. nil: nothing is.
+	LeftOut func(in contract.Ref, what string)
 	// Trusted lets events that come over Temporal change addresses and permissions, as a server key may.
 	Trusted bool
 	// Doors records what was refused of what came over Temporal; nil: nothing is recorded.

@@ -186,7 +186,8 @@ func TestSupersededCall(t *testing.T) {
 	emit := contract.Emit{Ref: b.ref, EvalContext: in.EvalContext, Key: in.Key, Spec: journey.Emit{Event: "Hello"}}
 	emit.Chain = "another"
 	_, called := b.activities.Call(t.Context(), in)
-	for what, err := range map[string]error{"call": called, "emit": b.activities.Emit(t.Context(), emit)} {
+	_, emitted := b.activities.Emit(t.Context(), emit)
+	for what, err := range map[string]error{"call": called, "emit": emitted} {
 		var app *temporal.ApplicationError
 		if !errors.As(err, &app) || app.Type() != contract.Superseded || !app.NonRetryable() || len(f.got) != 0 {
 			t.Errorf("%s: %v", what, err)

@@ -2,6 +2,8 @@ package activities
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -9,18 +11,22 @@ import (
 
 // Emit makes an event of the customer. Its properties are evaluated where the data is; one without a value is left
 // out.
-func (a *Activities) Emit(ctx context.Context, in contract.Emit) error {
+func (a *Activities) Emit(ctx context.Context, in contract.Emit) (contract.Unassigned, error) {
+	var out contract.Unassigned
 	prog, vars, err := a.loadVars(ctx, in.Ref, in.EvalContext)
 	if err != nil {
-		return err
+		return out, err
 	}
 	properties := map[string]any{}
-	for name, source := range in.Spec.Properties {
-		if value, err := prog.Eval(source, vars); err == nil {
-			properties[name] = expr.ToPlain(value)
+	for _, name := range slices.Sorted(maps.Keys(in.Spec.Properties)) {
+		value, err := prog.Eval(in.Spec.Properties[name], vars)
+		if err != nil {
+			out.LeftOut = append(out.LeftOut, expr.LeftOut(name, expr.Why(err)))
+			continue
 		}
+		properties[name] = expr.ToPlain(value)
 	}
-	return asPermanentError(a.cfg.Rooms.Intake.Emit(ctx, vars.Now, in, properties))
+	return out, asPermanentError(a.cfg.Rooms.Intake.Emit(ctx, vars.Now, in, properties))
 }
 
 // Move asks the data side to move an enrollment to another revision. It may refuse.

@@ -55,15 +55,17 @@ func (a *Activities) Evaluate(ctx context.Context, in contract.Evaluate) (contra
 
 // Assign evaluates assignments in order, each seeing the ones before it, and sets the customer's traits. One without
 // a value is skipped.
-func (a *Activities) Assign(ctx context.Context, in contract.Assign) error {
+func (a *Activities) Assign(ctx context.Context, in contract.Assign) (contract.Unassigned, error) {
+	var out contract.Unassigned
 	prog, vars, err := a.loadVars(ctx, in.Ref, in.EvalContext)
 	if err != nil {
-		return err
+		return out, err
 	}
 	traits := map[string]any{}
 	for _, assignment := range in.Assign {
 		value, err := prog.Eval(assignment.Value, vars)
 		if err != nil {
+			out.LeftOut = append(out.LeftOut, expr.LeftOut("customer."+assignment.Name, expr.Why(err)))
 			continue
 		}
 		setPath(traits, assignment.Name, expr.ToPlain(value))
@@ -72,7 +74,7 @@ func (a *Activities) Assign(ctx context.Context, in contract.Assign) error {
 		}
 		setPath(vars.Customer, assignment.Name, expr.ToPlain(value)) // a later line sees an earlier one
 	}
-	return asSupersededError(a.cfg.Rooms.Intake.Assign(ctx, vars.Now, in.Ref, in.Key, traits))
+	return out, asSupersededError(a.cfg.Rooms.Intake.Assign(ctx, vars.Now, in.Ref, in.Key, traits))
 }
 
 // stepZone returns the time zone that a step names; for "customer" or none, the customer's, and UTC if that is

@@ -107,7 +107,7 @@ func TestAssign(t *testing.T) {
 		},
 	}
 	for range 2 { // a repeat changes nothing
-		if err := b.activities.Assign(t.Context(), in); err != nil {
+		if _, err := b.activities.Assign(t.Context(), in); err != nil {
 			t.Fatal(err)
 		}
 	}

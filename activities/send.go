@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -196,9 +198,12 @@ func (a *Activities) render(
 	spec channel.Spec,
 ) (fields map[string]string, unsubscribe string, err error) {
 	data := map[string]any{}
-	for name, source := range in.Spec.Data {
-		if value, err := prog.Eval(source, reservation.Vars); err == nil { // a missing value leaves the key out
+	for _, name := range slices.Sorted(maps.Keys(in.Spec.Data)) {
+		value, err := prog.Eval(in.Spec.Data[name], reservation.Vars)
+		if err == nil {
 			data[name] = expr.ToPlain(value)
+		} else if a.cfg.LeftOut != nil { // a missing value leaves the key out
+			a.cfg.LeftOut(in.Ref, expr.LeftOut("data."+name, expr.Why(err)))
 		}
 	}
 	if reservation.Category != journey.Transactional {

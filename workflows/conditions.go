@@ -83,19 +83,31 @@ func (r *run) conditions(ctx workflow.Context, e *contract.Delivery, exprs []exp
 
 // value evaluates one expression; ok is false if it has no value.
 func (r *run) value(ctx workflow.Context, e *contract.Delivery, source expr.Expr) (value any, ok bool, err error) {
+	value, why, err := r.explainedValue(ctx, e, source)
+	return value, why == "" && err == nil, err
+}
+
+// explainedValue evaluates one expression; why says why it has no value, and is empty if it has one.
+func (r *run) explainedValue(ctx workflow.Context, e *contract.Delivery, source expr.Expr) (value any, why string, err error) {
 	if !r.prog.Remote(source) {
 		value, err := r.prog.Eval(source, r.vars(ctx, e))
-		return expr.ToPlain(value), err == nil, nil
+		if err != nil {
+			return nil, expr.Why(err), nil
+		}
+		return expr.ToPlain(value), "", nil
 	}
 	var result contract.EvaluateResult
 	if err := r.local(ctx, contract.EvaluateActivity, "compute a value from the customer",
 		contract.Evaluate{Ref: r.ref(), EvalContext: r.evalContext(e), Exprs: []expr.Expr{source}}, &result); err != nil {
-		return nil, false, err
+		return nil, "", err
 	}
-	if len(result.Values) == 0 || result.Missing[0] {
-		return nil, false, nil
+	switch {
+	case len(result.Values) > 0 && !result.Missing[0]:
+		return result.Values[0], "", nil
+	case len(result.Why) > 0 && result.Why[0] != "":
+		return nil, result.Why[0], nil
 	}
-	return result.Values[0], true, nil
+	return nil, "it is missing", nil
 }
 
 // number evaluates an expression whose value is a number. It returns 0 if there is no value, or another type of value.

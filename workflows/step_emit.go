@@ -12,9 +12,14 @@ import (
 func (r *run) emit(ctx workflow.Context, step *journey.Step) (int, error) {
 	spec := step.Spec.(*journey.Emit)
 	order := contract.Emit{Ref: r.ref(), EvalContext: r.evalContext(nil), Key: r.key(step), Spec: *spec, Planned: r.planned(ctx)}
-	if err := r.local(ctx, contract.EmitActivity, "emit "+clip(spec.Event, 80), order, nil); err != nil {
+	var result contract.Unassigned
+	if err := r.local(ctx, contract.EmitActivity, "emit "+clip(spec.Event, 80), order, &result); err != nil {
 		return 0, err
 	}
-	r.completeStep(ctx, step, spec.Event, "", nil)
+	outcome := spec.Event
+	if len(result.LeftOut) > 0 {
+		outcome += ", without what had no value: " + leftOutWords(result.LeftOut)
+	}
+	r.completeStep(ctx, step, outcome, "", nil)
 	return step.Next, nil
 }

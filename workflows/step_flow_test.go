@@ -101,7 +101,7 @@ func TestSet(t *testing.T) {
 				t.Errorf("vars %s, want %s", got, want)
 			}
 		})
-		p.expect(contract.Completed, p.run(), "x@0s", "stay@1h")
+		p.expect(contract.Completed, p.run(), "x@0s: not set, for want of a value: vars.gone (nothing is missing)", "stay@1h")
 		p.same(
 			"account",
 			[]string{"assign customer.stage=new (x/1/stage)", "assign customer.level=2 (x/1/stage)", "assign customer.last=z (x/1/last)"},

@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -13,14 +14,17 @@ import (
 // assigned by one activity.
 func (r *run) set(ctx workflow.Context, step *journey.Step) (int, error) {
 	assign := step.Spec.(*journey.Set).Assign
+	var leftOut []string
 	for i := 0; i < len(assign); {
 		if assign[i].Target == "vars" {
-			value, ok, err := r.value(ctx, nil, assign[i].Value)
+			value, why, err := r.explainedValue(ctx, nil, assign[i].Value)
 			if err != nil {
 				return 0, err
 			}
-			if ok {
+			if why == "" {
 				r.state.Vars = with(r.state.Vars, strings.Split(assign[i].Name, "."), value)
+			} else {
+				leftOut = append(leftOut, expr.LeftOut("vars."+assign[i].Name, why))
 			}
 			i++
 			continue
@@ -33,15 +37,24 @@ func (r *run) set(ctx workflow.Context, step *journey.Step) (int, error) {
 		if i > 0 {
 			key += "/" + assign[i].Name // a second group of the same step
 		}
+		var result contract.Unassigned
 		if err := r.local(ctx, contract.AssignActivity, "set traits: "+label(step),
-			contract.Assign{Ref: r.ref(), EvalContext: r.evalContext(nil), Key: key, Assign: assign[i:end]}, nil); err != nil {
+			contract.Assign{Ref: r.ref(), EvalContext: r.evalContext(nil), Key: key, Assign: assign[i:end]}, &result); err != nil {
 			return 0, err
 		}
+		leftOut = append(leftOut, result.LeftOut...)
 		i = end
 	}
-	r.completeStep(ctx, step, "", "", nil)
+	outcome := ""
+	if len(leftOut) > 0 {
+		outcome = "not set, for want of a value: " + leftOutWords(leftOut)
+	}
+	r.completeStep(ctx, step, outcome, "", nil)
 	return step.Next, nil
 }
+
+// leftOutWords joins what had no value, shortened for a line of the log.
+func leftOutWords(leftOut []string) string { return clip(strings.Join(leftOut, ", "), 300) }
 
 // with returns a copy of m with the value at a path. Maps on the path are copied too, or made: values may be shared.
 func with(m map[string]any, path []string, value any) map[string]any {

@@ -158,7 +158,7 @@ func (w *scenarioRun) open(start time.Time) (err error) {
 			Intents: w.store.Intents, Messages: w.store.Messages, Offers: w.store.Offers, Outbox: w.store.Outbox,
 			Variables: w.store.Variables,
 		}, Channels: w.channels(), Clock: w.clock, Now: w.virtual, Spread: w.spread, Call: answers(w.scenario.Calls),
-		Specs: w.opts.Channels, LocalTimeout: w.opts.Wall, Timeout: w.opts.Wall, OddValue: w.oddValue,
+		Specs: w.opts.Channels, LocalTimeout: w.opts.Wall, Timeout: w.opts.Wall, OddValue: w.oddValue, LeftOut: w.leftOut,
 	}))
 	w.activities.before = w.opts.before
 	suite := &testsuite.WorkflowTestSuite{}

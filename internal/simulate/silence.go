@@ -46,13 +46,26 @@ func (w *scenarioRun) unanswered(in contract.Evaluate, out contract.EvaluateResu
 		if why == "" || n >= len(in.Exprs) {
 			continue
 		}
-		line := string(in.Exprs[n]) + " has no value: " + why
-		if key := i.stored.ID + line; !w.told[key] {
-			if w.told == nil {
-				w.told = map[string]bool{}
-			}
-			w.told[key] = true
-			w.record(w.since(), source.Place{}, "%s%s", i.prefix(), line)
-		}
+		w.tell(i, string(in.Exprs[n])+" has no value: "+why)
+	}
+}
+
+// tell records a line about an enrollment, once.
+func (w *scenarioRun) tell(i *enrollment, line string) {
+	key := i.stored.ID + line
+	if w.told[key] {
+		return
+	}
+	if w.told == nil {
+		w.told = map[string]bool{}
+	}
+	w.told[key] = true
+	w.record(w.since(), source.Place{}, "%s%s", i.prefix(), line)
+}
+
+// leftOut records, once for an enrollment, a key under data of a message that had no value.
+func (w *scenarioRun) leftOut(in contract.Ref, what string) {
+	if i := w.byEnrollment(in.Enrollment); i != nil {
+		w.tell(i, "left out of the message, for want of a value: "+what)
 	}
 }

@@ -82,3 +82,51 @@ scenarios:
 		t.Errorf("consent was assumed: %q", assumed)
 	}
 }
+
+// A key whose value is missing is left out, and the trace says which, and why: of set, of emit and of the data of a message.
+func TestLeftOutKeysAreTold(t *testing.T) {
+	t.Parallel()
+	folder := compile(t, []lint.File{
+		{Name: "messages/note.yaml", Data: []byte("message: note\nemail: {subject: 'Note {{ data.plan }}', html: <p>Note</p>}\n")},
+		{Name: "fill.yaml", Data: []byte(`journey: fill
+entry: {event: Ping}
+goal: {event: Never}
+steps:
+  - id: keep
+    set: {vars.plan: entry.plan, vars.tier: customer.tier, customer.color: entry.color, customer.last: '"ping"'}
+  - {id: say, emit: Pinged, properties: {plan: entry.plan, size: entry.size}}
+  - {id: write, send: note, via: email, category: transactional, data: {plan: entry.plan}}
+`)},
+		{Name: "fill.test.yaml", Data: []byte(`test: fill
+customer: {email: ana@example.com}
+start: 2026-04-06T08:00:00Z
+scenarios:
+  - {name: without values, timeline: [{at: 1m, event: Ping, properties: {size: 3}}], expect: {sent: [note]}}
+  - name: with them
+    customer: {tier: gold}
+    timeline: [{at: 1m, event: Ping, properties: {size: 3, plan: fibre, color: red}}]
+    expect: {sent: [note]}
+`)},
+	})
+	var stories []string
+	for _, job := range everything(folder) {
+		result := Run(t.Context(), job.Content, job.Test, job.Scenario, Options{})
+		if !result.Passed {
+			t.Error(printed(t, result))
+		}
+		stories = append(stories, told(result))
+	}
+	for _, line := range []string{
+		"passed keep (set): not set, for want of a value: vars.plan (plan is missing), vars.tier (tier is missing), " +
+			"customer.color (color is missing)",
+		"passed say (emit): Pinged, without what had no value: plan (plan is missing)",
+		"left out of the message, for want of a value: data.plan (plan is missing)",
+	} {
+		if !strings.Contains(stories[0], line) {
+			t.Errorf("the story does not say %q:\n%s", line, stories[0])
+		}
+	}
+	if strings.Contains(stories[1], "value") {
+		t.Errorf("something was left out:\n%s", stories[1])
+	}
+}

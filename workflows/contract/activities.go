@@ -15,14 +15,14 @@ import (
 const (
 	ReportActivity   = "report"   // Report → none (local)
 	EvaluateActivity = "evaluate" // Evaluate → EvaluateResult (local)
-	AssignActivity   = "assign"   // Assign → none (local)
+	AssignActivity   = "assign"   // Assign → Unassigned (local)
 	SendActivity     = "send"     // Send → SendResult (local)
 	DeliverActivity  = "deliver"  // Send → SendResult (normal, with a retry policy; what send could not do at once)
 	HandoffActivity  = "handoff"  // OpenHandoff → none (local)
 	WithdrawActivity = "withdraw" // WithdrawHandoff → none (local)
 	RecordActivity   = "record"   // Record → TrackResult (local)
 	DueActivity      = "due"      // Due → DueResult (local)
-	EmitActivity     = "emit"     // Emit → none (local)
+	EmitActivity     = "emit"     // Emit → Unassigned (local)
 	CallActivity     = "call"     // Call → CallResult (normal, with a retry policy)
 	MoveActivity     = "move"     // Move → MoveResult (local)
 	DecideActivity   = "decide"   // Decide → DecideResult (local)
@@ -128,6 +128,12 @@ type EvaluateResult struct {
 	Missing []bool      `json:"missing"`
 	// Why says in words, for each expression without a value, why it has none; nil if all have one.
 	Why []string `json:"why,omitempty"`
+}
+
+// Unassigned is the result of what assigns several values: what had no value, with the reason in words, as
+// "customer.tier (plan is missing)". No value of the customer is in it.
+type Unassigned struct {
+	LeftOut []string `json:"left_out,omitempty"`
 }
 
 // Assign sets traits of the customer. Values are evaluated where the data is. A missing value leaves the trait alone.

@@ -208,6 +208,9 @@ func toGo(v ref.Val, depth int) (any, error) {
 // maxResultDepth bounds the nesting of a result.
 const maxResultDepth = 100
 
+// LeftOut says which key was left out because its expression had no value, and why: "data.plan (tier is missing)".
+func LeftOut(key, why string) string { return key + " (" + why + ")" }
+
 // Why says in words why an expression has no value: an error of Eval, without values of the customer.
 func Why(err error) string {
 	text := err.Error()
