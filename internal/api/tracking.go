@@ -21,7 +21,7 @@ type RejectedCall struct {
 type AdjustedCall struct {
 	Index  int    `json:"index" doc:"in the batch, from 0"`
 	Field  string `json:"field,omitempty"`
-	Change string `json:"change" doc:"control_characters, space, no_time, future_time, sent_at or context_trait"`
+	Change string `json:"change" doc:"control_characters, space, no_time, future_time, sent_at, not_a_number or context_trait"`
 }
 
 // Receipt is the result of one accepted call.

@@ -151,6 +151,8 @@ func TestCallsOfClients(t *testing.T) {
 			{"/v1/track", `{"userId":"USER","event":"X","timestamp":1772445599,"sentAt":"soon"}`, "X"},
 			{"/v1/track", `{"userId":"USER","event":"X","timestamp":"0001-01-01T00:00:00Z"}`, "X"},
 			{"/v1/track", `{"userId":"USER","event":"X","originalTimestamp":"2026-03-02 09:59:59"}`, "X"},
+			{"/v1/track", `{"userId":"USER","event":"X","properties":{"score":NaN,"max":-Infinity,"list":[Infinity,1],"NaN":"NaN"}}`, "X"},
+			{"/v1/batch", `{"batch":[{"type":"track","userId":"USER","event":"X","timestamp":NaN,"anonymousId":NaN}],"sentAt":NaN}`, "X"},
 			{"/v1/batch", `{"batch":[{"type":"Track","userId":"USER","event":"X"}],"sentAt":7}`, "X"},
 			{"/v1/batch", `{"batch":{"0":{"type":"TRACK ","userId":"USER","event":"X"}}}`, "X"},
 			{"/v1/batch", `{"batch":[{"type":"track","userId":"USER","event":"X"}],"sentAt":null,"context":{"library":{"name":"x"}}}`, "X"},
@@ -173,6 +175,11 @@ func TestCallsOfClients(t *testing.T) {
 		out := h.accepted(h.call("/v1/track",
 			`{"userId":"said","event":"X","properties":{"q":"a\u0000"},"timestamp":"0001-01-01T00:00:00Z"}`))
 		want := []api.AdjustedCall{{Field: "properties.q", Change: "control_characters"}, {Field: "timestamp", Change: "no_time"}}
+		if diff := cmp.Diff(want, out.Adjusted); diff != "" {
+			t.Errorf("what was changed is not said: %s", diff)
+		}
+		out = h.accepted(h.call("/v1/track", `{"userId":"score","event":"X","properties":{"score":NaN,"n":7}}`))
+		want = []api.AdjustedCall{{Field: "properties.score", Change: "not_a_number"}}
 		if diff := cmp.Diff(want, out.Adjusted); diff != "" {
 			t.Errorf("what was changed is not said: %s", diff)
 		}

@@ -66,15 +66,25 @@ func Decode(data []byte) (any, error) {
 // ErrTrailing is returned for a JSON value with something after it.
 var ErrTrailing = errors.New("unexpected data after the object")
 
-// Escape returns a JSON text in which raw control characters in strings are escaped, as JSON wants them; the same text if it
-// has none. Senders that build JSON by hand leave out this step.
+// Escape returns a JSON text in which raw control characters in strings are escaped, as JSON wants them, and the numbers that JSON
+// cannot write, which Python and R write as NaN and Infinity, are marked for a Reader; the same text if it has neither.
 func Escape(data []byte) []byte {
 	var out []byte
 	inString, escaped, from := false, false, 0
 	for i, c := range data {
 		switch {
+		case i < from: // in a word that is replaced
 		case !inString:
 			inString = c == '"'
+			if c != 'N' && c != 'I' && c != '-' {
+				continue
+			}
+			for _, word := range notNumbers {
+				if bytes.HasPrefix(data[i:], word) {
+					out, from = append(append(out, data[from:i]...), notANumber...), i+len(word)
+					break
+				}
+			}
 		case escaped:
 			escaped = false
 		case c == '\\':
@@ -92,3 +102,9 @@ func Escape(data []byte) []byte {
 	}
 	return append(out, data[from:]...)
 }
+
+// notNumbers are what some senders write for a number that JSON cannot write.
+var notNumbers = [][]byte{[]byte("NaN"), []byte("Infinity"), []byte("-Infinity"), []byte("-NaN")}
+
+// notANumber is a number that nobody writes. Escape puts it in place of one that JSON cannot write, so that a Reader can say so.
+const notANumber = "-0e99999"

@@ -60,7 +60,7 @@ func Time(v any) (t time.Time, none bool, err error) {
 		text = strings.TrimSpace(s)
 	}
 	switch text {
-	case "", "0", "null", "0000-00-00", "0000-00-00 00:00:00":
+	case "", "0", "null", "0000-00-00", "0000-00-00 00:00:00", notANumber:
 		return t, true, nil
 	}
 	if t, err = moment(text); err != nil {

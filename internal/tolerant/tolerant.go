@@ -6,6 +6,7 @@
 package tolerant
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"unicode"
@@ -61,6 +62,7 @@ const (
 	NoTime            = "no_time"            // a time that is none, such as 0 or the year 1; now is used
 	FutureTime        = "future_time"        // a time in the future; now is used
 	SentAt            = "sent_at"            // it cannot be read; the client's clock is not corrected
+	NotANumber        = "not_a_number"       // NaN or an infinity: no value
 	ContextTrait      = "context_trait"      // a trait of the context that the key may not set was left out
 )
 
@@ -172,6 +174,10 @@ func (r *Reader) scalar(key string) (string, bool) {
 	case string:
 		return v, true
 	default:
+		if v == json.Number(notANumber) {
+			r.Changed(key, NotANumber)
+			return "", false
+		}
 		if plain, err := number.Normal(v); err == nil { // 7.0 and 7 are one id
 			if text, ok := number.Text(plain); ok {
 				return text, true
@@ -269,6 +275,10 @@ func (r *Reader) Values(key string, value any, depth, limit int) any {
 			v[i] = r.Values(fmt.Sprintf("%s[%d]", key, i), inner, depth+1, limit)
 		}
 	default:
+		if v == json.Number(notANumber) {
+			r.Changed(key, NotANumber)
+			return nil
+		}
 		plain, err := number.Normal(v)
 		if err != nil {
 			r.Refuse(Bad(r.At(key), "is a number too large to store"))

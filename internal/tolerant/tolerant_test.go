@@ -102,6 +102,14 @@ func TestTextsOfClients(t *testing.T) {
 	if _, _, err := tolerant.UTF8([]byte("caf\xe9"), "klingon"); err == nil {
 		t.Error("an unknown charset is read")
 	}
+	plain := `{"a":"NaN -Infinity","n":-1}`
+	if got := string(tolerant.Escape([]byte(plain))); got != plain {
+		t.Errorf("changed to %s", got)
+	}
+	if got := string(tolerant.Escape([]byte("{\"a\":NaN,\"b\":[-Infinity, Infinity],\"c\":\"NaN\n\"}"))); got !=
+		`{"a":-0e99999,"b":[-0e99999, -0e99999],"c":"NaN\u000a"}` {
+		t.Errorf("got %s", got)
+	}
 	if got := string(tolerant.Escape([]byte("{\"a\n\":\"x\x00\\\"\ty\"}\n"))); got != `{"a\u000a":"x\u0000\"\u0009y"}`+"\n" {
 		t.Errorf("escaped as %s", got)
 	}

@@ -22,11 +22,11 @@ type batch struct {
 	context any // what all calls share
 }
 
-// repaired decodes a body and, if it is no JSON, once more with raw control characters in its texts escaped.
+// repaired decodes a body and, if it is no JSON, once more as tolerant.Escape mends it.
 func repaired[T any](body []byte, read func([]byte) (T, *web.Error)) (T, *web.Error) {
 	out, f := read(body)
 	if f != nil && f.Code == "malformed_json" {
-		if mended := tolerant.Escape(body); len(mended) != len(body) {
+		if mended := tolerant.Escape(body); !bytes.Equal(mended, body) {
 			if again, bad := read(mended); bad == nil || bad.Code != "malformed_json" {
 				return again, bad
 			}
