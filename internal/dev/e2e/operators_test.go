@@ -25,7 +25,9 @@ func (h *installation) customer(id string) string {
 // The updates of support staff do what they promise, and reject with a reason what they cannot do.
 func TestOperatorUpdates(t *testing.T) {
 	t.Parallel()
-	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": nudge})})
+	h := open(t, settings{files: folder(map[string]string{
+		"nudge.yaml": strings.Replace(nudge, "wait: 1h", "wait: 5h", 1), // a slow machine must see the first wait
+	})})
 
 	t.Run("exit", func(t *testing.T) {
 		t.Parallel()
@@ -135,7 +137,7 @@ func TestPauseJourney(t *testing.T) {
 	t.Parallel()
 	h := open(t, settings{files: folder(map[string]string{"nudge.yaml": lines( // no event, so that a run waits for none that is undelivered
 		"journey: nudge", "entry: {event: Start, key: event.k, reentry: {after: 7d}}", "timeout: 60d", "steps:",
-		"  - {id: pause, wait: 1h}", "  - {id: hello, send: hello, via: email}", "  - {id: reply, wait: 30d}",
+		"  - {id: pause, wait: 8h}", "  - {id: hello, send: hello, via: email}", "  - {id: reply, wait: 30d}",
 	)})})
 	ctx := context.Background()
 	deaf, told := h.customer("dea"), h.customer("tom")
