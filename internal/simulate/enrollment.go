@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 	"github.com/tabi-journeys/tabi/internal/journey/scenario"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 	"github.com/tabi-journeys/tabi/internal/unit"
@@ -175,7 +176,11 @@ func (i *enrollment) reported(r contract.Report) {
 			i.visited = append(i.visited, p.Step)
 		}
 		i.parked = ""
-		w.record(p.At.Sub(w.clock.Origin), source.Place{}, "%s%s", i.prefix(), i.describeVisit(p))
+		text := i.describeVisit(p)
+		if p.Kind == waitKind && p.Outcome == "" { // it did wait
+			text += " on " + w.localTime(p.At)
+		}
+		w.record(p.At.Sub(w.clock.Origin), source.Place{}, "%s%s", i.prefix(), text)
 	}
 	if p := r.Parked; p != nil && p.Step != "" && (i.parked != p.Step || !i.since.Equal(p.Since)) {
 		spec := i.describe(p.Step)
@@ -188,7 +193,7 @@ func (i *enrollment) reported(r contract.Report) {
 			delete(i.unreported, p.Step)
 			w.record(w.since(), source.Place{}, "%s%s", i.prefix(), text)
 		}
-		w.record(w.since(), source.Place{}, "%swaits at %s%s", i.prefix(), p.Step, until(p, w.clock.Origin))
+		w.record(w.since(), source.Place{}, "%swaits at %s%s", i.prefix(), p.Step, w.until(p))
 	}
 	if r.Ended != nil {
 		i.ended = r.Ended
@@ -217,11 +222,30 @@ func (i *enrollment) describeVisit(p contract.StepVisit) string {
 	return text + " → " + journey.ArmLabel(p.Arm)
 }
 
+// waitKind is the kind of steps that wait for a moment.
+var waitKind = new(journey.Wait).Kind()
+
+// localTime returns a time as the customer's clocks and calendar show it.
+func (w *scenarioRun) localTime(at time.Time) string {
+	zone := time.UTC
+	if c, err := w.store.Customers.Get(w.ctx, w.scenario.ID); err == nil { // else: unknown yet
+		name, _ := c.Traits["timezone"].(string)
+		if known, ok := localtime.Zone(name); ok {
+			zone = known
+		}
+	}
+	layout := "Mon 2 Jan 15:04 MST"
+	if at.Year() != w.clock.Origin.Year() {
+		layout = "Mon 2 Jan 2006 15:04 MST"
+	}
+	return at.In(zone).Format(layout)
+}
+
 // until returns how long a wait lasts, and what for.
-func until(p *contract.Position, origin time.Time) string {
+func (w *scenarioRun) until(p *contract.Position) string {
 	text := ""
 	if !p.Until.IsZero() {
-		text = " until " + Offset(p.Until.Sub(origin))
+		text = " until " + Offset(p.Until.Sub(w.clock.Origin)) + " (" + w.localTime(p.Until) + ")"
 	}
 	if len(p.For) > 0 {
 		text += " for " + strings.Join(p.For, " or ")

@@ -130,3 +130,48 @@ scenarios:
 		t.Errorf("something was left out:\n%s", stories[1])
 	}
 }
+
+// The trace shows a wait's end as the customer's calendar and clock do, with the weekday.
+func TestTraceShowsLocalTime(t *testing.T) {
+	t.Parallel()
+	folder := compile(t, []lint.File{
+		{Name: "morning.yaml", Data: []byte(`journey: morning
+entry: {event: Ping}
+goal: {event: Never}
+timeout: 400d
+steps:
+  - {id: nine, wait: {until: "09:00", days: [mon, tue, wed, thu, fri]}}
+  - {id: year, wait: 365d}
+`)},
+		{Name: "morning.test.yaml", Data: []byte(`test: morning
+start: 2026-04-10T08:00:00Z
+scenarios:
+  - name: in Tokyo
+    customer: {timezone: Asia/Tokyo}
+    timeline: [{at: 0m, event: Ping}]
+    expect: {outcome: completed}
+  - name: nowhere
+    timeline: [{at: 0m, event: Ping}]
+    expect: {outcome: completed}
+`)},
+	})
+	var stories []string
+	for _, job := range everything(folder) {
+		result := Run(t.Context(), job.Content, job.Test, job.Scenario, Options{})
+		if !result.Passed {
+			t.Error(printed(t, result))
+		}
+		stories = append(stories, told(result))
+	}
+	for n, lines := range [][]string{
+		{"waits at nine until 2d16h (Mon 13 Apr 09:00 JST) for 09:00 on mon", "passed nine (wait) on Mon 13 Apr 09:00 JST\n",
+			"passed year (wait) on Tue 13 Apr 2027 09:00 JST\n"},
+		{"waits at nine until 1h (Fri 10 Apr 09:00 UTC) for 09:00 on mon", "passed nine (wait) on Fri 10 Apr 09:00 UTC\n"},
+	} {
+		for _, line := range lines {
+			if !strings.Contains(stories[n], line) {
+				t.Errorf("the story does not say %q:\n%s", line, stories[n])
+			}
+		}
+	}
+}
