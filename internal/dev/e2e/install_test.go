@@ -42,6 +42,7 @@ type install struct {
 	mail     *mailSink
 	push     *fcm
 	procs    map[string]*child
+	clock    clock.Clock // after publish
 }
 
 // newInstall creates an installation with the journeys given as name → text; nothing runs yet.
@@ -225,9 +226,8 @@ func (in *install) publish(database string) {
 	if err != nil {
 		in.Fatal(err)
 	}
-	if err := errors.Join(st.Customers.SetClock(ctx, clock.Clock{Origin: origin, Epoch: clock.Wall().Truncate(time.Millisecond),
-		Scale: 3600}),
-		st.Close()); err != nil {
+	in.clock = clock.Clock{Origin: origin, Epoch: clock.Wall().Truncate(time.Millisecond), Scale: 3600}
+	if err := errors.Join(st.Customers.SetClock(ctx, in.clock), st.Close()); err != nil {
 		in.Fatal(err)
 	}
 	in.env = append(in.env, "TABI_DATABASE="+database, "TABI_DRAIN=0s")
