@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/journeytest"
@@ -51,9 +52,30 @@ func kindHead(kind journey.Kind) string {
 		kind.Name,
 		options,
 		results(kind),
-		kind.Doc,
+		wrapped(kind.Doc),
 		kind.Example,
 	)
+}
+
+// wrapped breaks a text into lines as long as the house allows.
+func wrapped(text string) string {
+	var out strings.Builder
+	column := 0
+	for _, word := range strings.Fields(text) {
+		width := utf8.RuneCountInString(word)
+		switch {
+		case column == 0:
+		case column+1+width > 140:
+			out.WriteString("\n")
+			column = 0
+		default:
+			out.WriteString(" ")
+			column++
+		}
+		out.WriteString(word)
+		column += width
+	}
+	return out.String()
 }
 
 // codeTable returns the manual's table of diagnostics.
