@@ -223,9 +223,11 @@ func Why(err error) string {
 	if name, found := strings.CutPrefix(text, "no such attribute(s): "); found {
 		return name + " is missing"
 	}
-	for from, to := range map[string]string{"google.protobuf.Timestamp": "timestamp", "google.protobuf.Duration": "duration",
-		"a string": "a text", "a double": "a number", "no such overload": "values of unlike types"} {
-		text = strings.ReplaceAll(text, from, to)
-	}
-	return human.Shorten(text, 100)
+	return human.Shorten(plainWords.Replace(text), 100)
 }
+
+// plainWords replaces CEL's words in an error.
+var plainWords = strings.NewReplacer(
+	"google.protobuf.Timestamp", "timestamp", "google.protobuf.Duration", "duration",
+	"a string", "a text", "a double", "a number", "no such overload", "values of unlike types",
+)

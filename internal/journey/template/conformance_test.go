@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -94,7 +95,7 @@ var oddValues = []any{
 	nil, "", " ", "text", "NaN", "Infinity", "-", "1e999", "0x1f", "1,299.00", "12 apples", "\xff\xfe", "a\x00b", "<b>&amp;</b>", "%d %s",
 	strings.Repeat("long ", 20_000), strings.Repeat("9", 5_000), "👨‍👩‍👧‍👦", "e\u0301", "now", "2026-02-30", "2026-03-02T25:00:00Z",
 	"0000-00-00",
-	0, 1, -1, 1.5, -0.0, 1e308, 5e-324, 1 << 62, json.Number("1e400"), json.Number("9007199254740993"), json.Number("-0.000"),
+	0, 1, -1, 1.5, math.Copysign(0, -1), 1e308, 5e-324, 1 << 62, json.Number("1e400"), json.Number("9007199254740993"), json.Number("-0.000"),
 	json.Number("nope"),
 	true, false, []any{}, []any{nil}, []any{1, "a", nil, true, []any{2, []any{3}}, map[string]any{"a": nil}}, map[string]any{},
 	map[string]any{"a": 1, "b": []any{map[string]any{"c": nil}}}, time.Time{}, time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
