@@ -159,7 +159,7 @@ func TestDirectEventThatTheStoreRefusesIsDropped(t *testing.T) {
 		`event "Seen" (id "s1") was dropped: no such id`,
 		`event "Bought" (id "s2") was dropped: no such id`,
 		`event "" (id "s3") was dropped: an event needs "id" and "name"`,
-		"a signal could not be read and was dropped: json: cannot unmarshal",
+		"a signal could not be read and was dropped: expected a JSON object",
 		`a delivery (id "s5") was dropped: a delivery needs an id and exactly one of`,
 	} {
 		if !slices.ContainsFunc(state.Story, func(line string) bool { return strings.Contains(line, want) }) {

@@ -3,7 +3,6 @@ package workflows
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -35,7 +34,7 @@ func (w *world) onClock(in contract.Evaluate) (contract.EvaluateResult, error) {
 	}
 	zone, ok := localtime.Zone(name)
 	if !ok {
-		return contract.EvaluateResult{}, fmt.Errorf("%q is not a time zone", name)
+		zone = time.UTC
 	}
 	from := in.Moment.From
 	if from.IsZero() {

@@ -272,5 +272,5 @@ func TestRerouteIsRememberedOverRevisions(t *testing.T) {
 	n := p.renewed()
 	n.event(time.Hour, "e2", "Failed", nil)
 	n.event(2*time.Hour, "e3", "Lost", nil)
-	n.expect("other", n.run(), "r@1h", "o@4h: other")
+	n.expect("other", n.run(), "r@1h: not set, for want of a value: vars.by (n is missing)", "o@4h: other")
 }
