@@ -124,8 +124,8 @@ func (w *pathChecker) checkWait(step journey.Step, p contract.StepVisit, earlies
 	if p.At.Before(earliest.Add(-w.slack())) {
 		w.wrong("%s ended at %s, before it was due at %s", step.ID, p.At, earliest)
 	}
-	if g := w.goalEvent(true); g != nil && w.surelyBefore(g.by, due) {
-		w.wrong("%s waited until %s, though the goal event %s arrived before", step.ID, due, g.id)
+	if g := w.goalEvent(true); g != nil && w.surelyBefore(g.by, earliest) {
+		w.wrong("%s waited until %s, though the goal event %s arrived before", step.ID, earliest, g.id)
 	}
 	// The wait ended at its deadline, however late that was noticed. A run that reached the step late has a later
 	// deadline. A run waits at most a minute for undelivered events; what arrives later counts for the next step.
