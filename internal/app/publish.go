@@ -104,7 +104,7 @@ func Rollback(ctx context.Context, st *engine.Engine, release int, by string, dr
 			release = current.Release - 1
 		}
 		if release < 1 {
-			return Published{}, Usage("there is no release before the current one: name one of tabi releases")
+			return Published{}, Usage("there is no release before the current one to go back to")
 		}
 	}
 	if release == current.Number {

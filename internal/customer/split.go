@@ -135,7 +135,9 @@ func mergeOf(ctx context.Context, tx sqldb.Conn, own, id string) (*mergeRow, err
 		others = append(others, m.survivor)
 	}
 	if len(others) == 0 {
-		return nil, sqldb.InputError(fmt.Sprintf("%q was never merged into %q: give an id that its page shows as merged", id, own))
+		return nil, sqldb.InputError(
+			fmt.Sprintf("%q was never merged into %q: give an id that its page lists under \"also known as\"", id, own),
+		)
 	}
 	return nil, sqldb.InputError(fmt.Sprintf(
 		"%q was merged into %q and not into %q itself: split that one first, or give it as the customer", id,

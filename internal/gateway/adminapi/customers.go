@@ -2,11 +2,13 @@ package adminapi
 
 import (
 	"context"
+	"strings"
 
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/message"
@@ -19,7 +21,7 @@ func (h *Handlers) splitCustomer(ctx context.Context, in *api.SplitInput) (*api.
 		return nil, web.Bad("anonymous_id", "or user_id must be given, not both")
 	}
 	if id == "" {
-		id = customer.Anonymous(in.Body.AnonymousID)
+		id = customer.Anonymous(strings.TrimPrefix(in.Body.AnonymousID, event.AnonymousPrefix)) // pages show it with the prefix
 	}
 	got, err := h.rooms.Customers.Split(ctx, h.Now(), in.ID, id)
 	if message.IsInput(err) {

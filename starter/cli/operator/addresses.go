@@ -37,7 +37,11 @@ func addressListCommand() *cobra.Command {
 			if err := r.Load(c); err != nil {
 				return err
 			}
-			return showAddresses(c, &r, filter, limit, output, "no address is dead or has opted out")
+			none := "no address is dead or has opted out"
+			if state := string(filter.State); state != "" {
+				none = "no address is in state " + state
+			}
+			return showAddresses(c, &r, filter, limit, output, none)
 		},
 	}
 	c.Flags().StringVar(&filter.State, "state", "", "only addresses that are dead, opted_out or revived")
@@ -134,7 +138,12 @@ func addressReviveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return terminal.Show(c, output, out, func(p *terminal.Printer) { p.Line("revived on %d channels", out.Revived) })
+			return terminal.Show(
+				c,
+				output,
+				out,
+				func(p *terminal.Printer) { p.Line("revived on %s", terminal.Several(out.Revived, "channel")) },
+			)
 		},
 	}
 	c.Flags().StringVar(&channel, "channel", "", "only on this channel")
