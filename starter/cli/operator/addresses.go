@@ -73,17 +73,15 @@ func addressShowCommand() *cobra.Command {
 
 // showAddresses lists addresses, or prints none.
 func showAddresses(c *cobra.Command, r *remote.Client, filter api.AddressFilter, limit int, output, none string) error {
-	all := api.AddressList{Addresses: []api.KnownAddress{}}
-	for {
-		filter.After, filter.Limit = all.Next, min(page, limit-len(all.Addresses))
+	var all api.AddressList
+	var err error
+	all.Addresses, all.Next, err = collect(limit, func(after string, most int) ([]api.KnownAddress, string, error) {
+		filter.After, filter.Limit = after, most
 		got, err := api.ListAddresses.Call(c.Context(), r, filter)
-		if err != nil {
-			return err
-		}
-		all.Addresses, all.Next = append(all.Addresses, got.Addresses...), got.Next
-		if got.Next == "" || len(all.Addresses) >= limit {
-			break
-		}
+		return got.Addresses, got.Next, err
+	})
+	if err != nil {
+		return err
 	}
 	return terminal.Show(c, output, all, func(p *terminal.Printer) {
 		if len(all.Addresses) == 0 {

@@ -41,18 +41,14 @@ func deadLetterListCommand() *cobra.Command {
 			if err := r.Load(c); err != nil {
 				return err
 			}
-			all := api.DeadLetterList{DeadLetters: []api.DeadLetter{}}
-			for {
-				got, err := api.ListDeadLetters.Call(c.Context(), &r, api.DeadLetterFilter{
-					After: all.Next, Limit: min(page, limit-len(all.DeadLetters)),
-				})
-				if err != nil {
-					return err
-				}
-				all.DeadLetters, all.Next = append(all.DeadLetters, got.DeadLetters...), got.Next
-				if got.Next == "" || len(all.DeadLetters) >= limit {
-					break
-				}
+			var all api.DeadLetterList
+			var err error
+			all.DeadLetters, all.Next, err = collect(limit, func(after string, most int) ([]api.DeadLetter, string, error) {
+				got, err := api.ListDeadLetters.Call(c.Context(), &r, api.DeadLetterFilter{After: after, Limit: most})
+				return got.DeadLetters, got.Next, err
+			})
+			if err != nil {
+				return err
 			}
 			return terminal.Show(c, output, all, func(p *terminal.Printer) {
 				if len(all.DeadLetters) == 0 {

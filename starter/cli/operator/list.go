@@ -16,6 +16,21 @@ import (
 // page is the number of rows per request.
 const page = 1000
 
+// collect gets pages of a list until it has limit items or all. get returns at most `most` items after the cursor `after`, and
+// the cursor of the next page, empty after the last one. The items are never nil: JSON shows an empty list.
+func collect[T any](limit int, get func(after string, most int) (items []T, next string, err error)) (all []T, next string, err error) {
+	all = []T{}
+	for {
+		var items []T
+		if items, next, err = get(next, min(page, limit-len(all))); err != nil {
+			return nil, "", err
+		}
+		if all = append(all, items...); next == "" || len(all) >= limit {
+			return all, next, nil
+		}
+	}
+}
+
 func listCommand() *cobra.Command {
 	var (
 		r                                         remote.Client
@@ -34,19 +49,16 @@ func listCommand() *cobra.Command {
 			if err := r.Load(c); err != nil {
 				return err
 			}
-			all := api.EnrollmentList{Enrollments: []api.Enrollment{}}
-			for {
+			var all api.EnrollmentList
+			var err error
+			all.Enrollments, all.Next, err = collect(limit, func(after string, most int) ([]api.Enrollment, string, error) {
 				got, err := api.ListEnrollments.Call(c.Context(), &r, api.EnrollmentFilter{
-					Journey: journey, Customer: customer, State: state, Outcome: outcome, After: all.Next,
-					Limit: min(page, limit-len(all.Enrollments)),
+					Journey: journey, Customer: customer, State: state, Outcome: outcome, After: after, Limit: most,
 				})
-				if err != nil {
-					return err
-				}
-				all.Enrollments, all.Next = append(all.Enrollments, got.Enrollments...), got.Next
-				if got.Next == "" || len(all.Enrollments) >= limit {
-					break
-				}
+				return got.Enrollments, got.Next, err
+			})
+			if err != nil {
+				return err
 			}
 			return terminal.Show(c, output, all, func(p *terminal.Printer) {
 				if len(all.Enrollments) == 0 {
