@@ -125,8 +125,8 @@ func (d Reader) call(r *tolerant.Reader, e Element) customer.SegmentCall {
 	case Identify:
 		c.Traits, known = merge(known, traits), nil // client libraries repeat known traits; the call's own win
 	case Page, Screen:
-		c.Properties = withText(c.Properties, "name", r.Name("name", MaxName))
-		c.Properties = withText(c.Properties, "category", r.Name("category", MaxName))
+		c.Properties = tolerant.WithText(c.Properties, "name", r.Name("name", MaxName))
+		c.Properties = tolerant.WithText(c.Properties, "category", r.Name("category", MaxName))
 	case Alias:
 		c.PreviousID = r.ID("previousId", MaxID, Nobody)
 		r.Need("previousId", c.PreviousID)
@@ -135,7 +135,7 @@ func (d Reader) call(r *tolerant.Reader, e Element) customer.SegmentCall {
 	case Group:
 		group := r.ID("groupId", MaxID, nil)
 		r.Need("groupId", group)
-		c.Properties, c.Traits = withText(c.Properties, "groupId", group), traits
+		c.Properties, c.Traits = tolerant.WithText(c.Properties, "groupId", group), traits
 	case "":
 		r.Need("type", "")
 	default:
@@ -268,17 +268,6 @@ func KeepContext(c *customer.SegmentCall, allowed func(name string) bool) (dropp
 	}
 	slices.Sort(dropped)
 	return dropped
-}
-
-func withText(m map[string]any, key, value string) map[string]any {
-	if value == "" {
-		return m
-	}
-	if m == nil {
-		m = map[string]any{}
-	}
-	m[key] = value
-	return m
 }
 
 // deep copies the maps of a value that several calls share.

@@ -82,6 +82,18 @@ func Top(field string) string {
 	return field
 }
 
+// WithText sets m[key] unless value is empty; m may be nil.
+func WithText(m map[string]any, key, value string) map[string]any {
+	if value == "" {
+		return m
+	}
+	if m == nil {
+		m = map[string]any{}
+	}
+	m[key] = value
+	return m
+}
+
 // removed reports whether a character is removed from texts: NUL, which no database text holds, and control characters other
 // than tab and the ends of lines, which nobody types on purpose.
 func removed(r rune) bool {

@@ -15,6 +15,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/tolerant"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
@@ -128,7 +129,7 @@ func (h *Handlers) checkRenamed(ctx context.Context, name string, renamed map[st
 	for _, old := range slices.Sorted(maps.Keys(renamed)) {
 		known := slices.ContainsFunc(content.Journeys[name].Steps, func(s journey.Step) bool { return s.ID == renamed[old] })
 		if !known {
-			return &web.Error{Status: http.StatusBadRequest, Code: "bad_value", Field: web.Top("renamed." + old),
+			return &web.Error{Status: http.StatusBadRequest, Code: "bad_value", Field: tolerant.Top("renamed." + old),
 				Message: strconv.Quote(renamed[old]) + " is not a step of the current revision; is the edit published?"}
 		}
 	}

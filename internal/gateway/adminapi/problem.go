@@ -10,6 +10,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/tolerant"
 )
 
 // huma reads the form of errors, and whether arrays may be null, from package variables.
@@ -79,7 +80,7 @@ func newProblem(status int, message string, details ...error) huma.StatusError {
 // explain returns the code, the field and the text of one detail.
 func explain(status int, d *huma.ErrorDetail) (code, field, text string) {
 	_, field, _ = strings.Cut(d.Location, ".") // body.journey, query.limit
-	field = web.Top(field)
+	field = tolerant.Top(field)
 	named := func(name string) string {
 		if field == "" {
 			return name

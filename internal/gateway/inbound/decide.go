@@ -23,6 +23,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/offer"
+	"github.com/tabi-journeys/tabi/internal/tolerant"
 )
 
 // Rendering is a request to render a message for a customer who is here.
@@ -151,8 +152,8 @@ func (h *Handlers) readDecide(body []byte, given map[string]json.RawMessage, bro
 			return &web.Error{
 				Status:  http.StatusBadRequest,
 				Code:    "unknown_key",
-				Field:   web.Top(key),
-				Message: "no such key: " + strconv.Quote(web.Top(key)),
+				Field:   tolerant.Top(key),
+				Message: "no such key: " + strconv.Quote(tolerant.Top(key)),
 			}
 		}
 	}
@@ -224,7 +225,7 @@ func KnowsActions(content *journey.Content, group string, actions []string) *web
 			Status:  http.StatusNotFound,
 			Code:    "unknown_group",
 			Field:   "group",
-			Message: "no such group of actions in the current release: " + strconv.Quote(web.Top(group)),
+			Message: "no such group of actions in the current release: " + strconv.Quote(tolerant.Top(group)),
 		}
 	}
 	for i, name := range actions {
@@ -234,7 +235,7 @@ func KnowsActions(content *journey.Content, group string, actions []string) *web
 				Status:  http.StatusNotFound,
 				Code:    "unknown_action",
 				Field:   field,
-				Message: field + ": no such action in the current release: " + strconv.Quote(web.Top(name)),
+				Message: field + ": no such action in the current release: " + strconv.Quote(tolerant.Top(name)),
 			}
 		}
 	}

@@ -197,8 +197,8 @@ func (h *Handlers) mailEvent(r *http.Request, field string, report any) (call cu
 		Properties: map[string]any{"message": c.Message, "step": c.Step, "journey": c.Journey, "channel": "email", "key": c.Key},
 	}
 	call.UserID, call.AnonymousID = web.Identity(c.Customer)
-	call.Properties = web.WithText(call.Properties, "reason", reason)
-	call.Properties = web.WithText(call.Properties, "url", url)
+	call.Properties = tolerant.WithText(call.Properties, "reason", reason)
+	call.Properties = tolerant.WithText(call.Properties, "url", url)
 	if name == event.EmailBounced {
 		if bounce == "" {
 			bounce = kind

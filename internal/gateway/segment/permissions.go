@@ -6,7 +6,6 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
-	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/segmentcall"
 	"github.com/tabi-journeys/tabi/internal/tolerant"
 )
@@ -15,7 +14,7 @@ import (
 // user's identity, nor rewrite history.
 func allow(k auth.Key, field string, c *customer.SegmentCall) *tolerant.Problem {
 	forbidden := func(key, message string) *tolerant.Problem {
-		return &tolerant.Problem{Code: tolerant.Forbidden, Field: web.Join(field, key), Message: message}
+		return &tolerant.Problem{Code: tolerant.Forbidden, Field: tolerant.Join(field, key), Message: message}
 	}
 	if k.Kind == auth.ServerKey {
 		return nil
@@ -31,11 +30,11 @@ func allow(k auth.Key, field string, c *customer.SegmentCall) *tolerant.Problem 
 	case segmentcall.Identify:
 		for _, name := range slices.Sorted(maps.Keys(c.Traits)) {
 			if auth.ProtectedTraits[name] {
-				return forbidden("traits."+web.Top(name), "only a server key may set this trait")
+				return forbidden("traits."+tolerant.Top(name), "only a server key may set this trait")
 			}
 			if !slices.Contains(k.Traits, name) {
 				return forbidden(
-					"traits."+web.Top(name),
+					"traits."+tolerant.Top(name),
 					"this web key may not set this trait; add it to the key's traits, or send it with a server key",
 				)
 			}
@@ -54,7 +53,7 @@ func keepContext(k auth.Key, field string, c *customer.SegmentCall) (changes []t
 	}
 	dropped := segmentcall.KeepContext(c, func(name string) bool { return !auth.ProtectedTraits[name] && slices.Contains(k.Traits, name) })
 	for _, name := range dropped {
-		changes = append(changes, tolerant.Change{Field: web.Join(field, "context."+web.Top(name)), Kind: tolerant.ContextTrait})
+		changes = append(changes, tolerant.Change{Field: tolerant.Join(field, "context."+tolerant.Top(name)), Kind: tolerant.ContextTrait})
 	}
 	return changes
 }

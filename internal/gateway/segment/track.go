@@ -173,7 +173,7 @@ func (h *Handlers) judge(r *http.Request, key auth.Key, elements []segmentcall.E
 			problem = allow(key, e.Field, &c)
 		}
 		if problem == nil && key.Kind != auth.ServerKey && c.Type == segmentcall.Alias {
-			f := h.webAlias(r, web.Join(e.Field, "previousId"), &c)
+			f := h.webAlias(r, tolerant.Join(e.Field, "previousId"), &c)
 			if f != nil && f.Status >= http.StatusInternalServerError {
 				return nil, f
 			}

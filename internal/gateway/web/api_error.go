@@ -27,7 +27,7 @@ func (e *Error) Error() string { return e.Message }
 
 // Bad returns a 400 about one field; message continues the sentence that begins with the field.
 func Bad(field, message string) *Error {
-	field = Top(field)
+	field = tolerant.Top(field)
 	return &Error{Status: http.StatusBadRequest, Code: "bad_value", Field: field, Message: field + " " + message}
 }
 

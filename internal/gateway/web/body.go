@@ -141,7 +141,7 @@ func BadJSON(field string, err error) *Error {
 	case errors.As(err, &kind):
 		f.Code, f.Message = "bad_value", "expected "+wantedKind(kind.Type)+", got "+jsonKind(kind.Value)
 		if kind.Field != "" {
-			f.Field = Join(field, kind.Field)
+			f.Field = tolerant.Join(field, kind.Field)
 		}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		f.Message += ": unexpected end"
@@ -243,7 +243,7 @@ func (e *Env) Fields(field string, value any) (map[string]any, *Error) {
 			fields[key] = number.String()
 			continue
 		}
-		plain, f := e.plain(Join(field, key), v, 2)
+		plain, f := e.plain(tolerant.Join(field, key), v, 2)
 		if f != nil {
 			return nil, f
 		}
@@ -258,7 +258,7 @@ func (e *Env) plain(field string, value any, depth int) (any, *Error) {
 		return nil, &Error{
 			Status:  http.StatusBadRequest,
 			Code:    "too_deep",
-			Field:   Top(field),
+			Field:   tolerant.Top(field),
 			Message: fmt.Sprintf("the JSON is nested more than %d deep", e.Limits.Depth),
 		}
 	}
@@ -277,7 +277,7 @@ func (e *Env) plain(field string, value any, depth int) (any, *Error) {
 			if f := CheckText(field, key); f != nil {
 				return nil, f
 			}
-			plain, f := e.plain(Join(field, key), inner, depth+1)
+			plain, f := e.plain(tolerant.Join(field, key), inner, depth+1)
 			if f != nil {
 				return nil, f
 			}
@@ -310,8 +310,8 @@ func CheckText(field, text string) *Error {
 		return &Error{
 			Status:  http.StatusBadRequest,
 			Code:    "bad_value",
-			Field:   Top(field),
-			Message: Top(field) + " contains a NUL character",
+			Field:   tolerant.Top(field),
+			Message: tolerant.Top(field) + " contains a NUL character",
 		}
 	}
 	return nil
@@ -323,22 +323,6 @@ func CheckID(field, id string) *Error {
 		return Bad(field, fmt.Sprintf("has %d bytes; an id has at most %d", len(id), MaxID))
 	}
 	return CheckText(field, id)
-}
-
-// Join appends a key to the path of a field.
-func Join(field, key string) string {
-	if field == "" {
-		return key
-	}
-	return field + "." + key
-}
-
-// Top shortens a field to what is safe and useful to show: a customer's property names may be long.
-func Top(field string) string {
-	if len(field) > 120 {
-		return strings.ToValidUTF8(field[:120], "") + "…"
-	}
-	return field
 }
 
 // ids are the keys whose numbers are accepted as text, exactly as written.
@@ -355,7 +339,8 @@ func CheckUserID(field, id string) *Error {
 // CheckPerson refuses an id that means nobody, such as "undefined". See customer.RefuseID.
 func CheckPerson(field, id string) *Error {
 	if code := customer.RefuseID(id); code != "" {
-		return &Error{Status: http.StatusBadRequest, Code: code, Field: Top(field), Message: customer.PlaceholderWords(Top(field), id)}
+		field = tolerant.Top(field)
+		return &Error{Status: http.StatusBadRequest, Code: code, Field: field, Message: customer.PlaceholderWords(field, id)}
 	}
 	return nil
 }

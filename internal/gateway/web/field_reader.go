@@ -16,7 +16,7 @@ type FieldReader struct {
 }
 
 // At returns the path of a key, as an error names it.
-func (r *FieldReader) At(key string) string { return Join(r.Field, key) }
+func (r *FieldReader) At(key string) string { return tolerant.Join(r.Field, key) }
 
 // Refuse keeps an error if it is the first.
 func (r *FieldReader) Refuse(err *Error) {
@@ -64,18 +64,6 @@ func (r *FieldReader) take(in *tolerant.Reader) {
 	if in.Problem != nil {
 		r.Refuse(Refused(in.Problem))
 	}
-}
-
-// WithText sets m[key] unless value is empty; m may be nil.
-func WithText(m map[string]any, key, value string) map[string]any {
-	if value == "" {
-		return m
-	}
-	if m == nil {
-		m = map[string]any{}
-	}
-	m[key] = value
-	return m
 }
 
 // Identity splits a customer's id into the two ids of a Segment call.
