@@ -88,7 +88,7 @@ func setup(t *testing.T, traits map[string]any) *bundle {
 		push:  channeltest.NewFake(channels.Shipped().Spec("push"), channel.Receipt{Outcome: channel.Sent, ProviderID: "p2"}),
 	}
 	b.activities = New(Config{Rooms: roomsOf(s), Channels: map[string]channel.Channel{"email": b.email, "push": b.push},
-		Links: signedlink.Links{PublicURL: "https://tabi.example.com", Secret: []byte("0123456789abcdef")}})
+		Links: signedlink.Links{PublicURL: "https://tabi.example.com", Secrets: signedlink.MustSecrets("0123456789abcdef")}})
 	b.ref = contract.Ref{Enrollment: list[0].ID, Chain: "chain", Journey: "news", Revision: list[0].Revision}
 	return b
 }

@@ -112,12 +112,12 @@ func TestParseWriteKeys(t *testing.T) {
 func TestSecretIsGeneratedOnce(t *testing.T) {
 	t.Parallel()
 	c := &Config{DataDir: filepath.Join(t.TempDir(), "data")}
-	first, err := c.SecretBytes()
-	if err != nil || len(first) < 32 {
-		t.Fatalf("%d bytes, %v", len(first), err)
+	first, err := c.SealSecrets()
+	if err != nil || len(first.First()) < 32 {
+		t.Fatalf("%d bytes, %v", len(first.First()), err)
 	}
-	second, err := c.SecretBytes()
-	if err != nil || string(second) != string(first) {
+	second, err := c.SealSecrets()
+	if err != nil || string(second.First()) != string(first.First()) {
 		t.Errorf("another one the second time: %v", err)
 	}
 	info, err := os.Stat(filepath.Join(c.DataDir, "secret"))
@@ -129,7 +129,7 @@ func TestSecretIsGeneratedOnce(t *testing.T) {
 		t.Errorf("left over: %v %v", left, err)
 	}
 	for _, bad := range []*Config{{Secret: "short"}, {Database: "postgres://x"}} {
-		if _, err := bad.SecretBytes(); ExitCode(err) != ExitUsage {
+		if _, err := bad.SealSecrets(); ExitCode(err) != ExitUsage {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}

@@ -23,14 +23,19 @@ type Config struct {
 
 	Database string // postgres:// URL, or SQLite file; empty: tabi.db in DataDir. See CheckDatabase
 	DataDir  string
-	Secret   Secret // signs links, sessions and tokens
+	Secret   Secret // seals sessions and tokens: a list, see SealSecrets
+	// LinkSecretList seals the links in mails; empty: as Secret.
+	LinkSecretList Secret
 
-	NoMigrate    bool          // do not change the database's schema
-	ChangeSecret bool          // accept a secret that is not the one of before
-	Drain        time.Duration // how long the gateway serves, unready, after it was asked to stop
+	NoMigrate    bool // do not change the database's schema
+	ChangeSecret bool // accept a TABI_SECRET without the one of before
+	// ChangeLinkSecrets accepts link secrets without the one of before.
+	ChangeLinkSecrets bool
+	Drain             time.Duration // how long the gateway serves, unready, after it was asked to stop
 
-	given []string // variables of the secrets that have a value
-	sends bool     // the command sends messages
+	given  []string // variables of the secrets that have a value
+	sends  bool     // the command sends messages
+	serves bool     // the command serves HTTP
 
 	LogLevel  string
 	LogFormat string

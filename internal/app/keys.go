@@ -1,13 +1,6 @@
 package app
 
 import (
-	"crypto/rand"
-	"encoding/hex"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
@@ -75,66 +68,4 @@ func ParseTokens(flag, text string) ([]auth.Token, error) {
 		out = append(out, auth.Token{Name: name, Value: value})
 	}
 	return out, nil
-}
-
-// minSecret is the shortest secret, in bytes.
-const minSecret = 16
-
-// SecretBytes returns the installation's secret. If none is set and the database is SQLite, it creates one and stores it
-// in the data folder, readable by its owner only.
-func (c *Config) SecretBytes() ([]byte, error) {
-	if c.Secret != "" {
-		if len(c.Secret) < minSecret {
-			return nil, Usage("TABI_SECRET has %d bytes: give at least %d (openssl rand -hex 32)", len(c.Secret), minSecret)
-		}
-		return []byte(c.Secret), nil
-	}
-	if c.Postgres() {
-		return nil, Usage("there is no secret: set TABI_SECRET, the same for every process (openssl rand -hex 32)")
-	}
-	path := filepath.Join(c.DataDir, "secret")
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return makeSecret(path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("secret: %w", err)
-	}
-	if data = []byte(strings.TrimSpace(string(data))); len(data) < minSecret {
-		return nil, Usage(
-			"the secret in %s has %d bytes: delete the file to get a new one (links already sent stop working)",
-			path,
-			len(data),
-		)
-	}
-	return data, nil
-}
-
-// makeSecret creates a new secret atomically: of two processes that start at once, both use the first one's.
-func makeSecret(path string) ([]byte, error) {
-	raw := make([]byte, 32)
-	if _, err := rand.Read(raw); err != nil {
-		return nil, fmt.Errorf("secret: %w", err)
-	}
-	text := []byte(hex.EncodeToString(raw))
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("secret: %w", err)
-	}
-	draft, err := os.CreateTemp(filepath.Dir(path), "secret-*")
-	if err != nil {
-		return nil, fmt.Errorf("secret: %w", err)
-	}
-	defer func() { _ = os.Remove(draft.Name()) }()
-	_, err = draft.Write(text)
-	if err = errors.Join(err, draft.Close()); err != nil {
-		return nil, fmt.Errorf("secret: %w", err)
-	}
-	err = os.Link(draft.Name(), path)
-	if errors.Is(err, fs.ErrExist) {
-		return os.ReadFile(path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("secret: %w", err)
-	}
-	return text, nil
 }

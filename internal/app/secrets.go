@@ -1,10 +1,6 @@
 package app
 
 import (
-	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"regexp"
@@ -13,9 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/human"
-	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
 // readsFile are the settings besides secrets that take @FILE: they may hold a password.
@@ -47,7 +41,7 @@ func FromFile(name, value string) (string, error) {
 
 // loadFiles replaces each @FILE by the contents of the file.
 func (c *Config) loadFiles(fs *pflag.FlagSet) error {
-	c.given, c.sends = nil, fs.Lookup("smtp-url") != nil
+	c.given, c.sends, c.serves = nil, fs.Lookup("smtp-url") != nil, fs.Lookup("write-keys") != nil
 	for _, s := range c.settings() {
 		f := fs.Lookup(s.flag)
 		if f == nil || !takesFile(f) {
@@ -106,34 +100,4 @@ func (c *Config) UnknownVariables(environ []string) []string {
 	}
 	slices.Sort(out)
 	return out
-}
-
-// secretKey is the setting of the database that holds the check value of the installation's secret.
-const secretKey = "secret_check"
-
-// secretCheck returns a value that two secrets share only if they are equal. It does not help to find the secret: that has at
-// least 16 bytes.
-func secretCheck(secret []byte) string {
-	mac := hmac.New(sha256.New, secret)
-	mac.Write([]byte("tabi: is this the installation's secret?"))
-	return hex.EncodeToString(mac.Sum(nil)[:16])
-}
-
-// checkSecret compares the secret with the one that the installation has used so far, and stores the first one. With change it
-// stores this one.
-func checkSecret(ctx context.Context, st *engine.Engine, secret []byte, change bool) error {
-	own := secretCheck(secret)
-	known := ""
-	err := st.Database.Write(ctx, func(tx sqldb.Conn) (err error) {
-		if known, err = sqldb.Setting(ctx, tx, secretKey); err != nil || known != "" && !change {
-			return err
-		}
-		return sqldb.SetSetting(ctx, tx, secretKey, own)
-	})
-	if err != nil || known == "" || known == own || change {
-		return err
-	}
-	return Usage("TABI_SECRET is not the secret of this installation: every gateway and worker needs the same one, or links in mails " +
-		"do not work. To change it on purpose, stop all processes and start one gateway with --change-secret: links, sessions and " +
-		"user tokens of before stop working")
 }

@@ -38,10 +38,12 @@ type Services struct {
 	Temporal client.Client
 	Home     *cluster.Guard // whether Temporal is the one that the database belongs to
 	Clock    clock.Clock    // of the installation
-	Secret   []byte
-	metrics  *metrics
-	limits   *ratelimit.Limiter
-	doors    *rejection.Recorder // of what comes over Temporal
+	// Secrets seal sessions and user tokens; a worker may have none. LinkSecrets seal the links in mails.
+	Secrets, LinkSecrets signedlink.Secrets
+
+	metrics *metrics
+	limits  *ratelimit.Limiter
+	doors   *rejection.Recorder // of what comes over Temporal
 
 	temporalWords string // where Temporal is, for the log
 }
@@ -53,7 +55,7 @@ func (c *Config) Connect(ctx context.Context, log *zap.Logger) (*Services, error
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSecret(ctx, s.Store, s.Secret, c.ChangeSecret); err != nil {
+	if err := c.checkSecrets(ctx, s.Store, s.Secrets, s.LinkSecrets); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	claiming, cancel := context.WithTimeout(ctx, tryTimeout)
@@ -72,7 +74,7 @@ func (c *Config) Connect(ctx context.Context, log *zap.Logger) (*Services, error
 
 // ConnectAny is Connect for any Temporal, whether or not the database belongs to it.
 func (c *Config) ConnectAny(ctx context.Context, log *zap.Logger) (*Services, error) {
-	secret, err := c.SecretBytes()
+	seal, links, err := c.AllSecrets()
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +82,7 @@ func (c *Config) ConnectAny(ctx context.Context, log *zap.Logger) (*Services, er
 	if err != nil {
 		return nil, err
 	}
-	s := &Services{Config: c, Log: log, Secret: secret}
+	s := &Services{Config: c, Log: log, Secrets: seal, LinkSecrets: links}
 	if s.Store, err = c.OpenStore(ctx, log); err != nil {
 		return nil, err
 	}
@@ -226,7 +228,7 @@ func (s *Services) RunWorker(ctx context.Context) error {
 	activities.Register(w, activities.New(activities.Config{
 		Rooms: ActivityRooms(s.Store), Channels: opened, Specs: s.Config.Build.Specs(), Clock: s.Clock,
 		Logger: s.Log.Named("activities"),
-		Links:  signedlink.Links{PublicURL: c.PublicURL, Secret: s.Secret}, Call: calls,
+		Links:  signedlink.Links{PublicURL: c.PublicURL, Secrets: s.LinkSecrets, Users: s.Secrets}, Call: calls,
 		Ends:   ends,
 		Limits: s.limits, Trusted: c.TemporalTrusted,
 		Doors: s.doors,
@@ -271,7 +273,8 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 	g, err := gateway.New(gateway.Config{
 		Rooms: GatewayRooms(
 			s.Store,
-		), Ping: s.Store.Database.Ping, Clock: s.Clock, Keys: keys, AgentTokens: agents, AdminTokens: admins, Secret: s.Secret,
+		), Ping: s.Store.Database.Ping, Clock: s.Clock, Keys: keys, AgentTokens: agents, AdminTokens: admins,
+		Secrets: s.Secrets, LinkSecrets: s.LinkSecrets,
 		PublicURL:  c.PublicURL,
 		TemporalUI: c.TemporalUI,
 		Dev:        dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Gatherer: s.metrics.registry,

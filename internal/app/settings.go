@@ -73,8 +73,16 @@ func (c *Config) settings() []setting {
 			Storage,
 			"secret",
 			"TABI_SECRET",
-			"signs links and sessions, at least 16 bytes; empty: generated once with SQLite, required with PostgreSQL",
+			"seals sessions and user tokens, and links without link-secrets: at least 16 bytes; of several, separated by commas, the first " +
+				"seals and all open; empty: generated once with SQLite, required with PostgreSQL",
 			hid(&c.Secret),
+		},
+		{
+			Storage,
+			"link-secrets",
+			"TABI_LINK_SECRETS",
+			"seal the links in mails: of several, separated by commas, the first seals and all open; empty: those of secret",
+			hid(&c.LinkSecretList),
 		},
 
 		{Logging, "log-level", "TABI_LOG_LEVEL", "debug, info, warn or error", str(&c.LogLevel, "info")},
@@ -100,8 +108,15 @@ func (c *Config) settings() []setting {
 			HTTP,
 			"change-secret",
 			"TABI_CHANGE_SECRET",
-			"accept a secret that is not the one this installation has used: links, sessions and user tokens of before stop working",
+			"accept a list secret that lacks the one this installation has used: user tokens of before stop working",
 			yes(&c.ChangeSecret),
+		},
+		{
+			HTTP,
+			"change-link-secrets",
+			"TABI_CHANGE_LINK_SECRETS",
+			"accept link secrets that lack the one this installation has used: the links in mails that were sent stop working",
+			yes(&c.ChangeLinkSecrets),
 		},
 		{
 			HTTP,

@@ -96,11 +96,11 @@ func TestEverySecretTakesAFile(t *testing.T) {
 		t.Errorf("only %d settings take a file", secrets)
 	}
 	path := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(path, []byte("a secret of a file, long enough\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("a secret of a file that is long enough\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	got, err := loadEnv(t, map[string]string{"TABI_SECRET": "@" + path})
-	if secret, _ := got.SecretBytes(); err != nil || string(secret) != "a secret of a file, long enough" {
+	if secret, _ := got.SealSecrets(); err != nil || string(secret.First()) != "a secret of a file that is long enough" {
 		t.Errorf("the secret is %q: %v", secret, err)
 	}
 	if err := os.WriteFile(path, []byte(contents["write-keys"]), 0o600); err != nil {
@@ -127,23 +127,48 @@ func TestUnknownVariablesAreNamed(t *testing.T) {
 	}
 }
 
-// A process whose secret is not that of the installation does not start.
-func TestAnotherSecretIsRefused(t *testing.T) {
+// A process that cannot open what the others seal does not start. A list lets a new secret in, one process after the other.
+func TestSecretsOfTheInstallation(t *testing.T) {
 	t.Parallel()
 	st, err := engine.Open(t.Context(), engine.Options{URL: filepath.Join(t.TempDir(), "tabi.db")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = st.Close() }()
-	one, other := []byte("a secret of the gateway"), []byte("a secret of a worker ..")
-	for _, c := range []struct {
-		secret  []byte
-		change  bool
-		refused bool
-	}{{one, false, false}, {one, false, false}, {other, false, true}, {other, true, false}, {one, false, true}, {other, false, false}} {
-		err := checkSecret(t.Context(), st, c.secret, c.change)
-		if (err != nil) != c.refused || err != nil && (!strings.Contains(err.Error(), "TABI_SECRET") || ExitCode(err) != ExitUsage) {
-			t.Errorf("%s, change %t: %v", c.secret, c.change, err)
+	const a, b, c = "a secret of the gateway", "another one of the gateway", "one that is for links only"
+	for i, s := range []struct {
+		secret, links string
+		change, force bool
+		refused       string
+	}{
+		{secret: a},
+		{secret: b, refused: "TABI_SECRET"},
+		{secret: b + "," + a}, // the new one in front
+		{secret: a, refused: "TABI_SECRET"},
+		{secret: a + "," + b}, // another process that has both, in another order
+		{secret: b + "," + a},
+		{secret: b},
+		{secret: a, refused: "TABI_SECRET"},
+		{secret: a, change: true, refused: "TABI_LINK_SECRETS"}, // the links would be dead
+		{secret: a, links: c + "," + b, change: true},           // b has leaked: it opens links, and nothing else
+		{links: c + "," + b},                                    // a worker
+		{links: b, refused: "TABI_LINK_SECRETS"},
+		{secret: a, links: c},
+		{secret: a, refused: "TABI_LINK_SECRETS"},
+		{secret: a, force: true},
+	} {
+		cfg := Config{Database: "postgres://x", Secret: Secret(s.secret), LinkSecretList: Secret(s.links), ChangeSecret: s.change,
+			ChangeLinkSecrets: s.force}
+		seal, links, err := cfg.AllSecrets()
+		if err != nil {
+			t.Fatalf("%d: %v", i, err)
 		}
+		err = cfg.checkSecrets(t.Context(), st, seal, links)
+		if (err != nil) != (s.refused != "") || err != nil && (!strings.Contains(err.Error(), s.refused) || ExitCode(err) != ExitUsage) {
+			t.Errorf("%d %+v: %v", i, s, err)
+		}
+	}
+	if _, _, err := (&Config{Database: "postgres://x", LinkSecretList: c, serves: true}).AllSecrets(); ExitCode(err) != ExitUsage {
+		t.Errorf("a gateway starts without TABI_SECRET: %v", err)
 	}
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/segment"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/rejection"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
 
 // Rooms are the rooms that the gateway's parts use, together. All are required.
@@ -93,8 +94,9 @@ type Config struct {
 	Keys        map[string]auth.Key // write keys
 	AgentTokens []auth.Token        // open the inbox and metrics
 	AdminTokens []auth.Token        // open the admin API too
-	// Secret signs links, sessions and user tokens; at least 16 bytes. A new secret invalidates the links in mails already sent.
-	Secret []byte
+	// Secrets seal sessions and user tokens, LinkSecrets the links in mails. A link opens as long as the secret that sealed it is
+	// in the list.
+	Secrets, LinkSecrets signedlink.Secrets
 	// PublicURL is how browsers and mail programs reach this gateway: https://tabi.example.com.
 	PublicURL string
 
@@ -201,8 +203,9 @@ func (g *Gateway) Handler() http.Handler { return g.handler }
 
 func (c Config) access() auth.Config {
 	return auth.Config{
-		Keys: c.Keys, AgentTokens: c.AgentTokens, AdminTokens: c.AdminTokens, Secret: c.Secret, PublicURL: c.PublicURL,
-		Dev: c.Dev, Insecure: c.Insecure,
+		Keys: c.Keys, AgentTokens: c.AgentTokens, AdminTokens: c.AdminTokens, Secrets: c.Secrets, LinkSecrets: c.LinkSecrets,
+		PublicURL: c.PublicURL,
+		Dev:       c.Dev, Insecure: c.Insecure,
 	}
 }
 

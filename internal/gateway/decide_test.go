@@ -178,7 +178,7 @@ func TestDecideAccess(t *testing.T) {
 	t.Parallel()
 	h := deciding(t)
 	token := func(user string) string {
-		links := signedlink.Links{Secret: h.g.cfg.Secret}
+		links := signedlink.Links{Users: h.g.cfg.Secrets}
 		return links.UserToken(user, instant.Add(time.Hour))
 	}
 	body := `{"userId": "ana", "group": "offers"}`

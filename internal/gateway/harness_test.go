@@ -20,6 +20,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
 
 const (
@@ -31,6 +32,9 @@ const (
 
 // instant is where tests' time stands, in wall and virtual time.
 var instant = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+
+// secrets are those of every house.
+var secrets = signedlink.MustSecrets("a secret of thirty-two bytes ...")
 
 // house is a gateway on a real server and a database of its own.
 type house struct {
@@ -49,7 +53,8 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	cfg := Config{
-		Rooms: roomsOf(s), Ping: s.Database.Ping, Secret: []byte("a secret of thirty-two bytes ..."), PublicURL: "http://tabi.example.com",
+		Rooms: roomsOf(s), Ping: s.Database.Ping, Secrets: secrets, LinkSecrets: secrets,
+		PublicURL: "http://tabi.example.com",
 		Keys: map[string]auth.Key{
 			serverKey: {Kind: auth.ServerKey},
 			webKey:    {Kind: auth.WebKey, Events: []string{"Product Viewed"}, Traits: []string{"first_name"}},

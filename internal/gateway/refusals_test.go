@@ -11,6 +11,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
 
 func TestRejectedCalls(t *testing.T) {
@@ -182,8 +183,8 @@ func TestInvalidConfigurations(t *testing.T) {
 		says   string
 	}{
 		"no database":     {func(c *Config) { c.Ping = nil }, "no database"},
-		"no secret":       {func(c *Config) { c.Secret = nil }, "TABI_SECRET"},
-		"short secret":    {func(c *Config) { c.Secret = []byte("short") }, "at least 16"},
+		"no secret":       {func(c *Config) { c.Secrets = signedlink.Secrets{} }, "TABI_SECRET"},
+		"no link secret":  {func(c *Config) { c.LinkSecrets = signedlink.Secrets{} }, "TABI_LINK_SECRETS"},
 		"no keys":         {func(c *Config) { c.Keys = nil }, "TABI_WRITE_KEYS"},
 		"no agent token":  {func(c *Config) { c.AgentTokens = nil }, "TABI_AGENT_TOKENS"},
 		"no admin token":  {func(c *Config) { c.AdminTokens = nil }, "TABI_ADMIN_TOKENS"},

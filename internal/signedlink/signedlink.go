@@ -12,8 +12,9 @@ import (
 
 // Links makes links that lead to one gateway.
 type Links struct {
-	PublicURL string // of the gateway: https://tabi.example.com; a trailing slash does not matter
-	Secret    []byte // the gateway's; at least 16 bytes
+	PublicURL string  // of the gateway: https://tabi.example.com; a trailing slash does not matter
+	Secrets   Secrets // for links
+	Users     Secrets // for user tokens; a process that makes none has none
 }
 
 // Mail is the content of an unsubscribe link: the mail it is in. Whose mail it is says the ledger's row of Key, which a merge
@@ -35,14 +36,14 @@ const (
 )
 
 // Unsubscribe returns the URL that ends marketing to the reader of a mail: a page on GET, one click (RFC 8058) on
-// POST. It never expires.
+// POST. It never expires: it opens for as long as its secret is in the list.
 func (l Links) Unsubscribe(m Mail) string {
-	return strings.TrimRight(l.PublicURL, "/") + "/u/" + Seal(l.Secret, unsubscribe, pack(m.Customer, m.Journey, m.Step, m.Message, m.Key))
+	return strings.TrimRight(l.PublicURL, "/") + "/u/" + l.Secrets.Seal(unsubscribe, pack(m.Customer, m.Journey, m.Step, m.Message, m.Key))
 }
 
 // Mail opens the last part of an Unsubscribe URL. It fails with ErrBadToken if it is not one.
 func (l Links) Mail(token string) (Mail, error) {
-	plain, err := Unseal(l.Secret, unsubscribe, token)
+	plain, err := l.Secrets.Unseal(unsubscribe, token)
 	if err != nil {
 		return Mail{}, err
 	}
@@ -56,13 +57,13 @@ func (l Links) Mail(token string) (Mail, error) {
 // UserToken returns a token by which its bearer may read the app messages of one user until then (wall time, to the
 // second).
 func (l Links) UserToken(user string, until time.Time) string {
-	return Seal(l.Secret, userToken, append(binary.AppendVarint(nil, until.Unix()), user...))
+	return l.Users.Seal(userToken, append(binary.AppendVarint(nil, until.Unix()), user...))
 }
 
 // CheckUserToken checks that token is this user's and valid at wall time now. It returns nil, ErrBadToken or
 // ErrExpired.
 func (l Links) CheckUserToken(token, user string, now time.Time) error {
-	plain, err := Unseal(l.Secret, userToken, token)
+	plain, err := l.Users.Unseal(userToken, token)
 	if err != nil {
 		return err
 	}

@@ -12,12 +12,12 @@ import (
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
 
-var secret = []byte("a secret of thirty-two bytes ...")
+var secret = signedlink.MustSecrets("a secret of thirty-two bytes ...")
 
 func TestUnsubscribeRoundTrip(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		l := signedlink.Links{PublicURL: "https://tabi.example.com/", Secret: secret}
+		l := signedlink.Links{PublicURL: "https://tabi.example.com/", Secrets: secret, Users: secret}
 		m := signedlink.Mail{
 			Customer: rapid.String().Draw(t, "customer"), Journey: rapid.String().Draw(t, "journey"), Step: rapid.String().Draw(t, "step"),
 			Message: rapid.String().Draw(t, "message"), Key: rapid.String().Draw(t, "key"),
@@ -39,7 +39,7 @@ func TestUnsubscribeRoundTrip(t *testing.T) {
 
 func TestTokenHidesTheCustomer(t *testing.T) {
 	t.Parallel()
-	l := signedlink.Links{PublicURL: "https://x.example", Secret: secret}
+	l := signedlink.Links{PublicURL: "https://x.example", Secrets: secret, Users: secret}
 	_, token, _ := strings.Cut(l.Unsubscribe(signedlink.Mail{Customer: "ana@example.com"}), "/u/")
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil {
@@ -52,7 +52,7 @@ func TestTokenHidesTheCustomer(t *testing.T) {
 
 func TestForgedTokens(t *testing.T) {
 	t.Parallel()
-	l := signedlink.Links{PublicURL: "https://x.example", Secret: secret}
+	l := signedlink.Links{PublicURL: "https://x.example", Secrets: secret, Users: secret}
 	_, good, _ := strings.Cut(l.Unsubscribe(signedlink.Mail{Customer: "ana", Key: "e/s/1"}), "/u/")
 	for i := range good {
 		other := byte('A')
@@ -69,7 +69,7 @@ func TestForgedTokens(t *testing.T) {
 			t.Errorf("%.20q: %v", bad, err)
 		}
 	}
-	if _, err := (signedlink.Links{Secret: []byte("another secret")}).Mail(good); !errors.Is(err, signedlink.ErrBadToken) {
+	if _, err := (signedlink.Links{Secrets: signedlink.MustSecrets("another secret of someone")}).Mail(good); !errors.Is(err, signedlink.ErrBadToken) {
 		t.Errorf("another secret opens it: %v", err)
 	}
 	user := l.UserToken("ana", time.Unix(2_000_000_000, 0))
@@ -80,7 +80,7 @@ func TestForgedTokens(t *testing.T) {
 
 func TestUserToken(t *testing.T) {
 	t.Parallel()
-	l := signedlink.Links{Secret: secret}
+	l := signedlink.Links{Secrets: secret, Users: secret}
 	until := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	token := l.UserToken("ana", until)
 	if err := l.CheckUserToken(token, "ana", until.Add(-time.Second)); err != nil {
@@ -94,5 +94,40 @@ func TestUserToken(t *testing.T) {
 	}
 	if err := l.CheckUserToken("", "", until); !errors.Is(err, signedlink.ErrBadToken) {
 		t.Errorf("empty: %v", err)
+	}
+}
+
+// A list of secrets seals by the first and opens by all, so what was sealed before a change opens after it.
+func TestSecretsRotate(t *testing.T) {
+	t.Parallel()
+	const first, second = "the first secret of them", "the second secret of them"
+	old, both, only := signedlink.MustSecrets(first), signedlink.MustSecrets(second, first), signedlink.MustSecrets(second)
+	was, is := old.Seal("x", []byte("content")), both.Seal("x", []byte("content"))
+	if is != only.Seal("x", []byte("content")) {
+		t.Error("the first of the list does not seal")
+	}
+	for name, c := range map[string]struct {
+		by    signedlink.Secrets
+		token string
+		opens bool
+	}{
+		"old by old": {old, was, true}, "old by both": {both, was, true}, "old by new": {only, was, false},
+		"new by old": {old, is, false}, "new by both": {both, is, true}, "new by new": {only, is, true},
+		"by none": {signedlink.Secrets{}, is, false},
+	} {
+		got, err := c.by.Unseal("x", c.token)
+		if c.opens != (err == nil && string(got) == "content") || !c.opens && !errors.Is(err, signedlink.ErrBadToken) {
+			t.Errorf("%s: %q %v", name, got, err)
+		}
+		if _, err := c.by.Unseal("another use", c.token); !errors.Is(err, signedlink.ErrBadToken) {
+			t.Errorf("%s opens for another use: %v", name, err)
+		}
+	}
+	for name, list := range map[string][][]byte{
+		"none": {}, "short": {[]byte(first), []byte("short")}, "empty": {[]byte("")}, "twice": {[]byte(first), []byte(second), []byte(first)},
+	} {
+		if _, err := signedlink.NewSecrets(list...); err == nil || strings.Contains(err.Error(), "them") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -29,6 +29,9 @@ import (
 //go:embed content
 var contentFiles embed.FS
 
+// benchSecrets are those of every environment.
+var benchSecrets = signedlink.MustSecrets("a secret of the bench")
+
 // content returns the journeys of the bench.
 func content() (*journey.Content, error) {
 	var files []lint.File
@@ -98,7 +101,7 @@ func openEnvironment(ctx context.Context, s *server, name string) (w *environmen
 		activities.Config{
 			Rooms:    app.ActivityRooms(w.store),
 			Channels: w.stub.channels(),
-			Links:    signedlink.Links{PublicURL: "http://127.0.0.1", Secret: []byte("a secret of the bench")},
+			Links:    signedlink.Links{PublicURL: "http://127.0.0.1", Secrets: benchSecrets},
 		},
 	)
 	return w, nil

@@ -44,7 +44,7 @@ func (w *environment) gateway(conns int) (*httpClient, error) {
 		AgentTokens: []auth.Token{{Value: "an-agent-token-of-the-bench"}},
 		AdminTokens: []auth.Token{
 			{Value: "an-admin-token-of-the-bench"},
-		}, Secret: []byte("a secret of the bench"), PublicURL: "http://127.0.0.1",
+		}, Secrets: benchSecrets, LinkSecrets: benchSecrets, PublicURL: "http://127.0.0.1",
 	})
 	if err != nil {
 		return nil, err

@@ -38,10 +38,11 @@ type Config struct {
 	Keys        map[string]Key // write keys
 	AgentTokens []Token        // open the inbox and metrics
 	AdminTokens []Token        // open the admin API too
-	Secret      []byte         // signs links, sessions and user tokens; at least 16 bytes
-	PublicURL   string         // how browsers reach the gateway
-	Dev         bool           // answers only this machine, and asks for neither keys nor tokens
-	Insecure    bool           // may start without keys and tokens; what has none is open to everyone
+	// Secrets seal sessions and user tokens, LinkSecrets the links in mails.
+	Secrets, LinkSecrets signedlink.Secrets
+	PublicURL            string // how browsers reach the gateway
+	Dev                  bool   // answers only this machine, and asks for neither keys nor tokens
+	Insecure             bool   // may start without keys and tokens; what has none is open to everyone
 }
 
 // Auth identifies callers.
@@ -56,14 +57,13 @@ type Auth struct {
 
 // New returns an Auth of a configuration that Check accepts.
 func New(env *web.Env, c Config) *Auth {
-	c.Secret = slices.Clone(c.Secret)
 	origin := http.NewCrossOriginProtection()
 	if at := strings.Index(c.PublicURL, "://"); at > 0 {
 		host, _, _ := strings.Cut(c.PublicURL[at+3:], "/")
 		_ = origin.AddTrustedOrigin(c.PublicURL[:at+3] + host) // the configuration was checked; a bad one is trusted with nothing
 	}
 	return &Auth{
-		Config: c, Links: signedlink.Links{PublicURL: c.PublicURL, Secret: c.Secret},
+		Config: c, Links: signedlink.Links{PublicURL: c.PublicURL, Secrets: c.LinkSecrets, Users: c.Secrets},
 		env: env, keys: digestKeys(c.Keys), origin: origin,
 	}
 }
@@ -71,8 +71,11 @@ func New(env *web.Env, c Config) *Auth {
 // Check reports everything that is wrong with the configuration.
 func (c Config) Check() (problems []error) {
 	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-	if len(c.Secret) < 16 {
-		add("gateway: the secret has %d bytes; it needs at least 16 (TABI_SECRET)", len(c.Secret))
+	if c.Secrets.Empty() {
+		add("gateway: there is no secret; set TABI_SECRET")
+	}
+	if c.LinkSecrets.Empty() {
+		add("gateway: there is no secret for links; set TABI_LINK_SECRETS, or TABI_SECRET for both")
 	}
 	if !c.Dev && !c.Insecure {
 		if len(c.Keys) == 0 {
@@ -198,7 +201,7 @@ func (a *Auth) eachToken(do func(role int, t Token)) {
 }
 
 func (a *Auth) digest(token string) string {
-	m := hmac.New(sha256.New, a.Secret)
+	m := hmac.New(sha256.New, a.Secrets.First())
 	m.Write([]byte("tabi token\x00" + token))
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }

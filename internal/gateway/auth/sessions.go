@@ -8,8 +8,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
-
-	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
 
 const (
@@ -32,7 +30,7 @@ func (a *Auth) session(r *http.Request) (Session, bool) {
 	if err != nil {
 		return Session{}, false
 	}
-	data, err := signedlink.Unseal(a.Secret, "session v1", cookie.Value)
+	data, err := a.Secrets.Unseal("session v1", cookie.Value)
 	var s Session
 	if err != nil || json.Unmarshal(data, &s) != nil || a.env.Wall().Unix() >= s.Until {
 		return Session{}, false
@@ -51,7 +49,7 @@ func (a *Auth) SetSession(w http.ResponseWriter, s Session) {
 	if err != nil {
 		return // strings and numbers always marshal
 	}
-	a.setCookie(w, signedlink.Seal(a.Secret, "session v1", data), int(SessionLife/time.Second))
+	a.setCookie(w, a.Secrets.Seal("session v1", data), int(SessionLife/time.Second))
 }
 
 // SignOut removes the cookie.
