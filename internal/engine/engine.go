@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tabi-journeys/tabi/internal/analytics"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
@@ -27,6 +28,7 @@ type Engine struct {
 	Units    *unit.Units
 
 	Analytics   *analytics.Room
+	Audit       *audit.Room
 	Customers   *customer.Room
 	Enrollments *enrollment.Room
 	Handoffs    *handoff.Room
@@ -69,6 +71,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		Units:    db,
 
 		Analytics:   analytics.New(db),
+		Audit:       audit.New(database),
 		Customers:   customer.New(db, onTraitsSet()),
 		Enrollments: enrollment.New(db),
 		Handoffs:    handoff.New(db),

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/tolerant"
 )
 
@@ -90,7 +91,7 @@ func (d *Recorder) Rejected(ctx context.Context, now time.Time, door string, lis
 	if len(calls) == 0 || d.keeper == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
+	ctx, cancel := context.WithTimeout(sqldb.WithoutLast(context.WithoutCancel(ctx)), keepTimeout)
 	defer cancel()
 	if _, err := d.keeper.Keep(ctx, now, calls); err != nil {
 		d.log.Warn("refused calls could not be kept", zap.String("door", door), zap.Int("calls", len(calls)), zap.Error(err))

@@ -102,3 +102,13 @@ func (s *Database) SetClock(ctx context.Context, c clock.Clock, fixed func(tx Co
 
 // ErrClockFixed is returned where the clock would change though there are events.
 var ErrClockFixed error = Refusal("the clock cannot change once there are events")
+
+// TakeSetting is LockSetting that returns the value. It returns "" if there is no such setting.
+func TakeSetting(ctx context.Context, tx Conn, key string) (string, error) {
+	var value string
+	err := tx.QueryRowContext(ctx, `update settings set value = value where key = $1 returning value`, key).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return value, err
+}

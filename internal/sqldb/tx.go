@@ -61,15 +61,51 @@ func (s *Database) once(ctx context.Context, f func(tx Conn) error) (again bool,
 	if err != nil {
 		return Transient(err), err
 	}
-	if err := f(s.engine(tx)); err != nil {
+	last := atCommit(ctx)
+	err = f(s.engine(tx))
+	if err == nil {
+		err = last.Write(ctx, s.engine(tx))
+	}
+	if err != nil {
 		_ = tx.Rollback() // the first error is the one to tell
 		return Transient(err), err
 	}
 	if err := tx.Commit(); err != nil {
 		return LostRace(err), err
 	}
+	last.Committed()
 	return false, nil
 }
+
+// A Last writes the last rows of transactions: those that belong to what was done, and that no statement may wait for.
+type Last interface {
+	// Write runs before the commit. It may run again if the transaction is repeated.
+	Write(ctx context.Context, tx Conn) error
+	// Committed runs after the commit.
+	Committed()
+}
+
+type lastKey struct{}
+
+// WithLast returns a context whose transactions end with what l writes.
+func WithLast(ctx context.Context, l Last) context.Context {
+	return context.WithValue(ctx, lastKey{}, l)
+}
+
+// WithoutLast returns a context whose transactions are not part of what the caller does: they end without its last rows.
+func WithoutLast(ctx context.Context) context.Context { return WithLast(ctx, nothing{}) }
+
+func atCommit(ctx context.Context) Last {
+	if l, ok := ctx.Value(lastKey{}).(Last); ok {
+		return l
+	}
+	return nothing{}
+}
+
+type nothing struct{}
+
+func (nothing) Write(context.Context, Conn) error { return nil }
+func (nothing) Committed()                        {}
 
 // Read runs f on one snapshot of the database, or on plain connections where f makes a single query.
 func (s *Database) Read(ctx context.Context, f func(tx Conn) error) error {

@@ -11,11 +11,14 @@
 -- release is the number of the current release; models is the version of the latest learned models. classifier names
 -- the classifier in use, 0 for none. intents exists while customers have to be recomputed; its value is the last customer done.
 -- temporal is the Temporal namespace that the database belongs to (JSON), from the first start on.
+-- audit is the number and the hash of the last entry of the audit log, audit_start those of the last one that retention has deleted,
+-- audit_logged the number of the last one that a process has logged.
 create table settings (
   key   text primary key,
   value text not null
 );
-insert into settings (key, value) values ('schema_compatible', '1'), ('release', '0'), ('models', '0'), ('classifier', '0');
+insert into settings (key, value) values ('schema_compatible', '1'), ('release', '0'), ('models', '0'), ('classifier', '0'),
+  ('audit', '0 '), ('audit_start', '0 '), ('audit_logged', '0');
 
 -- intents is JSON: for each intent, the release since which it has its definition.
 -- by_whom is who published it, as far as known. origin is the release that it publishes again; 0: none.
@@ -509,3 +512,30 @@ create index models_version on models (version);
 
 -- For analytics: what the models know.
 create view model_evidence as select action, channel, evidence, positives from models;
+
+-- What people did and looked at, and what tabi did on its own. Rows are added, and never changed, except by retention and where a customer
+-- is forgotten. seq is the place in the chain: hash covers the hash before it and all columns, but id, customer and detail only by
+-- digest, which is made with salt. So these three can be taken out, with the salt, and the chain holds. at is of the wall clock.
+create table audit_log (
+  seq      bigint primary key,
+  at       bigint not null,
+  who      text not null,
+  subject  text not null,
+  role     text not null,
+  door     text not null,
+  peer     text not null,
+  what     text not null,
+  kind     text not null,
+  id       text not null,
+  customer text not null,
+  journey  text not null,
+  result   text not null,
+  reason   text not null,
+  detail   text not null,
+  salt     text not null,
+  digest   text not null,
+  hash     text not null
+);
+create index audit_log_customer on audit_log (customer, seq) where customer <> '';
+create index audit_log_journey on audit_log (journey, seq) where journey <> '';
+create index audit_log_who on audit_log (who, seq);

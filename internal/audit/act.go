@@ -1,0 +1,144 @@
+package audit
+
+import (
+	"context"
+	"maps"
+	"sync"
+
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+)
+
+// An Act is something that is being done, with its entry. The first transaction that commits under its context stores the entry with what
+// was done; what is refused, fails, or only reads has no such transaction, and is stored by Done. A nil Act does nothing, so that
+// those who add details need not know whether they run under one.
+type Act struct {
+	room *Room
+
+	mu      sync.Mutex
+	entry   Entry
+	looking bool   // it only looks: see Look
+	trying  bool   // the transaction in progress has the entry
+	stored  string // the result that is stored, or that needs no entry; empty: none
+}
+
+type actKey struct{}
+
+// Begin returns a context for something that is about to be done.
+func (s *Room) Begin(ctx context.Context, e Entry) (context.Context, *Act) {
+	e.Detail = maps.Clone(e.Detail)
+	a := &Act{room: s, entry: e}
+	return context.WithValue(sqldb.WithLast(ctx, a), actKey{}, a), a
+}
+
+// Look is Begin for reading. That somebody looks at the same again is recorded once in a while (LookEvery).
+func (s *Room) Look(ctx context.Context, e Entry) (context.Context, *Act) {
+	e.Detail = maps.Clone(e.Detail)
+	a := &Act{room: s, entry: e, looking: true}
+	return context.WithValue(sqldb.WithoutLast(ctx), actKey{}, a), a
+}
+
+// Of returns what is being done under a context; nil: nothing that is recorded.
+func Of(ctx context.Context) *Act {
+	a, _ := ctx.Value(actKey{}).(*Act)
+	return a
+}
+
+// About sets the customer and the journey that the act is about. Empty ones stay as they are.
+func (a *Act) About(customer, journey string) {
+	a.change(func(e *Entry) {
+		if customer != "" {
+			e.Customer = customer
+		}
+		if journey != "" {
+			e.Journey = journey
+		}
+	})
+}
+
+// Object sets what the act is done with.
+func (a *Act) Object(kind, id string) {
+	a.change(func(e *Entry) { e.Kind, e.ID = kind, id })
+}
+
+// By sets who acts, where the caller says it: a name that is part of the request.
+func (a *Act) By(who string) {
+	a.change(func(e *Entry) { e.Who = who })
+}
+
+// Note adds a detail. An empty text adds nothing.
+func (a *Act) Note(name, text string) {
+	a.change(func(e *Entry) {
+		if e.Detail == nil {
+			e.Detail = Detail{}
+		}
+		e.Detail[name] = text
+	})
+}
+
+// Skip records nothing of what goes well, since there is nothing to say: a dry run, the second page of a list.
+func (a *Act) Skip() {
+	if a != nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.stored = OK
+	}
+}
+
+func (a *Act) change(f func(*Entry)) {
+	if a != nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		f(&a.entry)
+	}
+}
+
+// Write implements sqldb.Last: it stores the entry with the first transaction of the act.
+func (a *Act) Write(ctx context.Context, tx sqldb.Conn) error {
+	a.mu.Lock()
+	e, stored := a.entry, a.stored
+	e.Detail = maps.Clone(e.Detail)
+	a.trying = stored == ""
+	a.mu.Unlock()
+	if stored != "" {
+		return nil
+	}
+	e.Result = OK
+	return Add(ctx, tx, e)
+}
+
+// Committed implements sqldb.Last.
+func (a *Act) Committed() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.trying {
+		a.stored, a.trying = OK, false
+	}
+}
+
+// Done stores the entry with its result, unless a transaction has stored it with the same one. reason is a code; see Entry.Reason.
+func (a *Act) Done(ctx context.Context, result, reason string) error {
+	if a == nil {
+		return nil
+	}
+	a.mu.Lock()
+	e, stored := a.entry, a.stored
+	e.Detail = maps.Clone(e.Detail)
+	a.mu.Unlock()
+	if stored == result {
+		return nil
+	}
+	e.Result, e.Reason = result, reason
+	if a.looking && result == OK && !a.room.calls.look(e) {
+		return nil
+	}
+	if err := a.room.Record(context.WithoutCancel(ctx), e); err != nil {
+		if a.looking {
+			a.room.calls.forget(e)
+		}
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stored = result
+	return nil
+}

@@ -1,0 +1,118 @@
+package audit
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+)
+
+// Results of what was done.
+const (
+	OK      = "ok"
+	Refused = "refused" // not permitted, or not possible as asked; nothing was changed
+	Failed  = "failed"  // something broke; it may have been done in part
+)
+
+// Doors, by which an act comes in.
+const (
+	Page      = "page"
+	API       = "api"
+	CLI       = "cli"      // a command that opens the database itself
+	Temporal  = "temporal" // an update of a run, from the Temporal UI or CLI
+	Automatic = "automatic"
+)
+
+// Self is who acts where tabi acts on its own.
+const Self = "tabi"
+
+// An Entry says who did what on whom, and what came of it.
+type Entry struct {
+	Seq      int64     // place in the log, from 1; set when it is stored
+	At       time.Time // wall; zero: now
+	Who      string    // the caller's name; empty: somebody who could not be identified
+	Subject  string    // the caller's id at the identity provider, or of the key
+	Role     string    // the caller's role
+	Door     string    // Page, API, CLI, Temporal or Automatic
+	Peer     string    // network address of the caller
+	What     string    // in two words: handoff.claim
+	Kind     string    // of the object: enrollment, handoff, address …
+	ID       string    // of the object
+	Customer string    // whom it is about, if one
+	Journey  string    // which it is about, if one
+	Result   string    // OK, Refused or Failed; empty: OK
+	Reason   string    // a code, if the result is not OK; never words, which may quote a customer
+	Detail   Detail    // more: ids, names, numbers. No secret, nothing personal
+	Erased   bool      // the customer was forgotten: ID, Customer and Detail are taken out
+	Hash     string    // of the entry and all before it; set when it is stored
+}
+
+// Detail is what else there is to say of an act, by names such as "outcome" and "count".
+type Detail map[string]string
+
+// maxText bounds each text of an entry, in bytes: names and ids come from outside.
+const maxText = 1000
+
+// tidy returns an entry as it is stored.
+func (e Entry) tidy() Entry {
+	if e.At.IsZero() {
+		e.At = clock.Wall()
+	}
+	e.At = sqldb.Moment(sqldb.Millis(e.At))
+	if e.Result == "" {
+		e.Result = OK
+	}
+	for _, text := range []*string{&e.Who, &e.Subject, &e.Role, &e.Door, &e.Peer, &e.What, &e.Kind, &e.ID, &e.Customer, &e.Journey,
+		&e.Result, &e.Reason} {
+		*text = clip(*text)
+	}
+	var detail Detail
+	for name, text := range e.Detail {
+		if text == "" {
+			continue
+		}
+		if detail == nil {
+			detail = Detail{}
+		}
+		detail[clip(name)] = clip(text)
+	}
+	e.Detail = detail
+	return e
+}
+
+func clip(text string) string {
+	text = sqldb.Clean(text)
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[:maxText], "") + "…"
+	}
+	return text
+}
+
+// MaskAddress returns an address as entries name it, since it is more than an id: a…@example.com, …4711.
+func MaskAddress(address string) string {
+	if name, host, ok := strings.Cut(address, "@"); ok {
+		return string([]rune(name + " ")[:1]) + "…@" + host
+	}
+	runes := []rune(address)
+	return "…" + string(runes[max(0, len(runes)-4):])
+}
+
+// Room keeps the log.
+type Room struct {
+	db    *sqldb.Database
+	calls limiter
+}
+
+// New returns the room.
+func New(db *sqldb.Database) *Room { return &Room{db: db} }
+
+// Record stores an entry in a transaction of its own. What was done in a transaction of a room is recorded with it: see Begin.
+func (s *Room) Record(ctx context.Context, e Entry) error {
+	e, ok := s.calls.admit(e)
+	if !ok {
+		return nil
+	}
+	return s.db.Write(sqldb.WithoutLast(ctx), func(tx sqldb.Conn) error { return Add(ctx, tx, e) })
+}

@@ -1,0 +1,44 @@
+package audit
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+)
+
+// Prune deletes the oldest entries, at most limit, if they are older than before (wall). What is left still forms a chain: the number
+// and the hash of the last one that was deleted are kept.
+func (s *Room) Prune(ctx context.Context, before time.Time, limit int) (n int64, err error) {
+	err = s.db.Write(ctx, func(tx sqldb.Conn) error {
+		n = 0
+		var last link
+		err := tx.QueryRowContext(ctx, `select seq, hash from (select seq, at, hash from audit_log order by seq limit $1) as oldest
+			where at < $2 order by seq desc limit 1`, limit, sqldb.Millis(before)).Scan(&last.seq, &last.hash)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if n, err = sqldb.Affected(ctx, tx, `delete from audit_log where seq <= $1`, last.seq); err != nil {
+			return err
+		}
+		return sqldb.SetSetting(ctx, tx, startSetting, last.String())
+	})
+	return n, err
+}
+
+// Forget takes a customer out of the entries about it, in a transaction. ids are all ids of the customer; pseudonym is what the entries
+// have in their place, so that they can be counted. The chain holds.
+func Forget(ctx context.Context, tx sqldb.Conn, ids []string, pseudonym string) (n int64, err error) {
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	var w sqldb.Where
+	set := w.Param(pseudonym)
+	w.In("customer", ids)
+	return sqldb.Affected(ctx, tx, `update audit_log set customer = `+set+`, id = '', detail = '', salt = ''`+w.SQL(), w.Args...)
+}
