@@ -62,7 +62,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	}
 	releases := catalog.New(database, enrollment.OpenRevisions, onPublish())
 	options := unit.Options{Channels: o.Channels, Scenario: o.Scenario, Watch: o.Watch, Holdout: o.Holdout}
-	hooks := unit.Hooks{Flush: flush(), OnMerge: onMerge(), OnSplit: onSplit(), OnClose: onClose()}
+	hooks := unit.Hooks{Flush: flush(), OnMerge: onMerge(), OnSplit: onSplit(), OnClose: onClose(), OnForget: onForget()}
 	db := unit.New(releases, options, customer.Table{}, enrollment.Table{}, hooks)
 	intents, ledger := intent.New(db, o.Classifier, o.Notice), message.New(db, onSettled())
 	return &Engine{

@@ -109,6 +109,8 @@ type Hooks struct {
 	OnMerge []Merge  // when two customers become one
 	OnSplit []Split  // when a merge is undone
 	OnClose []Holder // when an enrollment ends
+
+	OnForget []Forget // when a customer is forgotten
 }
 
 // A Holder is a room that may hold something for an enrollment, such as a reserved send. One statement asks all holders,

@@ -146,13 +146,16 @@ func tableBreaches(t *tree) []breach {
 	return out
 }
 
+// takesTable has the functions that take a table by its name alone, as their third argument.
+var takesTable = map[string]bool{"Insert": true, "Update": true, "Erase": true, "Replace": true}
+
 // tablesOf returns the tables that the strings of a file name as SQL does, and those of them that they write. A string that
-// is concatenated is several strings. sqldb.Insert and sqldb.Update take the table by its name alone.
+// is concatenated is several strings.
 func tablesOf(file *ast.File) (names, writes []string) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.CallExpr:
-			if f, ok := n.Fun.(*ast.SelectorExpr); ok && len(n.Args) > 2 && (f.Sel.Name == "Insert" || f.Sel.Name == "Update") {
+			if f, ok := n.Fun.(*ast.SelectorExpr); ok && len(n.Args) > 2 && takesTable[f.Sel.Name] {
 				if table := strings.FieldsFunc(firstText(n.Args[2]), func(r rune) bool { return r == ' ' || r == '(' }); len(table) > 0 {
 					names, writes = append(names, table[0]), append(writes, table[0])
 				}

@@ -1,0 +1,43 @@
+package engine
+
+import (
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/handoff"
+	"github.com/tabi-journeys/tabi/internal/intent"
+	"github.com/tabi-journeys/tabi/internal/message"
+	"github.com/tabi-journeys/tabi/internal/offer"
+	"github.com/tabi-journeys/tabi/internal/outbox"
+	"github.com/tabi-journeys/tabi/internal/rejection"
+	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/internal/variables"
+)
+
+// onForget is called, page by page, when a customer is forgotten. Each room erases its rows of the customer, or takes out of them
+// what says who it was, and names its tables: TestEveryTableIsForgotten walks all tables of the schema, and wants each here or in
+// Keeps. See docs/decisions/0030.
+func onForget() []unit.Forget {
+	return []unit.Forget{
+		intent.Forget,    // before the customer's events, which classifications name
+		variables.Forget, // this one and the outbox before enrollments, which say whose their rows are
+		outbox.Forget,
+		message.Forget,
+		offer.Forget,
+		handoff.Forget,
+		rejection.Forget, // before the profile, whose ids and addresses it looks for
+		enrollment.Forget,
+		customer.Forget, // last: all others find their rows by its ids
+	}
+}
+
+// Keeps has the tables that forgetting a customer leaves alone, with the reason, which the report shows.
+var Keeps = map[string]string{
+	"settings":        "single values of the installation",
+	"releases":        "what designers have published",
+	"definitions":     "what designers have published",
+	"paused_journeys": "which journeys are paused, and by whom of the staff",
+	"schedules":       "when journeys begin",
+	"rates":           "limits of providers",
+	"classifiers":     "trained on designers' examples",
+	"models":          "sums over many customers, in which nobody can be found",
+}

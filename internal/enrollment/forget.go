@@ -1,0 +1,103 @@
+package enrollment
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
+)
+
+// Forget is an OnForget hook of this room. A closed enrollment stays, with its steps, so that the numbers of its journey do not
+// change: which revision, when it began and ended, how, and what it was worth. What says whose it was goes. An open enrollment is left
+// alone: its run is ended first.
+func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
+	const own = `enrollment in (select id from enrollments where customer = $1)`
+	const visits = "which steps were passed and by which arm, for the numbers of the journey; not by whom"
+	if err := forgetArms(ctx, b, f, visits); err != nil {
+		return err
+	}
+	if err := f.Replace(ctx, b, "step_visits", "enrollment, step, visit, skipped_at", `outcome = ''`, own+` and outcome <> ''`, visits,
+		f.Customer); err != nil {
+		return err
+	}
+	if err := f.Replace(ctx, b, "migrations", "enrollment, revision", `reason = ''`, own+` and reason <> ''`,
+		"that an enrollment migrated, for the numbers of the revision; not whose", f.Customer); err != nil {
+		return err
+	}
+	if err := f.Erase(ctx, b, "entry_conditions", "customer, journey", `customer = $1`, "which conditions held for the customer",
+		f.Customer); err != nil {
+		return err
+	}
+	if err := forgetCursors(ctx, b, f); err != nil {
+		return err
+	}
+	return f.Replace(ctx, b, "enrollments", "id", `customer = $2, workflow_id = 'forgotten/' || id, instance_key = '', entry_event = '',
+		draw_id = '', origin = '', reason = '', first_run_id = '', lost_run_id = '', snapshot = '', last_error = ''`,
+		`customer = $1 and state = 'closed'`,
+		"that somebody went through the journey, when, how it ended and what it was worth; not who", f.Customer, f.Pseudonym)
+}
+
+// forgetArms empties the arms of hand-offs that no journey names: an agent has written them.
+func forgetArms(ctx context.Context, b *unit.Unit, f *unit.Forgetting, why string) error {
+	type way struct{ revision, step, arm string }
+	var ways []way
+	if err := sqldb.Rows(ctx, b.Tx, func(r *sql.Rows) error {
+		var w way
+		err := r.Scan(&w.revision, &w.step, &w.arm)
+		ways = append(ways, w)
+		return err
+	}, `select distinct revision, step, arm from step_visits where kind = 'handoff' and arm not in ('', $2, $3) and
+		enrollment in (select id from enrollments where customer = $1)`, f.Customer, journey.ArmTimeout, journey.ArmSkipped); err != nil {
+		return err
+	}
+	for _, w := range ways {
+		named := false
+		if p, err := b.Load(ctx, w.revision); err == nil {
+			for i := range p.Steps {
+				if h, ok := p.Steps[i].Spec.(*journey.Handoff); ok && p.Steps[i].ID == w.step {
+					_, named = h.Outcomes[w.arm]
+				}
+			}
+		}
+		if named {
+			continue
+		}
+		if err := f.Replace(ctx, b, "step_visits", "enrollment, step, visit, skipped_at", `arm = ''`, `enrollment in (select id from
+			enrollments where customer = $1) and revision = $2 and step = $3 and arm = $4`, why, f.Customer, w.revision, w.step,
+			w.arm); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgetCursors moves the schedules that have come as far as the customer back to the one before: nobody is between the two.
+func forgetCursors(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
+	t := f.Table("schedule_zones", "how far a schedule has come, by the customer before")
+	if f.DryRun || f.Left <= 0 {
+		return nil
+	}
+	for _, id := range f.IDs {
+		here, err := sqldb.Exists(ctx, b.Tx, `select 1 from schedule_zones where reached = $1`, id)
+		if err != nil {
+			return err
+		}
+		if !here {
+			continue
+		}
+		before, err := customer.Before(ctx, b.Tx, id)
+		if err != nil {
+			return err
+		}
+		n, err := sqldb.Affected(ctx, b.Tx, `update schedule_zones set reached = $2 where reached = $1`, id, before)
+		if err != nil {
+			return err
+		}
+		t.Pseudonymized += n
+		f.Left -= n
+	}
+	return nil
+}

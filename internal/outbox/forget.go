@@ -1,0 +1,16 @@
+package outbox
+
+import (
+	"context"
+
+	"github.com/tabi-journeys/tabi/internal/unit"
+)
+
+// Forget is an OnForget hook of this room: it erases what waited for the customer's runs, and what they refused.
+func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
+	const own = `enrollment in (select id from enrollment_states where customer = $1)`
+	if err := f.Erase(ctx, b, "outbox", "enrollment, seq", own, "what waited for the customer's runs", f.Customer); err != nil {
+		return err
+	}
+	return f.Erase(ctx, b, "dead_letters", "enrollment, seq", own, "what the customer's runs refused", f.Customer)
+}
