@@ -87,6 +87,16 @@ lint-journeys: build ## Lint the journeys that ship, and run their scenarios
 	bin/tabi lint --strict journeys
 	bin/tabi test journeys
 
+.PHONY: images
+images: ## Build the images tabi and tabi-worker, with their lists of contents (SBOM); needs docker
+	@for target in tabi worker; do name=tabi; [ $$target = tabi ] || name=tabi-worker; \
+	docker buildx build -f deploy/Dockerfile --build-arg VERSION=$(VERSION) --target $$target --sbom=true --provenance=mode=max \
+	-t $$name:$(VERSION) $(IMAGEFLAGS) . || exit 1; done
+
+.PHONY: pin-images
+pin-images: ## Move base images to the digests that their tags have today; needs docker and the registries
+	@deploy/pin-images.sh
+
 .PHONY: clean
 clean: ## Remove what make built
 	rm -rf bin

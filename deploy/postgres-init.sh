@@ -1,7 +1,9 @@
 #!/bin/sh
 # Run once by the PostgreSQL image on an empty data folder: one role and its databases each for tabi and for Temporal.
 set -eu
-psql -v ON_ERROR_STOP=1 --username "$POSTGRES_USER" --set tabi="$TABI_DB_PASSWORD" --set temporal="$TEMPORAL_DB_PASSWORD" <<'SQL'
+tabi=$(cat /run/secrets/tabi_db_password)
+temporal=$(cat /run/secrets/temporal_db_password)
+psql -v ON_ERROR_STOP=1 --username "$POSTGRES_USER" --set tabi="$tabi" --set temporal="$temporal" <<'SQL'
 create role tabi login password :'tabi';
 create database tabi owner tabi;
 create role temporal login password :'temporal' createdb;

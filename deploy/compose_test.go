@@ -1,4 +1,4 @@
-package archtest
+package deploy_test
 
 import (
 	"bytes"
@@ -6,13 +6,18 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"text/template"
 
+	"github.com/spf13/pflag"
 	"gopkg.in/yaml.v3"
+
+	"github.com/tabi-journeys/tabi/internal/app"
 )
 
 // documents returns all YAML documents of a file under deploy/.
@@ -32,7 +37,7 @@ func documents(t *testing.T, name string, data []byte) []map[string]any {
 
 func deployFile(t *testing.T, name string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(root(t), "deploy", name))
+	data, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +70,7 @@ func at(t *testing.T, v any, path ...any) any {
 // port that the container does not name, variables from a ConfigMap or Secret that no manifest defines.
 func TestKubernetesManifests(t *testing.T) {
 	t.Parallel()
-	names, err := filepath.Glob(filepath.Join(root(t), "deploy", "kubernetes", "*.yaml"))
+	names, err := filepath.Glob("kubernetes/*.yaml")
 	if err != nil || len(names) == 0 {
 		t.Fatalf("no manifests: %v", err)
 	}
@@ -139,9 +144,9 @@ func TestCompose(t *testing.T) {
 			at(t, services, on)
 		}
 	}
-	// Every value that compose asks for is in the sample, and the other way round.
+	// Every value that compose asks for is in the sample. The sample names settings that exist.
 	sample := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^([A-Z_]+)=`).FindAllSubmatch(deployFile(t, "example.env"), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^#?([A-Z_]+)=`).FindAllSubmatch(deployFile(t, "example.env"), -1) {
 		sample[string(m[1])] = true
 	}
 	asked := map[string]bool{}
@@ -154,9 +159,124 @@ func TestCompose(t *testing.T) {
 		}
 	}
 	for name := range sample {
-		if !asked[name] {
-			t.Errorf("example.env has %s, which compose.yaml does not use", name)
+		if !asked[name] && !slices.Contains(variables(t), name) {
+			t.Errorf("example.env has %s, which neither compose.yaml nor a process reads", name)
 		}
+	}
+}
+
+// variables returns the variables that gateway and worker read.
+func variables(t *testing.T) []string {
+	t.Helper()
+	var cfg app.Config
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	cfg.Register(flags, ^app.Groups(0))
+	var out []string
+	flags.VisitAll(func(f *pflag.Flag) {
+		if m := regexp.MustCompile(`\[([A-Z_]+)\]$`).FindStringSubmatch(f.Usage); m != nil {
+			out = append(out, m[1])
+		}
+	})
+	return out
+}
+
+// What a container of an installation is allowed to be: from an image that nobody can exchange, restarted after a reboot, checked,
+// reached from this host alone, and with every secret in a file.
+func TestComposeIsSafe(t *testing.T) {
+	t.Parallel()
+	doc := documents(t, "compose.yaml", deployFile(t, "compose.yaml"))[0]
+	services, _ := at(t, doc, "services").(map[string]any)
+	digest := regexp.MustCompile(`:[A-Za-z0-9._-]+@sha256:[0-9a-f]{64}$`)
+	for name, one := range services {
+		service, _ := one.(map[string]any)
+		if image, ok := service["image"].(string); ok && !digest.MatchString(image) {
+			t.Errorf("%s: the image %s is not named by tag and digest", name, image)
+		}
+		if service["restart"] == nil {
+			t.Errorf("%s: does not start again after a reboot", name)
+		}
+		ports, _ := service["ports"].([]any)
+		for _, port := range ports {
+			if !strings.HasPrefix(fmt.Sprint(port), "127.0.0.1:") {
+				t.Errorf("%s: port %v is open to other hosts", name, port)
+			}
+		}
+		environment, _ := service["environment"].(map[string]any)
+		for variable, value := range environment {
+			secret := regexp.MustCompile(`PASSWORD|SECRET|KEYS|TOKEN|DATABASE`).MatchString(variable)
+			if file := strings.HasPrefix(fmt.Sprint(value), "@/run/secrets/") || strings.HasSuffix(variable, "_FILE"); secret && !file {
+				t.Errorf("%s: %s is in the environment, and everyone who may inspect the container reads it", name, variable)
+			}
+			if path, _ := strings.CutPrefix(fmt.Sprint(value), "@"); strings.HasPrefix(path, "/run/secrets/") {
+				mounted, _ := service["secrets"].([]any)
+				if !slices.Contains(mounted, any(filepath.Base(path))) {
+					t.Errorf("%s: %s names %s, which is not mounted", name, variable, path)
+				}
+			}
+		}
+	}
+	for _, file := range []string{"Dockerfile", "temporal/Dockerfile"} {
+		stages := map[string]bool{}
+		from := regexp.MustCompile(`(?m)^FROM (\S+) AS (\S+)|^FROM (\S+)$`)
+		for _, m := range from.FindAllStringSubmatch(string(deployFile(t, file)), -1) {
+			if from := m[1] + m[3]; !digest.MatchString(from) && !stages[from] {
+				t.Errorf("%s: the base image %s is not named by tag and digest", file, from)
+			}
+			stages[m[2]] = true
+		}
+	}
+	for _, target := range []string{"tabi", "tabi-worker"} {
+		if !strings.Contains(string(deployFile(t, "Dockerfile")), `CMD ["/usr/local/bin/`+target+`", "health"]`) {
+			t.Errorf("the image of %s has no health check", target)
+		}
+	}
+}
+
+// secrets.sh makes every secret that compose.yaml mounts, changes none that exists, and what it makes is taken by the processes.
+func TestComposeSecrets(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "secrets.sh"), deployFile(t, "secrets.sh"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	read := func(name string) string {
+		data, err := os.ReadFile(filepath.Join(dir, "secrets", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	for range 2 {
+		before, _ := os.ReadFile(filepath.Join(dir, "secrets", "secret"))
+		if out, err := exec.Command(filepath.Join(dir, "secrets.sh")).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if before != nil && read("secret") != string(before) {
+			t.Error("a second run changed a secret")
+		}
+	}
+	secrets, _ := at(t, documents(t, "compose.yaml", deployFile(t, "compose.yaml"))[0], "secrets").(map[string]any)
+	for name := range secrets {
+		if strings.TrimSpace(read(name)) == "" {
+			t.Errorf("the secret %s is empty", name)
+		}
+	}
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	var cfg app.Config
+	cfg.Register(flags, app.Storage|app.HTTP)
+	err := cfg.Load(flags, func(name string) (string, bool) {
+		file := map[string]string{"TABI_DATABASE": "database_url", "TABI_SECRET": "secret", "TABI_WRITE_KEYS": "write_keys",
+			"TABI_AGENT_TOKENS": "agent_tokens", "TABI_ADMIN_TOKENS": "admin_tokens"}[name]
+		return "@" + filepath.Join(dir, "secrets", file), file != ""
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cfg.CheckServe(); err != nil {
+		t.Error(err)
+	}
+	if _, err := cfg.Keys(); err != nil {
+		t.Error(err)
 	}
 }
 
