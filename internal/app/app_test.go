@@ -85,16 +85,18 @@ func TestSettingsTable(t *testing.T) {
 
 func TestParseWriteKeys(t *testing.T) {
 	t.Parallel()
-	got, err := ParseWriteKeys("abc=server,web1=web:Page Viewed|Cart Updated|trait.plan")
+	got, err := ParseWriteKeys("abc=server,web1=web:Page Viewed|Cart Updated|trait.plan,web2=web:proof.0123456789abcdef|proof.fedcba9876543210")
 	want := map[string]auth.Key{
 		"abc":  {Kind: auth.ServerKey},
 		"web1": {Kind: auth.WebKey, Events: []string{"Page Viewed", "Cart Updated"}, Traits: []string{"plan"}},
+		"web2": {Kind: auth.WebKey, Proofs: []string{"0123456789abcdef", "fedcba9876543210"}},
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
 	file := filepath.Join(t.TempDir(), "keys")
-	if err := os.WriteFile(file, []byte("# back end\nabc=server\n\nweb1=web:Page Viewed|Cart Updated|trait.plan\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("# back end\nabc=server\n\nweb1=web:Page Viewed|Cart Updated|trait.plan\n"+
+		"web2=web:proof.0123456789abcdef|proof.fedcba9876543210\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	got, err = ParseWriteKeys("@" + file)
@@ -102,7 +104,7 @@ func TestParseWriteKeys(t *testing.T) {
 		t.Errorf("from a file: %v %s", err, diff)
 	}
 	for _, bad := range []string{"hush-key", "hush-key=admin", "hush-key=web", "hush-key=web:", "=server",
-		"hush-key=server,hush-key=server", "@" + file + "-not-there", "hush-key=server:x"} {
+		"hush-key=server,hush-key=server", "@" + file + "-not-there", "hush-key=server:x", "hush\u202ekey=server"} {
 		if _, err := ParseWriteKeys(bad); ExitCode(err) != ExitUsage || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%q: %v", bad, err)
 		}

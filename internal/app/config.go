@@ -52,6 +52,9 @@ type Config struct {
 	Insecure    bool
 	TemporalUI  string // see gateway.Config
 	MaxPending  int    // see gateway.Config
+	Proxies     string // see parseProxies
+	WebKeyRate  int    // calls a second; 0: no limit
+	WebPeerRate int    // calls a second; 0: no limit
 
 	Channels  channels.Config
 	CallAllow string // see call.ParseAllow
@@ -154,6 +157,12 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 	}
 	if c.MaxPending < 0 {
 		return Usage("--max-backlog is %d: give a number of entries, or 0 for any", c.MaxPending)
+	}
+	if c.WebKeyRate < 0 || c.WebPeerRate < 0 {
+		return Usage("--web-key-rate and --web-peer-rate are %d and %d: give calls a second, or 0 for any", c.WebKeyRate, c.WebPeerRate)
+	}
+	if _, err := parseProxies(c.Proxies); err != nil {
+		return err
 	}
 	if _, err := c.callAllow(); err != nil {
 		return err

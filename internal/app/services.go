@@ -22,6 +22,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/gateway/inbound"
+	"github.com/tabi-journeys/tabi/internal/gateway/segment"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
 	"github.com/tabi-journeys/tabi/internal/rejection"
 	"github.com/tabi-journeys/tabi/internal/relay"
@@ -270,6 +271,10 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 	if err != nil {
 		return nil, err
 	}
+	proxies, err := parseProxies(c.Proxies)
+	if err != nil {
+		return nil, err
+	}
 	g, err := gateway.New(gateway.Config{
 		Rooms: GatewayRooms(
 			s.Store,
@@ -280,7 +285,7 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 		Dev:        dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Gatherer: s.metrics.registry,
 		Ready: s.TemporalReady, Restart: s.restart,
 		DevHandlers: pages, Render: c.Build.render,
-		MaxPending: c.MaxPending,
+		MaxPending: c.MaxPending, Proxies: proxies, WebRates: segment.Rates{Key: orNone(c.WebKeyRate), Peer: orNone(c.WebPeerRate)},
 	})
 	if err != nil {
 		return nil, &ExitError{Code: ExitUsage, Err: err}

@@ -168,6 +168,27 @@ func (c *Config) settings() []setting {
 			"outbox entries above which new events are refused with status 429; 0: no limit",
 			num(&c.MaxPending, 100_000),
 		},
+		{
+			HTTP,
+			"trusted-proxies",
+			"TABI_TRUSTED_PROXIES",
+			"addresses of reverse proxies whose X-Forwarded-For is believed: a comma-separated list such as 10.0.0.0/8,::1; empty: none",
+			str(&c.Proxies, ""),
+		},
+		{
+			HTTP,
+			"web-key-rate",
+			"TABI_WEB_KEY_RATE",
+			"calls a second of one web key above which it is answered 429, by each process; 0: no limit",
+			num(&c.WebKeyRate, 1000),
+		},
+		{
+			HTTP,
+			"web-peer-rate",
+			"TABI_WEB_PEER_RATE",
+			"calls a second with web keys from one address above which it is answered 429, by each process; 0: no limit",
+			num(&c.WebPeerRate, 50),
+		},
 		{HTTP, "insecure", "TABI_INSECURE", "start without write keys and tokens; what has none is open to everyone", yes(&c.Insecure)},
 
 		{

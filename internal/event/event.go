@@ -2,7 +2,10 @@
 // properties and effects. The name of a customer's message is journey.MessageReceived, since workflows use it too.
 package event
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // Limits of what a call names, in bytes. Indexes of PostgreSQL, and search attributes of Temporal's SQL stores, take no more.
 const (
@@ -22,6 +25,7 @@ const (
 	IntentPrefix      = ReservedPrefix + "intent/"      // then an id of the scores that were set
 	MailPrefix        = ReservedPrefix + "mail."        // then a hash of a provider's report
 	UnsubscribePrefix = ReservedPrefix + "unsubscribe." // then a random id
+	WebPrefix         = ReservedPrefix + "web/"         // then the space of a web key, and the id of its call
 )
 
 // Events that tabi records itself.
@@ -55,3 +59,12 @@ func Reserved(name string) bool { return strings.HasPrefix(name, ReservedPrefix)
 
 // Anonymous reports whether a customer id is made of an anonymous id. No user id may be.
 func Anonymous(customer string) bool { return strings.HasPrefix(customer, AnonymousPrefix) }
+
+// Control reports whether an id or a key has a character that nobody types and that no reader sees: a control character (C0, C1), one
+// that changes the direction of text, or the end of a line or paragraph. Such an id could control a terminal, or look like another one.
+func Control(id string) bool { return strings.ContainsFunc(id, ControlRune) }
+
+// ControlRune reports whether no id may have a character. See Control.
+func ControlRune(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
+}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -105,6 +106,11 @@ type Config struct {
 	// Insecure lets a gateway start without keys and tokens; what has none is open to everyone.
 	Insecure bool
 
+	// Proxies are the addresses of reverse proxies whose X-Forwarded-For is believed; none: the peer is who connects.
+	Proxies []netip.Prefix
+	// WebRates bound the calls of web keys.
+	WebRates segment.Rates
+
 	// TemporalUI is the address of the Temporal UI's list of workflows, for links in pages:
 	// http://localhost:8233/namespaces/default/workflows. Empty: no links.
 	TemporalUI string
@@ -155,6 +161,7 @@ func New(cfg Config) (*Gateway, error) {
 	env := &web.Env{
 		Now:  func() time.Time { return clock.Now(cfg.Clock) },
 		Wall: clock.Wall, Log: cfg.Logger, Limits: cfg.Limits.WithDefaults(), Ping: cfg.Ping,
+		Proxies: cfg.Proxies,
 	}
 	if env.Log == nil {
 		env.Log = zap.NewNop()
@@ -178,7 +185,7 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	g.segment = segment.New(env, g.auth, segment.Rooms{
 		Customers: rooms.Customers, Intake: rooms.Intake, Outbox: rooms.Outbox,
-	}, cfg.Clock, cfg.MaxPending, g.registry)
+	}, cfg.Clock, cfg.MaxPending, cfg.WebRates, g.registry)
 	g.inbound = inbound.New(env, g.auth, inbound.Rooms{
 		Catalog: rooms.Catalog, Messages: rooms.Messages, Offers: rooms.Offers,
 	}, cfg.Render)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,7 +25,16 @@ type Key struct {
 	Kind   string   // ServerKey or WebKey
 	Events []string // web: the names it may track
 	Traits []string // web: the top-level traits it may set; never a protected one
+	// Proofs are web only: the secrets, of at least 16 bytes, by which the site's server proves who its user is (userHash). More than
+	// one is valid while they are rotated. A key without any speaks of visitors only.
+	Proofs []string
+	// Space is web only: it separates the message ids of this key from those of all others. A key that is rotated keeps it, so that a
+	// repeat is still a duplicate. Empty: a digest of the key.
+	Space string
 }
+
+// minProof is the shortest secret of a userHash, in bytes.
+const minProof = 16
 
 // protectedEvents may be tracked by server keys only.
 var protectedEvents = segmentcall.ProtectedEvents
@@ -42,6 +52,15 @@ func (k Key) check(name string) (problems []error) {
 	}
 	if k.Kind != ServerKey && k.Kind != WebKey {
 		problems = append(problems, fmt.Errorf("gateway: write key %s has kind %q; it is %q or %q", shown, k.Kind, ServerKey, WebKey))
+	}
+	if k.Kind == ServerKey && len(k.Proofs) > 0 {
+		problems = append(problems, fmt.Errorf("gateway: write key %s is a server key with a secret for userHash; a server needs no proof", shown))
+	}
+	for _, secret := range k.Proofs {
+		if len(secret) < minProof {
+			problems = append(problems, fmt.Errorf("gateway: the userHash secret of write key %s has %d bytes; it needs at least %d", shown,
+				len(secret), minProof))
+		}
 	}
 	for _, e := range k.Events {
 		if protectedEvents[e] {
@@ -65,7 +84,11 @@ type namedKey struct {
 func digestKeys(keys map[string]Key) []namedKey {
 	out := make([]namedKey, 0, len(keys))
 	for name, k := range keys {
-		out = append(out, namedKey{sha256.Sum256([]byte(name)), k})
+		digest := sha256.Sum256([]byte(name))
+		if k.Space == "" {
+			k.Space = hex.EncodeToString(digest[:8])
+		}
+		out = append(out, namedKey{digest, k})
 	}
 	return out
 }

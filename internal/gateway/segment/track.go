@@ -57,10 +57,11 @@ type Handlers struct {
 	calls        *prometheus.CounterVec
 	warnings     prometheus.Counter
 	backpressure *backpressure
+	limits       *limits
 }
 
 // New returns the handlers. maxBacklog is how many outbox entries may wait before calls are answered 429; 0: any number.
-func New(env *web.Env, a *auth.Auth, rooms Rooms, c clock.Clock, maxBacklog int, metrics prometheus.Registerer) *Handlers {
+func New(env *web.Env, a *auth.Auth, rooms Rooms, c clock.Clock, maxBacklog int, rates Rates, metrics prometheus.Registerer) *Handlers {
 	h := &Handlers{
 		Env: env, auth: a, rooms: rooms, clock: c,
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -79,8 +80,9 @@ func New(env *web.Env, a *auth.Auth, rooms Rooms, c clock.Clock, maxBacklog int,
 				Help: "Requests of the tracking API that were answered 429 because the outbox was too deep.",
 			}),
 		},
+		limits: newLimits(env, rates),
 	}
-	metrics.MustRegister(h.calls, h.warnings, h.backpressure.rejected)
+	metrics.MustRegister(h.calls, h.warnings, h.backpressure.rejected, h.limits.rejected)
 	return h
 }
 
@@ -91,6 +93,13 @@ func (h *Handlers) Track(kind string) http.HandlerFunc {
 			web.WriteError(w, f)
 			return
 		}
+		peer := h.Peer(r)
+		if key, f := h.auth.WriteKey(r, nil); f != nil || key.Kind != auth.ServerKey {
+			if f := h.limits.ready(peer); f != nil {
+				web.WriteError(w, f)
+				return
+			}
+		}
 		body, f := h.ReadBody(w, r)
 		if f != nil {
 			h.refuse(w, r, f)
@@ -98,10 +107,16 @@ func (h *Handlers) Track(kind string) http.HandlerFunc {
 		}
 		key, f := h.auth.WriteKey(r, body)
 		if f != nil {
-			web.WriteError(w, f)
+			web.WriteError(w, web.FirstError(h.limits.take(key, peer, 1), f))
 			return
 		}
 		elements, f := h.elements(kind, body)
+		if key.Kind != auth.ServerKey {
+			if f := h.limits.take(key, peer, len(elements)); f != nil {
+				web.WriteError(w, f)
+				return
+			}
+		}
 		if f != nil {
 			h.refuse(w, r, f)
 			return

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,6 +18,8 @@ type Env struct {
 	Limits Limits                      // of request bodies
 	Doors  *rejection.Recorder         // what was refused or changed of what came in
 	Ping   func(context.Context) error // reports whether the database answers
+	// Proxies are the addresses of trusted reverse proxies; see Peer.
+	Proxies []netip.Prefix
 }
 
 // Limits of request bodies. Zero values take the defaults.
