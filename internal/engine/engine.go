@@ -12,6 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/ingest"
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/keyring"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/offer"
 	"github.com/tabi-journeys/tabi/internal/outbox"
@@ -34,6 +35,7 @@ type Engine struct {
 	Handoffs    *handoff.Room
 	Intake      *ingest.Room
 	Intents     *intent.Room
+	Keyring     *keyring.Room
 	Messages    *message.Room
 	Offers      *offer.Room
 	Outbox      *outbox.Room
@@ -77,6 +79,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		Handoffs:    handoff.New(db),
 		Intake:      ingest.New(db, intents, onEvent()),
 		Intents:     intents,
+		Keyring:     keyring.New(database),
 		Messages:    ledger,
 		Offers:      offer.New(db, ledger),
 		Outbox:      outbox.New(db, enrollment.Table{}),

@@ -5,6 +5,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/handoff"
 	"github.com/tabi-journeys/tabi/internal/intent"
+	"github.com/tabi-journeys/tabi/internal/keyring"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/offer"
 	"github.com/tabi-journeys/tabi/internal/outbox"
@@ -26,6 +27,7 @@ func onForget() []unit.Forget {
 		handoff.Forget,
 		rejection.Forget, // before the profile, whose ids and addresses it looks for
 		enrollment.Forget,
+		keyring.Forget,
 		customer.Forget, // last: all others find their rows by its ids
 	}
 }

@@ -180,7 +180,8 @@ create index enrollments_journey on enrollments (journey, state);
 create index enrollments_due on enrollments (due_at, queued_at, id) where next_seq <= last_seq;
 create index enrollments_entries on enrollments (journey, id);
 
--- For analytics, and for the rooms whose rows belong to an enrollment: outbox, handoff, message, offer.
+-- For analytics, and for the rooms whose rows belong to an enrollment: outbox, handoff, message, offer; and for keyring, which asks whose
+-- enrollment a run is.
 create view enrollment_states as select id, workflow_id, journey, revision, customer, entry_event, entry_name, entered_at, closed_at, state,
   outcome, reason, value, holdout, step, step_kind, paused from enrollments;
 
@@ -539,3 +540,16 @@ create table audit_log (
 create index audit_log_customer on audit_log (customer, seq) where customer <> '';
 create index audit_log_journey on audit_log (journey, seq) where journey <> '';
 create index audit_log_who on audit_log (who, seq);
+
+-- The keys that encrypt Temporal's histories, wrapped by a master key that is not in the database. customer is the id of a row of
+-- customers; '' for keys of what belongs to no customer. master is the id of the master key. created_at is of the wall clock.
+-- Deleting a row makes unreadable what was encrypted by it.
+create table customer_keys (
+  id         text primary key,
+  customer   text not null,
+  wrapped    text not null,
+  master     text not null,
+  created_at bigint not null
+);
+create unique index customer_keys_customer on customer_keys (customer) where customer <> '';
+create index customer_keys_master on customer_keys (master);
