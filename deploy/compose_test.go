@@ -266,7 +266,7 @@ func TestComposeSecrets(t *testing.T) {
 	cfg.Register(flags, app.Storage|app.HTTP)
 	err := cfg.Load(flags, func(name string) (string, bool) {
 		file := map[string]string{"TABI_DATABASE": "database_url", "TABI_SECRET": "secret", "TABI_WRITE_KEYS": "write_keys",
-			"TABI_AGENT_TOKENS": "agent_tokens", "TABI_ADMIN_TOKENS": "admin_tokens"}[name]
+			"TABI_TOKENS": "tokens"}[name]
 		return "@" + filepath.Join(dir, "secrets", file), file != ""
 	})
 	if err != nil {

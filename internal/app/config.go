@@ -47,8 +47,7 @@ type Config struct {
 	Listen      string
 	PublicURL   string
 	WriteKeys   Secret // see ParseWriteKeys
-	AgentTokens Secret // see ParseTokens
-	AdminTokens Secret
+	Tokens      Secret // see ParseTokens
 	Insecure    bool
 	TemporalUI  string // see gateway.Config
 	MaxPending  int    // see gateway.Config

@@ -1,11 +1,16 @@
 package app
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 
+	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // ParseWriteKeys reads `key=server` and `key=web:Event A|Event B`, separated by commas, or @FILE with one a
@@ -54,8 +59,9 @@ func ParseWriteKeys(text string) (map[string]auth.Key, error) {
 	return keys, nil
 }
 
-// ParseTokens reads `token` or `name=token`, separated by commas, or @FILE with one a line. flag names the
-// setting in errors.
+// ParseTokens reads `name:role=token` or, for an agent of some queues, `name:agent:queue|queue=token`, separated by commas, or
+// @FILE with one a line. Without a name, as in `:agent=token`, people enter their names when they sign in. flag names the setting in
+// errors, which never hold a token.
 func ParseTokens(flag, text string) ([]auth.Token, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
@@ -66,14 +72,54 @@ func ParseTokens(flag, text string) ([]auth.Token, error) {
 	}
 	var out []auth.Token
 	for n, item := range list {
-		name, value, ok := strings.Cut(strings.TrimSpace(item), "=")
+		holder, value, ok := strings.Cut(strings.TrimSpace(item), "=")
 		if !ok {
-			name, value = "", name
+			return nil, Usage("token %d of --%s has no role: write name:role=token, as in Olga:admin=…", n+1, flag)
 		}
+		parts := strings.Split(holder, ":")
 		if value == "" {
 			return nil, Usage("token %d of --%s is empty", n+1, flag)
 		}
-		out = append(out, auth.Token{Name: name, Value: value})
+		if len(parts) < 2 || len(parts) > 3 {
+			return nil, Usage("token %d of --%s: write name:role=token or name:agent:queue|queue=token", n+1, flag)
+		}
+		role, ok := access.ParseRole(parts[1])
+		if !ok {
+			return nil, Usage("token %d of --%s has no role%s; roles are %s", n+1, flag, meant(parts[1]), access.RoleNames())
+		}
+		t := auth.Token{Name: strings.TrimSpace(parts[0]), Value: value, Role: role}
+		if len(parts) == 3 {
+			if t.Queues, err = queues(role, parts[2]); err != nil {
+				return nil, Usage("token %d of --%s: %w", n+1, flag, err)
+			}
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// meant suggests a role in an error. What was written is not shown unless it is nearly one: it may be a token.
+func meant(text string) string {
+	var names []string
+	for _, r := range access.Roles {
+		names = append(names, string(r))
+	}
+	if near := human.Suggest(text, names); near != "" {
+		return " " + strconv.Quote(text) + ", did you mean " + near + "?"
+	}
+	return ""
+}
+
+// queues reads `queue|queue` of an agent.
+func queues(role access.Role, text string) (out []string, err error) {
+	if role != access.Agent {
+		return nil, fmt.Errorf("only agents have queues, not the role %s", role)
+	}
+	for _, queue := range strings.Split(text, "|") {
+		if queue = strings.TrimSpace(queue); queue == "" {
+			return nil, errors.New("a queue has no name; leave the last colon out for all queues")
+		}
+		out = append(out, queue)
 	}
 	return out, nil
 }

@@ -263,11 +263,7 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 	if err != nil {
 		return nil, err
 	}
-	agents, err := ParseTokens("agent-tokens", string(c.AgentTokens))
-	if err != nil {
-		return nil, err
-	}
-	admins, err := ParseTokens("admin-tokens", string(c.AdminTokens))
+	tokens, err := ParseTokens("tokens", string(c.Tokens))
 	if err != nil {
 		return nil, err
 	}
@@ -278,7 +274,7 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 	g, err := gateway.New(gateway.Config{
 		Rooms: GatewayRooms(
 			s.Store,
-		), Ping: s.Store.Database.Ping, Clock: s.Clock, Keys: keys, AgentTokens: agents, AdminTokens: admins,
+		), Ping: s.Store.Database.Ping, Clock: s.Clock, Keys: keys, Tokens: tokens,
 		Secrets: s.Secrets, LinkSecrets: s.LinkSecrets,
 		PublicURL:  c.PublicURL,
 		TemporalUI: c.TemporalUI,
@@ -307,8 +303,8 @@ func (c *Config) CheckServe() error {
 	for _, m := range []struct {
 		value Secret
 		name  string
-	}{{c.WriteKeys, "write keys: set TABI_WRITE_KEYS"}, {c.AgentTokens, "agent token: set TABI_AGENT_TOKENS"},
-		{c.AdminTokens, "admin token: set TABI_ADMIN_TOKENS"}, {c.Secret, "secret: set TABI_SECRET"}} {
+	}{{c.WriteKeys, "write keys: set TABI_WRITE_KEYS"}, {c.Tokens, "token: set TABI_TOKENS"},
+		{c.Secret, "secret: set TABI_SECRET"}} {
 		if m.value == "" {
 			missing = append(missing, errors.New("no "+m.name))
 		}

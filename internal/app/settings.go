@@ -142,17 +142,11 @@ func (c *Config) settings() []setting {
 		},
 		{
 			HTTP,
-			"agent-tokens",
-			"TABI_AGENT_TOKENS",
-			"tokens for the inbox and the metrics: a comma-separated list of [name=]token, or @FILE with one per line",
-			hid(&c.AgentTokens),
-		},
-		{
-			HTTP,
-			"admin-tokens",
-			"TABI_ADMIN_TOKENS",
-			"tokens for the admin API, the inbox and the metrics: a list as for agent-tokens",
-			hid(&c.AdminTokens),
+			"tokens",
+			"TABI_TOKENS",
+			"tokens of people and programs: a comma-separated list of name:role=token, or name:agent:queue|queue=token, or @FILE with " +
+				"one per line; roles are reader, agent, designer, operator and admin",
+			hid(&c.Tokens),
 		},
 		{
 			HTTP,

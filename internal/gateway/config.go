@@ -92,9 +92,8 @@ type Config struct {
 	Ping  func(context.Context) error // reports whether the database can be reached; required
 	Clock clock.Clock                 // the zero clock is real time
 
-	Keys        map[string]auth.Key // write keys
-	AgentTokens []auth.Token        // open the inbox and metrics
-	AdminTokens []auth.Token        // open the admin API too
+	Keys   map[string]auth.Key // write keys
+	Tokens []auth.Token        // of people and programs, with their roles
 	// Secrets seal sessions and user tokens, LinkSecrets the links in mails. A link opens as long as the secret that sealed it is
 	// in the list.
 	Secrets, LinkSecrets signedlink.Secrets
@@ -151,7 +150,7 @@ type Gateway struct {
 	draining atomic.Bool // the process is about to stop
 }
 
-// New checks the configuration and builds a Gateway. Outside Dev it fails without write keys, agent and admin tokens, unless
+// New checks the configuration and builds a Gateway. Outside Dev it fails without write keys and tokens, unless
 // Insecure is set.
 func New(cfg Config) (*Gateway, error) {
 	if err := cfg.check(); err != nil {
@@ -210,9 +209,8 @@ func (g *Gateway) Handler() http.Handler { return g.handler }
 
 func (c Config) access() auth.Config {
 	return auth.Config{
-		Keys: c.Keys, AgentTokens: c.AgentTokens, AdminTokens: c.AdminTokens, Secrets: c.Secrets, LinkSecrets: c.LinkSecrets,
-		PublicURL: c.PublicURL,
-		Dev:       c.Dev, Insecure: c.Insecure,
+		Keys: c.Keys, Tokens: c.Tokens, Secrets: c.Secrets, LinkSecrets: c.LinkSecrets, PublicURL: c.PublicURL,
+		Dev: c.Dev, Insecure: c.Insecure,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 )
@@ -24,27 +25,31 @@ func (g *Gateway) guard(r web.Route) http.Handler {
 				web.WriteError(w, err)
 				return
 			}
-		case web.Admin, web.Metrics:
+		case web.Program, web.Scrape:
 			caller := g.auth.Identify(req)
-			least := auth.RoleAgent
-			if r.Access == web.Admin {
-				least = auth.RoleAdmin
-				if caller.Session != nil {
-					caller = auth.Principal{Role: g.auth.OpenTo()} // the API is for programs: a cookie opens pages only
-				}
+			if r.Access == web.Program && caller.Kind == auth.KindSession {
+				caller = g.auth.Open() // the API is for programs: a cookie opens pages only
 			}
-			if caller.Role < least {
+			if caller.Role == access.Nobody {
 				web.WriteError(w, web.Unauthorized("this needs a token: Authorization: Bearer <token>"))
+				return
+			}
+			if !caller.May(r.Needs) {
+				web.WriteError(w, web.Forbidden("", lacks(caller.Role, r.Needs)))
 				return
 			}
 			req = auth.WithPrincipal(req, caller)
 		case web.Page, web.Form:
 			caller := g.auth.Identify(req)
-			if caller.Role < auth.RoleAgent {
+			if caller.Role == access.Nobody {
 				g.pages.RequireSignIn(w, req)
 				return
 			}
 			req = auth.WithPrincipal(req, caller)
+			if !caller.May(r.Needs) {
+				g.pages.Problem(w, req, http.StatusForbidden, "Not for your role", lacks(caller.Role, r.Needs))
+				return
+			}
 			if r.Access == web.Form {
 				req.Body = http.MaxBytesReader(w, req.Body, 64<<10)
 				if err := g.auth.CheckForm(req); err != nil {
@@ -56,6 +61,11 @@ func (g *Gateway) guard(r web.Route) http.Handler {
 		}
 		r.Handle(w, req)
 	})
+}
+
+// lacks is the message to a caller whose role may not do this.
+func lacks(role access.Role, needs access.Permission) string {
+	return "the role " + string(role) + " may not do this: it lacks the permission " + string(needs)
 }
 
 // outer wraps all routes: headers, the dev guard, 404 and 405, panics, metrics and one log line.

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/analytics"
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/customer"
@@ -66,7 +67,7 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 			again := api.Restarted{WorkflowID: "apology/ben", Enrollment: "01X", Since: in.Since}
 			return api.RestartPage{Checked: 1, Restarted: []api.Restarted{again}, Refused: []api.Restarted{}}, nil
 		},
-		AgentTokens: []auth.Token{{Value: agentToken}}, AdminTokens: []auth.Token{{Value: adminToken, Name: "Olga"}},
+		Tokens: []auth.Token{{Value: agentToken, Role: access.Agent}, {Value: adminToken, Name: "Olga", Role: access.Admin}},
 	}
 	if change != nil {
 		change(&cfg)

@@ -229,7 +229,7 @@ func TestAClaimedHandoffIsReleasedTakenOverAndAssigned(t *testing.T) {
 			t.Errorf("%s: %d %s", body, got.status, got.body)
 		}
 	}
-	if got := h.do("POST", acts, `{"kind":"release"}`, "Authorization: Bearer "+agentToken); got.status != 401 {
+	if got := h.do("POST", acts, `{"kind":"release"}`, "Authorization: Bearer "+agentToken); got.status != 403 {
 		t.Errorf("an agent at the admin API: %d", got.status)
 	}
 	got := h.do("GET", "/v1/admin/handoffs?state=claimed", "", json...)

@@ -163,7 +163,7 @@ func TestJourneyNumbersAsJSON(t *testing.T) {
 		Passed: []contract.StepVisit{{Step: "note", Kind: "send", Visit: 1, At: instant}}}); err != nil {
 		t.Fatal(err)
 	}
-	for _, token := range []string{agentToken, "nobody"} {
+	for _, token := range []string{serverKey, "nobody"} {
 		if got := h.do("GET", "/v1/admin/journeys/apology", "", "Authorization: Bearer "+token); got.status != http.StatusUnauthorized {
 			t.Errorf("%s: %d", token, got.status)
 		}

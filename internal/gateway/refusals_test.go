@@ -186,9 +186,9 @@ func TestInvalidConfigurations(t *testing.T) {
 		"no secret":       {func(c *Config) { c.Secrets = signedlink.Secrets{} }, "TABI_SECRET"},
 		"no link secret":  {func(c *Config) { c.LinkSecrets = signedlink.Secrets{} }, "TABI_LINK_SECRETS"},
 		"no keys":         {func(c *Config) { c.Keys = nil }, "TABI_WRITE_KEYS"},
-		"no agent token":  {func(c *Config) { c.AgentTokens = nil }, "TABI_AGENT_TOKENS"},
-		"no admin token":  {func(c *Config) { c.AdminTokens = nil }, "TABI_ADMIN_TOKENS"},
-		"short token":     {func(c *Config) { c.AdminTokens = []auth.Token{{Value: "x"}} }, "at least 16"},
+		"no token":        {func(c *Config) { c.Tokens = nil }, "TABI_TOKENS"},
+		"short token":     {func(c *Config) { c.Tokens = []auth.Token{{Value: "x", Role: "admin"}} }, "at least 16"},
+		"no role":         {func(c *Config) { c.Tokens = []auth.Token{{Value: adminToken, Role: "root"}} }, `"root"`},
 		"no public URL":   {func(c *Config) { c.PublicURL = "" }, "public URL"},
 		"odd public URL":  {func(c *Config) { c.PublicURL = "ftp://x" }, "public URL"},
 		"odd kind of key": {func(c *Config) { c.Keys = map[string]auth.Key{"k": {Kind: "root"}} }, `"root"`},
@@ -208,7 +208,7 @@ func TestInvalidConfigurations(t *testing.T) {
 		}
 	}
 	open := good
-	open.Keys, open.AgentTokens, open.AdminTokens, open.Insecure = nil, nil, nil, true
+	open.Keys, open.Tokens, open.Insecure = nil, nil, true
 	if _, err := New(open); err != nil {
 		t.Errorf("insecure: %v", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"github.com/tabi-journeys/tabi/activities"
+	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/gateway"
@@ -41,10 +42,8 @@ const customerHeader = "X-Bench-Customer"
 func (w *environment) gateway(conns int) (*httpClient, error) {
 	g, err := gateway.New(gateway.Config{
 		Rooms: app.GatewayRooms(w.store), Ping: w.store.Database.Ping, Keys: map[string]auth.Key{writeKey: {Kind: auth.ServerKey}},
-		AgentTokens: []auth.Token{{Value: "an-agent-token-of-the-bench"}},
-		AdminTokens: []auth.Token{
-			{Value: "an-admin-token-of-the-bench"},
-		}, Secrets: benchSecrets, LinkSecrets: benchSecrets, PublicURL: "http://127.0.0.1",
+		Tokens:  []auth.Token{{Value: "an-admin-token-of-the-bench", Role: access.Admin}},
+		Secrets: benchSecrets, LinkSecrets: benchSecrets, PublicURL: "http://127.0.0.1",
 	})
 	if err != nil {
 		return nil, err

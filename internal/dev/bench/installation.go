@@ -81,8 +81,7 @@ func install(w *environment, binaries, log string) (*installation, error) {
 		"TABI_LISTEN="+testservers.Local(gatewayPort),
 		"TABI_METRICS_LISTEN="+in.health,
 		"TABI_WRITE_KEYS="+writeKey+"=server",
-		"TABI_AGENT_TOKENS=an-agent-token-of-the-bench",
-		"TABI_ADMIN_TOKENS=an-admin-token-of-the-bench",
+		"TABI_TOKENS=:agent=an-agent-token-of-the-bench,:admin=an-admin-token-of-the-bench",
 		"TABI_SMS_URL="+in.provider.URL,
 		"TABI_SMS_SECRET=whsec_YmVuY2hiZW5jaGJlbmNoYmVuY2hiZW5jaGJlbmNo",
 	)

@@ -146,7 +146,7 @@ func TestDocsOnPostgres(t *testing.T) {
 	const namespace = "http"
 	register(t, server, namespace)
 	in = newInstall(t, unrelated)
-	in.env = append(in.env, "TABI_WRITE_KEYS=server-key-0123456789=server", "TABI_ADMIN_TOKENS=admin-token-0123456789")
+	in.env = append(in.env, "TABI_WRITE_KEYS=server-key-0123456789=server", "TABI_TOKENS=:admin=admin-token-0123456789")
 	in.deployOn(server, namespace, database)
 	in.followExamples(examples(t))
 }

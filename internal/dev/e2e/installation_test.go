@@ -35,6 +35,7 @@ const (
 	writeKey   = "a-server-key-of-the-tests"
 	webKey     = "a-web-key-of-the-tests"
 	agentToken = "an-agent-token-of-the-tests"
+	tokens     = ":agent=" + agentToken + ",:admin=" + adminToken
 	adminToken = "an-admin-token-of-the-tests"
 	secret     = "a-secret-of-the-tests-0123456789"
 	mailFrom   = "Shop <shop@example.com>"
@@ -88,7 +89,7 @@ func open(t testing.TB, s settings) *installation {
 	}
 	cfg.Secret, cfg.TemporalAddr, cfg.TemporalNS, cfg.Listen = secret, shared.address, h.namespace, "127.0.0.1:0"
 	cfg.WriteKeys = writeKey + "=server," + webKey + "=web:Page Viewed|Product Viewed"
-	cfg.AgentTokens, cfg.AdminTokens = agentToken, adminToken
+	cfg.Tokens = tokens
 	cfg.Channels.SMTPURL, cfg.Channels.MailFrom = h.mail.url(), mailFrom
 	cfg.Channels.FCMCredentials, cfg.Channels.FCMURL = h.push.file, h.push.server.URL
 	if s.more != nil {

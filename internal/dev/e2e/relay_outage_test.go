@@ -121,12 +121,12 @@ func TestServeIsClosedByDefault(t *testing.T) {
 	t.Parallel()
 	in := newInstall(t, folder(map[string]string{"nudge.yaml": nudge}))
 	in.useTemporal(shared.address, takeNamespace(t))
-	bare := without(in.env, "TABI_WRITE_KEYS", "TABI_AGENT_TOKENS", "TABI_ADMIN_TOKENS", "TABI_SECRET")
+	bare := without(in.env, "TABI_WRITE_KEYS", "TABI_TOKENS", "TABI_SECRET")
 	code, out := runProcess(t, 25*time.Second, bare, tabi(t), "serve")
 	if code != 2 {
 		t.Errorf("serve without keys: exit %d, want 2\n%s", code, out)
 	}
-	for _, want := range []string{"TABI_WRITE_KEYS", "TABI_AGENT_TOKENS", "TABI_ADMIN_TOKENS", "TABI_SECRET", "--insecure"} {
+	for _, want := range []string{"TABI_WRITE_KEYS", "TABI_TOKENS", "TABI_SECRET", "--insecure"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it does not name %s:\n%s", want, out)
 		}

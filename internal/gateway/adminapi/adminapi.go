@@ -1,4 +1,4 @@
-// Package adminapi serves the admin API: JSON over HTTP with an admin token as bearer. Its contract is package api; huma decodes
+// Package adminapi serves the admin API: JSON over HTTP with a token as bearer. Its contract is package api; huma decodes
 // and checks requests, encodes responses and writes the OpenAPI document (docs/decisions/0013).
 package adminapi
 
@@ -127,7 +127,7 @@ func New(env *web.Env, rooms Rooms, f *figures.Figures, restart Restart) *Handle
 			Components: &huma.Components{
 				Schemas: registry,
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					"admin":    {Type: "http", Scheme: "bearer", Description: "an admin's token"},
+					"admin":    {Type: "http", Scheme: "bearer", Description: "a token whose role may do this"},
 					"writeKey": {Type: "http", Scheme: "basic", Description: "a write key as user, without a password"},
 					"bearer":   {Type: "http", Scheme: "bearer", Description: "a server key, or a user token"},
 				},

@@ -13,15 +13,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
-)
-
-// Roles of operators and agents; each may do what those before it may.
-const (
-	RoleNone = iota
-	RoleAgent
-	RoleAdmin
 )
 
 // DevAgent is an agent's name if no token is needed and the agent has not entered a name.
@@ -29,15 +23,16 @@ const DevAgent = "agent"
 
 // Token is a secret that opens pages or the admin API.
 type Token struct {
-	Value string
-	Name  string // of its holder, shown with actions; empty: agents enter their names when they sign in
+	Value  string
+	Name   string // of its holder, shown with actions; empty: people enter their names when they sign in
+	Role   access.Role
+	Queues []string // of an agent; empty: all
 }
 
 // Config of an Auth.
 type Config struct {
-	Keys        map[string]Key // write keys
-	AgentTokens []Token        // open the inbox and metrics
-	AdminTokens []Token        // open the admin API too
+	Keys   map[string]Key // write keys
+	Tokens []Token        // of people and programs, with their roles
 	// Secrets seal sessions and user tokens, LinkSecrets the links in mails.
 	Secrets, LinkSecrets signedlink.Secrets
 	PublicURL            string // how browsers reach the gateway
@@ -81,16 +76,16 @@ func (c Config) Check() (problems []error) {
 		if len(c.Keys) == 0 {
 			add("gateway: no write keys; set TABI_WRITE_KEYS, or --insecure to let everyone in")
 		}
-		if len(c.AgentTokens) == 0 {
-			add("gateway: no agent token; set TABI_AGENT_TOKENS, or --insecure")
-		}
-		if len(c.AdminTokens) == 0 {
-			add("gateway: no admin token; set TABI_ADMIN_TOKENS, or --insecure")
+		if len(c.Tokens) == 0 {
+			add("gateway: no token; set TABI_TOKENS, or --insecure")
 		}
 	}
-	for _, t := range slices.Concat(c.AgentTokens, c.AdminTokens) {
+	for _, t := range c.Tokens {
 		if t.Value == "" || !c.Dev && !c.Insecure && len(t.Value) < 16 {
 			add("gateway: a token has %d bytes; it needs at least 16", len(t.Value))
+		}
+		if _, ok := access.ParseRole(string(t.Role)); !ok {
+			add("gateway: the token of %q has the role %q; roles are %s", t.Name, t.Role, access.RoleNames())
 		}
 	}
 	for name, k := range c.Keys {
@@ -99,11 +94,30 @@ func (c Config) Check() (problems []error) {
 	return problems
 }
 
+// Kinds of principals: how a caller was identified.
+const (
+	KindToken   = "token"   // a bearer token of the configuration
+	KindSession = "session" // a signed-in browser
+	KindKey     = "key"     // an API key of the store
+	KindOpen    = "open"    // nobody was asked: dev, or insecure without tokens
+)
+
 // Principal is the caller of a page or of the admin API.
 type Principal struct {
-	Role    int
-	Name    string
-	Session *Session // nil: by bearer token, or no token is needed
+	Kind    string      // one of the kinds; empty: nobody
+	Name    string      // shown with actions; empty: people enter their names
+	Subject string      // who it is, for logs: "token:Olga", the provider's subject; without secrets
+	Role    access.Role // empty: may do nothing
+	Queues  []string    // of an agent; empty: all
+	Session *Session    // set for KindSession
+}
+
+// May reports whether the caller has a permission.
+func (p Principal) May(needs access.Permission) bool { return p.Role.May(needs) }
+
+// MayWorkOn reports whether the caller may see the hand-offs of a queue.
+func (p Principal) MayWorkOn(queue string) bool {
+	return p.May(access.HandoffsWork) && (len(p.Queues) == 0 || slices.Contains(p.Queues, queue))
 }
 
 type principalKey struct{}
@@ -141,63 +155,56 @@ func Bearer(r *http.Request) string {
 
 // Identify returns the caller of a request.
 func (a *Auth) Identify(r *http.Request) Principal {
-	if role, name, _ := a.TokenRole(Bearer(r)); role > RoleNone {
-		return Principal{Role: role, Name: name}
+	if t, _ := a.Token(Bearer(r)); t != nil {
+		return t.principal(KindToken)
 	}
 	if s, ok := a.session(r); ok {
-		if role := a.sessionRole(s); role > RoleNone {
-			return Principal{Role: role, Name: s.Agent, Session: &s}
+		if p := a.sessionPrincipal(s); p.Role != access.Nobody {
+			return p
 		}
 	}
-	return Principal{Role: a.OpenTo()}
+	return a.Open()
 }
 
-// OpenTo returns the role that everyone has: all in dev; with Insecure, the roles that have no token.
-func (a *Auth) OpenTo() int {
-	switch {
-	case a.Dev, a.Insecure && len(a.AdminTokens) == 0 && len(a.AgentTokens) == 0:
-		return RoleAdmin
-	case a.Insecure && len(a.AgentTokens) == 0:
-		return RoleAgent
+// principal returns the caller that a token identifies.
+func (t Token) principal(kind string) Principal {
+	return Principal{Kind: kind, Name: t.Name, Subject: "token:" + t.Name, Role: t.Role, Queues: t.Queues}
+}
+
+// Open returns the caller whom nobody asks for a token: an admin in dev, and with Insecure where there is no token; otherwise nobody.
+func (a *Auth) Open() Principal {
+	if a.Dev || a.Insecure && len(a.Tokens) == 0 {
+		return Principal{Kind: KindOpen, Subject: KindOpen, Role: access.Admin}
 	}
-	return RoleNone
+	return Principal{}
 }
 
-// TokenRole looks a token up, in constant time per configured token. The digest names the token in a session.
-func (a *Auth) TokenRole(token string) (role int, name, digest string) {
+// Token looks a token up, in constant time per configured token; nil: it is unknown. The digest names the token in a session.
+func (a *Auth) Token(token string) (found *Token, digest string) {
 	if token == "" {
-		return RoleNone, "", ""
+		return nil, ""
 	}
 	digest = a.digest(token)
-	a.eachToken(func(r int, t Token) {
-		if subtle.ConstantTimeCompare([]byte(digest), []byte(a.digest(t.Value))) == 1 {
-			role, name = r, t.Name
-		}
-	})
-	if role == RoleNone {
-		return RoleNone, "", ""
-	}
-	return role, name, digest
+	return a.tokenOf(digest), digest
 }
 
-// sessionRole returns what a session may do now: its token must still be configured.
-func (a *Auth) sessionRole(s Session) int {
-	role := a.OpenTo()
-	a.eachToken(func(r int, t Token) {
-		if s.Token != "" && subtle.ConstantTimeCompare([]byte(s.Token), []byte(a.digest(t.Value))) == 1 {
-			role = max(role, r)
+func (a *Auth) tokenOf(digest string) (found *Token) {
+	for i := range a.Tokens {
+		if subtle.ConstantTimeCompare([]byte(digest), []byte(a.digest(a.Tokens[i].Value))) == 1 {
+			found = &a.Tokens[i]
 		}
-	})
-	return role
+	}
+	return found
 }
 
-func (a *Auth) eachToken(do func(role int, t Token)) {
-	for _, t := range a.AgentTokens {
-		do(RoleAgent, t)
+// sessionPrincipal returns who a session is now: its token must still be configured.
+func (a *Auth) sessionPrincipal(s Session) Principal {
+	p := a.Open()
+	if t := a.tokenOf(s.Token); s.Token != "" && t != nil {
+		p = t.principal(KindSession)
 	}
-	for _, t := range a.AdminTokens {
-		do(RoleAdmin, t)
-	}
+	p.Name, p.Session = s.Agent, &s
+	return p
 }
 
 func (a *Auth) digest(token string) string {
@@ -209,7 +216,7 @@ func (a *Auth) digest(token string) string {
 // CheckForm refuses a request that a browser sends from another site. A request with a bearer token passes: browsers do not add
 // one on their own.
 func (a *Auth) CheckForm(r *http.Request) *web.Error {
-	if p := PrincipalOf(r.Context()); p.Session == nil && p.Role > RoleNone && Bearer(r) != "" {
+	if p := PrincipalOf(r.Context()); p.Kind == KindToken || p.Kind == KindKey {
 		return nil
 	}
 	if err := a.origin.Check(r); err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/handoff"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -137,11 +138,10 @@ func (p *Pages) Release(w http.ResponseWriter, r *http.Request) {
 	p.afterForm(w, r, err, handoffView{})
 }
 
-// over returns whether the viewer may act on what others have claimed: an admin's token says so, an open door does not.
+// over returns whether the viewer may act on what others have claimed: a token or a session with the permission, not an open door.
 func over(r *http.Request) handoff.Over {
 	p := auth.PrincipalOf(r.Context())
-	named := p.Session == nil && p.Name != "" || p.Session != nil && p.Session.Token != ""
-	return handoff.Over(named && p.Role >= auth.RoleAdmin)
+	return handoff.Over(p.Kind != auth.KindOpen && p.Name != "" && p.May(access.HandoffsAssign))
 }
 
 func (p *Pages) Resolve(w http.ResponseWriter, r *http.Request) {

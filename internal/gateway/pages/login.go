@@ -35,13 +35,13 @@ func (p *Pages) Login(w http.ResponseWriter, r *http.Request) {
 	again := func(status int, problem string) {
 		p.Render(w, r, status, "login.html", "Sign in", loginView{Next: next, Name: name, Error: problem})
 	}
-	role, tokenName, id := p.auth.TokenRole(strings.TrimSpace(r.PostFormValue("token")))
-	if role < auth.RoleAgent {
+	token, id := p.auth.Token(strings.TrimSpace(r.PostFormValue("token")))
+	if token == nil {
 		again(http.StatusUnauthorized, "Unknown token. Ask the person who runs tabi for yours.")
 		return
 	}
-	if tokenName != "" {
-		name = tokenName
+	if token.Name != "" {
+		name = token.Name
 	}
 	if !auth.GoodName(name) {
 		again(http.StatusBadRequest, "Please enter your name. It is shown with your actions.")

@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/analytics"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
@@ -163,7 +164,7 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name,
 	l := layout{
 		Title:    title,
 		Now:      p.Now(),
-		Open:     p.auth.OpenTo() >= auth.RoleAgent,
+		Open:     p.auth.Open().Role != access.Nobody,
 		Temporal: p.temporal,
 		DevPages: p.dev,
 		Body:     body,
@@ -173,7 +174,7 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name,
 	} else if v, ok := body.(journeyView); ok && v.Live {
 		l.Refresh = liveRefresh
 	}
-	if caller.Role >= auth.RoleAgent {
+	if caller.Role != access.Nobody {
 		l.Agent, l.SignedIn = p.agent(r), caller.Session != nil
 	}
 	var out bytes.Buffer

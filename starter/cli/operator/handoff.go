@@ -21,7 +21,7 @@ func handoffCommand() *cobra.Command {
 	assign.Flags().StringVar(&in.Agent, "agent", "", "the agent who gets it (required)")
 	release := handoffActCommand(&in, "release", "Return a claimed hand-off to the queue", "returned to the queue")
 	resolve := handoffActCommand(&in, "resolve", "Resolve a hand-off with an outcome: its journey continues", "resolved")
-	resolve.Flags().StringVar(&in.Agent, "agent", "", "who resolved it; default: the name of the admin's token")
+	resolve.Flags().StringVar(&in.Agent, "agent", "", "who resolved it; default: the name of the token")
 	resolve.Flags().StringVar(&in.Outcome, "outcome", "", "one of the outcomes that the journey expects, or any text (required)")
 	resolve.Flags().StringVar(&in.Note, "note", "", "a note for colleagues")
 	c.AddCommand(handoffListCommand(), assign, release, resolve)

@@ -29,7 +29,7 @@ func (r *Client) Register(c *cobra.Command, key, token bool) {
 		f.Var(&r.WriteKey, "write-key", "write key; not needed for dev [TABI_WRITE_KEY]")
 	}
 	if token {
-		f.Var(&r.Token, "token", "admin token; not needed for dev [TABI_TOKEN]")
+		f.Var(&r.Token, "token", "token of TABI_TOKENS; not needed for dev [TABI_TOKEN]")
 	}
 }
 
