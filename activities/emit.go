@@ -2,10 +2,12 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/limits"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -26,7 +28,26 @@ func (a *Activities) Emit(ctx context.Context, in contract.Emit) (contract.Unass
 		}
 		properties[name] = expr.ToPlain(value)
 	}
-	return out, asPermanentError(a.cfg.Rooms.Intake.Emit(ctx, vars.Now, in, properties))
+	err = a.cfg.Rooms.Intake.Emit(ctx, vars.Now, in, properties)
+	return stopped(out, err), asPermanentError(unlimited(err))
+}
+
+// stopped notes in the result of a step that a limit kept it from what it does. The step passes, and the run's log has the reason.
+func stopped(out contract.Unassigned, err error) contract.Unassigned {
+	var over *limits.Error
+	if errors.As(err, &over) {
+		out.Stopped = over.Message
+	}
+	return out
+}
+
+// unlimited returns err unless it is a limits.Error.
+func unlimited(err error) error {
+	var over *limits.Error
+	if errors.As(err, &over) {
+		return nil
+	}
+	return err
 }
 
 // Move asks the data side to move an enrollment to another revision. It may refuse.

@@ -74,7 +74,8 @@ func (a *Activities) Assign(ctx context.Context, in contract.Assign) (contract.U
 		}
 		setPath(vars.Customer, assignment.Name, expr.ToPlain(value)) // a later line sees an earlier one
 	}
-	return out, asSupersededError(a.cfg.Rooms.Intake.Assign(ctx, vars.Now, in.Ref, in.Key, traits))
+	err = a.cfg.Rooms.Intake.Assign(ctx, vars.Now, in.Ref, in.Key, traits)
+	return stopped(out, err), asSupersededError(unlimited(err))
 }
 
 // stepZone returns the time zone that a step names; for "customer" or none, the customer's, and UTC if that is

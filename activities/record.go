@@ -3,9 +3,11 @@ package activities
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/limits"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/rejection"
 	"github.com/tabi-journeys/tabi/internal/segmentcall"
@@ -57,10 +59,15 @@ func (a *Activities) Record(ctx context.Context, in contract.Record) (contract.T
 	}
 	a.cfg.Doors.Adjusted(door, changes)
 	receipt, err := a.store(ctx, in, at, call)
-	if message.IsInput(err) {
+	var over *limits.Error
+	switch {
+	case errors.As(err, &over) && over.Retry() && in.Enrollment == "":
+		return contract.TrackResult{}, err // Temporal repeats it until it is stored
+	case errors.As(err, &over):
+		return refuse(&tolerant.Problem{Code: over.Code, Message: over.Message}, value)
+	case message.IsInput(err):
 		return refuse(&tolerant.Problem{Code: tolerant.Invalid, Message: err.Error()}, value)
-	}
-	if err != nil {
+	case err != nil:
 		return contract.TrackResult{}, err
 	}
 	return contract.TrackResult{ID: receipt.ID, Customer: receipt.Customer, Duplicate: receipt.Duplicate}, nil

@@ -20,6 +20,9 @@ func (r *run) emit(ctx workflow.Context, step *journey.Step) (int, error) {
 	if len(result.LeftOut) > 0 {
 		outcome += ", without what had no value: " + leftOutWords(result.LeftOut)
 	}
+	if result.Stopped != "" {
+		outcome += " was not stored: " + clip(result.Stopped, 300)
+	}
 	r.completeStep(ctx, step, outcome, "", nil)
 	return step.Next, nil
 }

@@ -15,6 +15,7 @@ import (
 func (r *run) set(ctx workflow.Context, step *journey.Step) (int, error) {
 	assign := step.Spec.(*journey.Set).Assign
 	var leftOut []string
+	stopped := ""
 	for i := 0; i < len(assign); {
 		if assign[i].Target == "vars" {
 			value, why, err := r.explainedValue(ctx, nil, assign[i].Value)
@@ -43,11 +44,17 @@ func (r *run) set(ctx workflow.Context, step *journey.Step) (int, error) {
 			return 0, err
 		}
 		leftOut = append(leftOut, result.LeftOut...)
+		if result.Stopped != "" {
+			stopped = "the customer's traits were not set: " + clip(result.Stopped, 300)
+		}
 		i = end
 	}
-	outcome := ""
+	outcome := stopped
 	if len(leftOut) > 0 {
 		outcome = "not set, for want of a value: " + leftOutWords(leftOut)
+		if stopped != "" {
+			outcome += "; " + stopped
+		}
 	}
 	r.completeStep(ctx, step, outcome, "", nil)
 	return step.Next, nil

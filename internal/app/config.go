@@ -13,6 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/cluster"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/httpclassifier"
+	"github.com/tabi-journeys/tabi/internal/limits"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
 )
 
@@ -49,11 +50,12 @@ type Config struct {
 	WriteKeys   Secret // see ParseWriteKeys
 	Tokens      Secret // see ParseTokens
 	Insecure    bool
-	TemporalUI  string // see gateway.Config
-	MaxPending  int    // see gateway.Config
-	Proxies     string // see parseProxies
-	WebKeyRate  int    // calls a second; 0: no limit
-	WebPeerRate int    // calls a second; 0: no limit
+	TemporalUI  string        // see gateway.Config
+	MaxPending  int           // see gateway.Config
+	Proxies     string        // see parseProxies
+	WebKeyRate  int           // calls a second; 0: no limit
+	WebPeerRate int           // calls a second; 0: no limit
+	Bounds      limits.Limits // of one customer, event and request; see engine.Options
 
 	Channels  channels.Config
 	CallAllow string // see call.ParseAllow
@@ -153,6 +155,11 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 	}
 	if c.Drain < 0 || c.Drain > time.Hour {
 		return Usage("--drain is %s: give a duration of at most an hour", c.Drain)
+	}
+	for flag, n := range map[string]int{"max-open-enrollments": c.Bounds.Open, "max-customer-backlog": c.Bounds.Backlog} {
+		if fs.Lookup(flag) != nil && n < 1 {
+			return Usage("--%s is %d: give at least 1", flag, n)
+		}
 	}
 	if c.MaxPending < 0 {
 		return Usage("--max-backlog is %d: give a number of entries, or 0 for any", c.MaxPending)

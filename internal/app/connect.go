@@ -86,6 +86,7 @@ func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*engine.Engine
 				Channels:   c.Build.Specs(),
 				NoMigrate:  c.NoMigrate,
 				Classifier: asked(ask, log),
+				Limits:     c.Bounds,
 				Notice: func(text string, err error) {
 					log.Error(text, zap.Error(err))
 				},

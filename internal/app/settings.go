@@ -159,7 +159,7 @@ func (c *Config) settings() []setting {
 			HTTP,
 			"max-backlog",
 			"TABI_MAX_BACKLOG",
-			"outbox entries above which new events are refused with status 429; 0: no limit",
+			"outbox entries above which new events are refused with status 429, those of web keys above four fifths of it; 0: no limit",
 			num(&c.MaxPending, 100_000),
 		},
 		{
@@ -182,6 +182,20 @@ func (c *Config) settings() []setting {
 			"TABI_WEB_PEER_RATE",
 			"calls a second with web keys from one address above which it is answered 429, by each process; 0: no limit",
 			num(&c.WebPeerRate, 50),
+		},
+		{
+			HTTP | Work,
+			"max-customer-backlog",
+			"TABI_MAX_CUSTOMER_BACKLOG",
+			"outbox entries of one customer above which calls about that customer are refused with status 429",
+			num(&c.Bounds.Backlog, 5_000),
+		},
+		{
+			HTTP | Work,
+			"max-open-enrollments",
+			"TABI_MAX_OPEN_ENROLLMENTS",
+			"open enrollments of one customer in one journey above which an event that enters it is refused with status 409",
+			num(&c.Bounds.Open, 200),
 		},
 		{HTTP, "insecure", "TABI_INSECURE", "start without write keys and tokens; what has none is open to everyone", yes(&c.Insecure)},
 

@@ -18,6 +18,8 @@ type Arrival struct {
 
 	Context  map[string]any // see SegmentCall
 	Backfill bool           // history, which reaches no journey; see SegmentCall
+
+	NeverRefused bool // see SegmentCall
 }
 
 // OnEvent does a room's part when an event of a locked customer arrives.
@@ -26,7 +28,8 @@ type OnEvent func(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *
 // ApplyTraits is the first OnEvent hook of this room: it applies the traits that the event changes.
 func ApplyTraits(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *Arrival) error {
 	patch := a.Patch
-	if consequences := consequence(a.Name, a.Properties); consequences != nil {
+	consequences := consequence(a.Name, a.Properties)
+	if consequences != nil {
 		patch = Overlay(patch, consequences)
 	}
 	switch {
@@ -54,11 +57,19 @@ func ApplyTraits(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *A
 	for _, problem := range problems {
 		a.Receipt.Warnings = append(a.Receipt.Warnings, "traits."+problem.String())
 	}
-	p.Traits = traits
 	if len(more) == 0 {
+		p.Traits = traits
 		return nil
 	}
-	p.Dirty = true
+	if over := b.Units.Limits.Traits(before, traits, consequences != nil && a.Patch == nil); over != nil {
+		if len(a.Context) == 0 {
+			return over
+		}
+		a.Context = nil // libraries repeat it in each call: the call itself may fit
+		a.Receipt.Warnings = []string{"context: left out, since the customer's traits would be too large with it"}
+		return ApplyTraits(ctx, b, p, a)
+	}
+	p.Traits, p.Dirty = traits, true
 	a.Changed = sqldb.Sorted(append(a.Changed, more...))
 	if patch[consent.Trait] == nil || a.Backfill { // consent of the past lifts no opt-out of today
 		return nil

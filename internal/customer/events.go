@@ -10,6 +10,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/limits"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -23,7 +24,8 @@ type Event struct {
 	Properties                 map[string]any
 	Text                       string // properties as stored JSON
 	Depth                      int
-	Lazy                       bool // stored only if the customer enters a journey because of it
+	Root                       string // with Depth: the id of the event at the beginning of the chain
+	Lazy                       bool   // stored only if the customer enters a journey because of it
 	Classified                 *Classification
 }
 
@@ -63,12 +65,12 @@ func FlushEvents(ctx context.Context, b *unit.Unit) error {
 	var values [][]any
 	for _, ev := range s.list {
 		values = append(values, []any{ev.ID, ev.Customer, ev.Name, ev.At, ev.Received, ev.N, ev.Text, ev.Source, ev.Depth,
-			cmp.Or(ev.Origin, ev.Customer)})
+			cmp.Or(ev.Origin, ev.Customer), ev.Root})
 	}
 	n, err := sqldb.Insert(
 		ctx,
 		b.Tx,
-		"events (id, customer, name, at, received_at, n, properties, source, depth, origin)",
+		"events (id, customer, name, at, received_at, n, properties, source, depth, origin, root)",
 		values,
 		"on conflict (id) do nothing",
 	)
@@ -244,15 +246,49 @@ func KnownEvents(ctx context.Context, tx sqldb.Conn, ids ...string) (map[string]
 	return found(ctx, tx, `select id from events where id in (%s)`, sqldb.Sorted(ids))
 }
 
-// MaxDepthOf returns the largest depth of the events with these ids, or 0.
-func MaxDepthOf(ctx context.Context, tx sqldb.Conn, ids ...string) (depth int, err error) {
-	err = sqldb.Within(ctx, tx, `select depth from events where id in (%s)`, sqldb.Sorted(ids), func(r *sql.Rows) error {
-		var one int
-		err := r.Scan(&one)
-		depth = max(depth, one)
-		return err
-	})
-	return depth, err
+// A Cause is what a step's event comes from: the event in the longest chain among those that the step knows.
+type Cause struct {
+	Depth int
+	Root  string // id of the event at the beginning of the chain
+}
+
+// CauseOf returns the cause among events, and reports whether the event with id own is stored already. Unknown ids do not count. Of
+// two chains of one length the later event's is the cause.
+func CauseOf(ctx context.Context, tx sqldb.Conn, own string, events ...string) (cause Cause, stored bool, err error) {
+	err = sqldb.Within(ctx, tx, `select id, depth, root from events where id in (%s) order by received_at, n`,
+		sqldb.Sorted(append(events, own)), func(r *sql.Rows) error {
+			var id, root string
+			var depth int
+			err := r.Scan(&id, &depth, &root)
+			switch {
+			case id == own:
+				stored = true
+			case depth >= cause.Depth:
+				cause = Cause{depth, cmp.Or(root, id)}
+			}
+			return err
+		})
+	return cause, stored, err
+}
+
+// Next returns the cause of the event that a step causes now, or an Error if the chain is too long, or too many events descend from its
+// root. The descendants of an event from outside are only counted from their own descendants on: an enrollment may cause events for
+// years, and that is no chain reaction.
+func (c Cause) Next(ctx context.Context, b *unit.Unit) (Cause, error) {
+	next := Cause{c.Depth + 1, c.Root}
+	if next.Depth > MaxDepth {
+		return next, b.Units.Limits.TooDeep(next.Depth)
+	}
+	if c.Depth == 0 {
+		return next, nil
+	}
+	n, most := 0, b.Units.Limits.Descendants
+	err := b.Tx.QueryRowContext(ctx, `select count(*) from (select 1 from events where root = $1 and root <> '' and received_at > $2
+		limit $3) as caused`, c.Root, sqldb.Millis(b.Now.Add(-limits.DescendantsWithin)), most).Scan(&n)
+	if err == nil && n >= most {
+		err = b.Units.Limits.CausedTooMany(c.Root)
+	}
+	return next, err
 }
 
 // WithEvents returns which of the customers have an event with one of the names.

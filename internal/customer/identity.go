@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -123,10 +124,10 @@ func Identify(ctx context.Context, b *unit.Unit, calls []SegmentCall) (map[strin
 }
 
 // LinkIdentities links the other ids of a call to its subject, and merges customers where necessary. It returns the traits
-// that changed.
-func LinkIdentities(ctx context.Context, b *unit.Unit, names map[string]string, c *SegmentCall) (changed []string, err error) {
+// that changed, and warnings about those that a merge left out. It returns a limits.Error if the customer has too many ids.
+func LinkIdentities(ctx context.Context, b *unit.Unit, names map[string]string, c *SegmentCall) (changed, warnings []string, err error) {
 	if !c.merges() {
-		return nil, nil
+		return nil, nil, nil
 	}
 	for _, id := range c.others() {
 		if b.Customers[id] == nil {
@@ -139,19 +140,30 @@ func LinkIdentities(ctx context.Context, b *unit.Unit, names map[string]string, 
 		case from != id && id == Anonymous(c.AnonymousID), from != id && id == Anonymous(c.PreviousID):
 			// An anonymous id that was merged before now belongs to another user. Its past events stay where they are.
 			names[id] = survivor.ID
+			if err := roomForID(ctx, b, survivor); err != nil {
+				return nil, nil, err
+			}
 			if err := rememberMerge(ctx, b, b.Customers[id], survivor); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			if _, err := b.Tx.ExecContext(ctx, `update customers set merged_into = $2 where id = $1`, id, survivor.ID); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		default:
+			if err := roomForID(ctx, b, survivor); err != nil {
+				return nil, nil, err
+			}
 			for _, merge := range b.Units.Hooks.OnMerge {
 				if err := merge(ctx, b, b.Customers[from], survivor); err != nil {
-					return nil, err
+					return nil, nil, err
 				}
 			}
-			changed = append(changed, unit.State[mergedTraits](b).changed...)
+			merged := unit.State[mergedTraits](b)
+			changed = append(changed, merged.changed...)
+			if len(merged.dropped) > 0 {
+				warnings = append(warnings, "traits."+strings.Join(merged.dropped, ", traits.")+
+					": left out of the merge, since the customer's traits would be too large with them")
+			}
 			for name, to := range names {
 				if to == from {
 					names[name] = survivor.ID
@@ -159,7 +171,18 @@ func LinkIdentities(ctx context.Context, b *unit.Unit, names map[string]string, 
 			}
 		}
 	}
-	return sqldb.Sorted(changed), nil
+	return sqldb.Sorted(changed), warnings, nil
+}
+
+// roomForID returns a limits.Error if a customer has as many merged ids as are possible.
+func roomForID(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer) error {
+	n, most := 0, b.Units.Limits.IDs
+	err := b.Tx.QueryRowContext(ctx, `select count(*) from (select 1 from customers where merged_into = $1 and merged_into <> ''
+		limit $2) as merged`, p.ID, most).Scan(&n)
+	if err == nil && n >= most {
+		return b.Units.Limits.TooManyMerged()
+	}
+	return err
 }
 
 // Get returns a profile by a customer id, a merged id or an anonymous id, or ErrNotFound.

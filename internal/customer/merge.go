@@ -3,6 +3,7 @@ package customer
 import (
 	"context"
 
+	"github.com/tabi-journeys/tabi/internal/consent"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
@@ -11,7 +12,8 @@ import (
 //
 // The invariant: after the commit no row of any room names gone, except its own row in customers, whose merged_into
 // redirects later calls. The survivor has both histories. Its traits win over those of gone, but a refused consent stays
-// refused. Of two open enrollments in one journey with one key the younger is ordered to end.
+// refused. Of two open enrollments in one journey with one key the younger is ordered to end. Traits of gone that do not fit into
+// the survivor's profile are left out (limits.FitTraits), and the receipt of the call names them.
 //
 // The order of OnMerge (see package engine) matters. The entry conditions are first, while both customers still have their own
 // events: they are evaluated for each, since a condition that was true for either is not new for both. Then everything
@@ -45,9 +47,11 @@ func Merge(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustome
 		return err
 	}
 	merged := unit.State[mergedTraits](b)
-	merged.changed = nil
+	merged.changed, merged.dropped = nil, nil
 	if len(gone.Traits) > 0 {
-		survivor.Traits, merged.changed = joinTraits(survivor.Traits, gone.Traits)
+		own := survivor.Traits
+		survivor.Traits, merged.changed = joinTraits(own, gone.Traits)
+		survivor.Traits, merged.dropped = b.Units.Limits.FitTraits(own, survivor.Traits, consent.Trait)
 		survivor.Dirty = true
 	}
 	for _, e := range gone.Open {
@@ -65,5 +69,6 @@ func older(gone, survivor *unit.LockedCustomer) bool {
 	return gone.Created < survivor.Created || gone.Created == survivor.Created && len(gone.Open) > 0
 }
 
-// mergedTraits is this room's part of a unit: the traits of the survivor that the latest merge has changed.
-type mergedTraits struct{ changed []string }
+// mergedTraits is this room's part of a unit: the traits of the survivor that the latest merge has changed, and those of gone that it
+// left out, since the profile would have become too large. A split finds them in the record of the merge.
+type mergedTraits struct{ changed, dropped []string }

@@ -32,8 +32,12 @@ func (s *Room) SetTraits(ctx context.Context, now time.Time, id string, traits m
 		if p.Merged != "" { // meanwhile
 			return sqldb.ErrAgain
 		}
-		if p.Traits, _, _, err = applyPatch(ctx, b, p.Traits, traits); err != nil {
+		before := p.Traits
+		if p.Traits, _, _, err = applyPatch(ctx, b, before, traits); err != nil {
 			return err
+		}
+		if over := b.Units.Limits.Traits(before, p.Traits, false); over != nil {
+			return over
 		}
 		p.Dirty = true
 		for _, hook := range s.onTraitsSet {

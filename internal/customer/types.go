@@ -2,6 +2,10 @@ package customer
 
 import (
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/event"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/limits"
 )
 
 // A SegmentCall is one call of Segment's tracking API, after the gateway's checks.
@@ -19,6 +23,7 @@ type SegmentCall struct {
 	Enter       string    // enter only this journey, ignoring its entry event and condition (tabi enroll)
 	Origin      string    // the id that the event came from; default: Subject
 	Depth       int       // length of the chain of events that journeys caused
+	Root        string    // with Depth: the id of the event at the beginning of the chain
 	// Context has the traits that the context of a client library knows: email, timezone, push_token … They fill what the profile
 	// lacks; see ApplyTraits.
 	Context map[string]any
@@ -26,6 +31,12 @@ type SegmentCall struct {
 	Backfill bool
 
 	Classified *Classification // set by intent.Classify
+	Meter      *expr.Meter     // of the request: what the conditions that the call makes true or false have cost
+}
+
+// NeverRefused reports whether the call must be stored however much the customer has: what makes a customer get fewer messages.
+func (c *SegmentCall) NeverRefused() bool {
+	return c.Event == event.Unsubscribed || c.Event == event.EmailMarkedAsSpam || c.Event == event.EmailBounced
 }
 
 // A Classification is the intent that a customer's message was classified as.
@@ -46,6 +57,8 @@ type Receipt struct {
 	Refused     string   // with Enter: why the customer did not enter
 	Unnamed     bool     // the current release does not name the event: see catalog.Release.Names
 	Warnings    []string // for the sender: what of the call was not understood, or did nothing
+	// Over is set if the call was refused because of a limit. Nothing of it is stored, and the fields above but ID and Customer are empty.
+	Over *limits.Error
 }
 
 // A Customer is a profile.
@@ -63,5 +76,5 @@ type Customer struct {
 // EventNone is the name of an alias. An alias is stored for its id and is no event of the customer.
 const EventNone = ""
 
-// MaxDepth ends chains of events that journeys cause: a deeper event is stored but not delivered, and enters no journey.
+// MaxDepth ends chains of events that journeys cause: a step can cause no deeper event.
 const MaxDepth = 10

@@ -63,7 +63,8 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		return nil, err
 	}
 	releases := catalog.New(database, enrollment.OpenRevisions, onPublish())
-	options := unit.Options{Channels: o.Channels, Scenario: o.Scenario, Watch: o.Watch, Holdout: o.Holdout}
+	options := unit.Options{Channels: o.Channels, Scenario: o.Scenario, Watch: o.Watch, Holdout: o.Holdout,
+		Limits: o.Limits.WithDefaults()}
 	hooks := unit.Hooks{Flush: flush(), OnMerge: onMerge(), OnSplit: onSplit(), OnClose: onClose(), OnForget: onForget()}
 	db := unit.New(releases, options, customer.Table{}, enrollment.Table{}, hooks)
 	intents, ledger := intent.New(db, o.Classifier, o.Notice), message.New(db, onSettled())

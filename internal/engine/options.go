@@ -5,6 +5,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/intent"
+	"github.com/tabi-journeys/tabi/internal/limits"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
@@ -28,6 +29,8 @@ type Options struct {
 	Holdout func(journey, drawID string, percent float64) bool
 	// NoMigrate leaves the schema as it is, and refuses one that this build cannot use.
 	NoMigrate bool
+	// Limits bound what one customer, event or request can cause. Zero values take the defaults.
+	Limits limits.Limits
 	// Statements counts the SQL statements, without begin and commit, for measurements. Default: not counted.
 	Statements *atomic.Int64
 }

@@ -1,25 +1,21 @@
 package enrollment
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
-	"sync/atomic"
 	"time"
-
-	"github.com/oklog/ulid/v2"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/localtime"
+	"github.com/tabi-journeys/tabi/internal/limits"
 	"github.com/tabi-journeys/tabi/internal/number"
 	"github.com/tabi-journeys/tabi/internal/outbox"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -33,6 +29,7 @@ type entry struct {
 	event   *customer.Event
 	forced  bool // by a person: the entry event and the condition are ignored
 	key     *string
+	strict  bool  // too many open enrollments are an error, instead of a refusal
 	at      int64 // planned moment of the entry, virtual: Event.Planned
 }
 
@@ -76,7 +73,13 @@ func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *custom
 		if err != nil {
 			return err
 		}
-		if err := EnterAll(ctx, b, p, slices.Concat(names, turned), ev, receipt); err != nil {
+		for _, name := range names {
+			q := entry{journey: name, event: ev, at: ev.Planned(), strict: !a.NeverRefused}
+			if err := enterNoted(ctx, b, p, q, receipt); err != nil {
+				return err
+			}
+		}
+		if err := EnterAll(ctx, b, p, turned, ev, receipt); err != nil {
 			return err
 		}
 	}
@@ -111,13 +114,25 @@ func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *custom
 func EnterAll(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, names []string, ev *customer.Event,
 	receipt *customer.Receipt) error {
 	for _, name := range names {
-		address, _, err := enter(ctx, b, p, entry{journey: name, event: ev, at: ev.Planned()})
-		if err != nil {
+		if err := enterNoted(ctx, b, p, entry{journey: name, event: ev, at: ev.Planned()}, receipt); err != nil {
 			return err
 		}
-		if address != "" {
-			receipt.Entered = append(receipt.Entered, address)
-		}
+	}
+	return nil
+}
+
+// enterNoted is enter with a receipt. If the customer has too many open enrollments, a strict entry is an error, and otherwise the
+// receipt has a warning: a change of traits that makes an entry condition true is stored all the same.
+func enterNoted(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, q entry, receipt *customer.Receipt) error {
+	address, _, err := enter(ctx, b, p, q)
+	var over *limits.Error
+	switch {
+	case errors.As(err, &over) && !q.strict:
+		receipt.Warnings = append(receipt.Warnings, over.Message)
+	case err != nil:
+		return err
+	case address != "":
+		receipt.Entered = append(receipt.Entered, address)
 	}
 	return nil
 }
@@ -159,7 +174,7 @@ func names(events []string, name string) bool {
 }
 
 // enter opens an enrollment if the journey allows it, and returns its workflow id (address). Otherwise refused is the
-// reason, as text for people.
+// reason, as text for people. It returns a limits.Error if the customer has too many open enrollments in the journey.
 //
 // The invariant: whether a customer enters depends on the order of the events, not on how fast Temporal is. The database
 // knows that an enrollment is open; it does not know what the events in its queue will do. So an entry that only open
@@ -200,7 +215,8 @@ func enter(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, q entry) (
 		}
 		vars := expr.Vars{
 			Customer: p.Vars(), Entry: q.event.Properties, Event: q.event.Properties, EventName: q.event.Name, Now: b.Now, Intent: intents,
-			Vars: program.Vars, History: &customer.History{Ctx: ctx, Tx: b.Tx, Before: customer.Flusher(b), Customer: p.ID, Now: b.Now},
+			Meter: b.Meter,
+			Vars:  program.Vars, History: &customer.History{Ctx: ctx, Tx: b.Tx, Before: customer.Flusher(b), Customer: p.ID, Now: b.Now},
 		}
 		if !q.forced && !program.Test(program.Entry.When, vars) {
 			notEntered(b, program, p.ID, vars)
@@ -222,6 +238,9 @@ func enter(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, q entry) (
 			return "", refused, deferEntry(b, blockers, q, key)
 		}
 		return "", refused, err
+	}
+	if p.OpenIn(q.journey) >= b.Units.Limits.Open {
+		return "", "", b.Units.Limits.TooManyOpen(q.journey)
 	}
 	e := &unit.EnrollmentRow{Fresh: true, Head: 1, Depth: q.event.Depth}
 	e.Journey, e.Revision, e.Customer, e.Key = q.journey, program.Revision(), p.ID, key
@@ -324,8 +343,7 @@ func retryDeferredEntry(ctx context.Context, b *unit.Unit, p *unit.LockedCustome
 	if err != nil {
 		return err
 	}
-	_, _, err = enter(ctx, b, p, entry{journey: d.Journey, event: ev, key: &d.Key, at: at})
-	return err
+	return enterNoted(ctx, b, p, entry{journey: d.Journey, event: ev, key: &d.Key, at: at}, &customer.Receipt{})
 }
 
 // freeAddress returns the workflow id with the smallest number that no open enrollment of the customer has.
@@ -352,24 +370,6 @@ func keyText(v any) string {
 		return v.UTC().Format(time.RFC3339Nano)
 	}
 	return ""
-}
-
-var idsMade atomic.Uint32
-
-// NewID returns a ULID of a time in Unix milliseconds; a time before 1970 counts as 1970. Ids sort by time. Those of one
-// millisecond sort in the order in which this process made them, even if it made ids of other times in between (the
-// entropy of the library loses that order): the random part begins with a counter.
-func NewID(at int64) (string, error) {
-	var entropy [10]byte
-	binary.BigEndian.PutUint32(entropy[:], idsMade.Add(1))
-	if _, err := rand.Read(entropy[4:]); err != nil {
-		return "", err
-	}
-	id, err := ulid.New(uint64(max(at, 0)), bytes.NewReader(entropy[:]))
-	if err != nil {
-		return "", err
-	}
-	return id.String(), nil
 }
 
 // dropStart closes an enrollment whose start was dropped as a dead letter.

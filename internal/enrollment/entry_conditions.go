@@ -100,7 +100,7 @@ func conditionHolds(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, w
 	if err != nil {
 		return false, err
 	}
-	vars := expr.Vars{Customer: p.Vars(), Now: b.Now, Intent: intents, Vars: w.Program.Vars,
+	vars := expr.Vars{Customer: p.Vars(), Now: b.Now, Intent: intents, Vars: w.Program.Vars, Meter: b.Meter,
 		History: &customer.History{Ctx: ctx, Tx: b.Tx, Before: customer.Flusher(b), Customer: p.ID, Now: b.Now}}
 	if ev != nil {
 		vars.Entry, vars.Event, vars.EventName = ev.Properties, ev.Properties, ev.Name

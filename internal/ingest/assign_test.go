@@ -6,6 +6,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/engine/enginetest"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/limits"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
@@ -53,7 +54,8 @@ func TestAssignDepthIsLimited(t *testing.T) {
 			links++
 			e := l[0].Enrollment
 			s.Must(s.Outbox.Delivered(s.Ctx, l[0], l[0].Deliveries[0].Seq))
-			s.Must(s.Intake.Assign(s.Ctx, enginetest.Noon, enginetest.Ref(e), e.ID+"/set/1", enginetest.Props{"n": links}))
+			err := s.Intake.Assign(s.Ctx, enginetest.Noon, enginetest.Ref(e), e.ID+"/set/1", enginetest.Props{"n": links})
+			wantOver(s, err, limits.ChainReaction, links > customer.MaxDepth)
 			s.End(e, "completed", enginetest.Noon)
 		}
 		s.Equal(links, customer.MaxDepth+1)

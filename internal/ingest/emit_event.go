@@ -15,7 +15,7 @@ import (
 
 // Emit stores an event for an enrollment's customer, once per in.Key, and applies it to all journeys. It claims the
 // enrollment. The event's depth is one more than the largest depth of the enrollment, its entry event and the event the
-// step handles; that bounds how long journeys can trigger each other.
+// step handles; that bounds how long journeys can trigger each other, and a limits.Error says so.
 func (s *Room) Emit(ctx context.Context, now time.Time, in contract.Emit, properties map[string]any) error {
 	name := sqldb.Clean(in.Spec.Event)
 	if name == "" {
@@ -31,22 +31,22 @@ func (s *Room) Emit(ctx context.Context, now time.Time, in contract.Emit, proper
 		if claim != nil && !unit.Replayed(e, in.Chain, claim) {
 			return claim
 		}
-		seen, err := customer.KnownEvents(ctx, tx, calls[0].MessageID)
-		if err != nil || len(seen) > 0 {
+		cause, stored, err := customer.CauseOf(ctx, tx, calls[0].MessageID, in.EntryEvent, in.Event)
+		if err != nil || stored {
 			return err
 		}
 		if claim != nil {
 			return claim
 		}
-		depth, err := customer.MaxDepthOf(ctx, tx, in.EntryEvent, in.Event)
-		if err != nil {
+		cause.Depth = max(cause.Depth, e.Depth)
+		if cause, err = cause.Next(ctx, b); err != nil {
 			return err
 		}
 		if err := b.Adopt(ctx, p); err != nil {
 			return err
 		}
 		call := calls[0]
-		call.Depth, call.Origin = max(e.Depth, depth)+1, e.Origin
+		call.Depth, call.Root, call.Origin = cause.Depth, cause.Root, e.Origin
 		_, err = s.ApplyEvent(ctx, b, p, &call, nil)
 		return err
 	})
@@ -90,25 +90,30 @@ func (s *Room) Record(ctx context.Context, now time.Time, enrollmentID string, c
 }
 
 // Assign changes traits, once per key, as an event "Customer Updated", which the enrollment itself receives too if it
-// listens. It claims the enrollment. traits is nested, as in identify. Events that journeys cause end at depth ten.
+// listens. It claims the enrollment. traits is nested, as in identify. It
+// returns a limits.Error where the chain of events that journeys cause is too long, or the profile would be too large.
 func (s *Room) Assign(ctx context.Context, now time.Time, ref contract.Ref, key string, traits map[string]any) error {
 	return s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		e, p, claim := s.db.Claimed(ctx, tx, ref.Enrollment, ref.Chain)
 		if claim != nil && !unit.Replayed(e, ref.Chain, claim) {
 			return claim
 		}
-		seen, err := customer.KnownEvents(ctx, tx, key)
-		if err != nil || len(seen) > 0 {
+		cause, stored, err := customer.CauseOf(ctx, tx, key, e.EntryEvent)
+		if err != nil || stored {
 			return err
 		}
 		if claim != nil {
 			return claim
 		}
+		cause.Depth = e.Depth
+		if cause, err = cause.Next(ctx, b); err != nil {
+			return err
+		}
 		if err := b.Adopt(ctx, p); err != nil {
 			return err
 		}
 		_, err = s.ApplyEvent(ctx, b, p, &customer.SegmentCall{Type: "identify", MessageID: key, Traits: traits,
-			Source: customer.SourceStep, Depth: e.Depth + 1, Origin: e.Origin}, nil)
+			Source: customer.SourceStep, Depth: cause.Depth, Root: cause.Root, Origin: e.Origin}, nil)
 		return err
 	})
 }

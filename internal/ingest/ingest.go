@@ -10,6 +10,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/intent"
+	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/limits"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -28,8 +30,9 @@ func New(db *unit.Units, intents *intent.Room, onEvent []customer.OnEvent) *Room
 }
 
 // Ingest stores calls, in order, in one transaction, with everything they cause. It returns a receipt for each call. An
-// invalid call (no id, no name) fails all calls of the request. Small requests may share a transaction (see GroupCommit); the
-// error of one request does not affect the others.
+// invalid call (no id, no name) fails all calls of the request, and so does one that exceeds a limit (limits.Error). Only a call whose
+// customer has too large a backlog is refused alone: its receipt has Over, and if it is the only call, that is the error. Small requests
+// may share a transaction (see GroupCommit); the error of one request does not affect the others.
 //
 // The invariant: if Ingest returns nil, each call is stored exactly once, with all its effects, and otherwise with none.
 // The order within the transaction is fixed; the rooms do their parts from profile on as OnEvent hooks, which package engine lists:
@@ -55,37 +58,61 @@ func (s *Room) Ingest(ctx context.Context, now time.Time, calls []customer.Segme
 		return nil, nil
 	}
 	cleaned := make([]customer.SegmentCall, len(calls))
+	meter := expr.NewMeter(s.db.Limits.Cost)
 	for i, c := range calls {
 		clean(&c)
 		if err := checkCall(&c); err != nil {
 			return nil, sqldb.InputError(fmt.Sprintf("call %d: %v", i+1, err))
 		}
+		c.Meter = cmp.Or(c.Meter, meter)
 		cleaned[i] = c
 	}
 	if err := s.intents.Classify(ctx, cleaned); err != nil {
 		return nil, err
 	}
-	return s.commits.Take(ctx, now, cleaned, s.ingest)
+	receipts, err := s.commits.Take(ctx, now, cleaned, s.ingest)
+	if err == nil && len(receipts) == 1 && receipts[0].Over != nil {
+		return nil, receipts[0].Over
+	}
+	return receipts, err
 }
 
 // IngestEach is Ingest, except that a call which is invalid fails alone: refused has its error by index, and receipts those of the others,
 // in order. If err is set, some of the calls may be stored; sending them again is safe.
 func (s *Room) IngestEach(ctx context.Context, now time.Time, calls []customer.SegmentCall) (receipts []customer.Receipt,
 	refused map[int]error, err error) {
-	receipts, err = s.Ingest(ctx, now, calls)
+	all, err := s.Ingest(ctx, now, calls)
 	var input sqldb.InputError
-	if err == nil || !errors.As(err, &input) {
-		return receipts, nil, err
+	if err == nil {
+		refused = map[int]error{}
+		for i, one := range all {
+			if one.Over != nil {
+				refused[i] = one.Over
+			} else {
+				receipts = append(receipts, one)
+			}
+		}
+		return receipts, refused, nil
+	}
+	if !errors.As(err, &input) {
+		return nil, nil, err
 	}
 	if len(calls) == 1 {
 		return nil, map[int]error{0: err}, nil
 	}
 	receipts, refused = nil, map[int]error{}
-	for i := range calls {
-		one, err := s.Ingest(ctx, now, calls[i:i+1])
+	meter, written := expr.NewMeter(s.db.Limits.Cost), 0 // of the request
+	for i, c := range calls {
+		if written >= s.db.Limits.RequestEntries {
+			refused[i] = s.db.Limits.RequestFull()
+			continue
+		}
+		c.Meter = meter
+		one, err := s.Ingest(ctx, now, []customer.SegmentCall{c})
 		switch {
 		case err == nil:
 			receipts = append(receipts, one...)
+			written += entries(one)
 		case errors.As(err, &input):
 			refused[i] = err
 		default:
@@ -100,6 +127,7 @@ func (s *Room) ingest(ctx context.Context, now time.Time, calls []customer.Segme
 	var receipts []customer.Receipt
 	err := s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		receipts = nil
+		written := 0
 		names, err := customer.Identify(ctx, b, calls)
 		if err != nil {
 			return err
@@ -115,20 +143,30 @@ func (s *Room) ingest(ctx context.Context, now time.Time, calls []customer.Segme
 				receipts = append(receipts, customer.Receipt{ID: c.MessageID, Customer: p.ID, Duplicate: true})
 				continue
 			}
+			if p.Waiting() >= s.db.Limits.Backlog && !c.NeverRefused() {
+				receipts = append(receipts, customer.Receipt{ID: c.MessageID, Customer: p.ID, Over: s.db.Limits.BacklogFull()})
+				continue
+			}
 			seen[c.MessageID] = true
-			changed, err := customer.LinkIdentities(ctx, b, names, c)
+			changed, warnings, err := customer.LinkIdentities(ctx, b, names, c)
 			if err != nil {
 				return err
 			}
+			b.Meter = c.Meter
 			r, err := s.ApplyEvent(ctx, b, b.Customers[names[c.Subject()]], c, changed)
 			if err != nil {
 				var input sqldb.InputError
-				if errors.As(err, &input) {
+				var over *limits.Error
+				if errors.As(err, &input) && !errors.As(err, &over) {
 					return sqldb.InputError(fmt.Sprintf("call %d: %v", i+1, input))
 				}
 				return err
 			}
+			r.Warnings = append(r.Warnings, warnings...)
 			receipts = append(receipts, r)
+			if written += entries(receipts[len(receipts)-1:]); written > s.db.Limits.RequestEntries && len(calls) > 1 {
+				return s.db.Limits.RequestFull() // each call has a transaction of its own then
+			}
 		}
 		return nil
 	})
@@ -136,6 +174,14 @@ func (s *Room) ingest(ctx context.Context, now time.Time, calls []customer.Segme
 		return nil, err
 	}
 	return receipts, nil
+}
+
+// entries returns the number of outbox entries that calls have written.
+func entries(receipts []customer.Receipt) (n int) {
+	for _, r := range receipts {
+		n += len(r.DeliveredTo) + len(r.Entered)
+	}
+	return n
 }
 
 // clean makes the texts of a call such that both databases accept them.
@@ -217,6 +263,7 @@ func (s *Room) ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCusto
 		Source:     c.Source,
 		Origin:     cmp.Or(c.Origin, c.Subject(), p.ID),
 		Depth:      c.Depth,
+		Root:       c.Root,
 		Classified: c.Classified,
 		Received:   sqldb.Millis(b.Now),
 		At:         sqldb.Millis(c.Timestamp),
@@ -236,11 +283,17 @@ func (s *Room) ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCusto
 		return receipt, err
 	}
 	a := &customer.Arrival{Event: ev, Patch: patch, Changed: changed, Enter: c.Enter, Receipt: &receipt,
-		Context: c.Context, Backfill: c.Backfill}
+		Context: c.Context, Backfill: c.Backfill, NeverRefused: c.NeverRefused()}
 	for _, hook := range s.onEvent {
 		if err := hook(ctx, b, p, a); err != nil {
 			return receipt, err
 		}
+	}
+	if b.Meter.Over() && !c.NeverRefused() {
+		return receipt, s.db.Limits.CostExceeded()
+	}
+	if n := entries([]customer.Receipt{receipt}); n > s.db.Limits.EventEntries && !c.NeverRefused() {
+		return receipt, s.db.Limits.TooManyListeners(n)
 	}
 	return receipt, nil
 }

@@ -256,7 +256,7 @@ func AddEvidence(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *c
 		return err
 	}
 	past := &customer.History{Ctx: ctx, Tx: b.Tx, Before: customer.Flusher(b), Customer: p.ID, Now: b.Now}
-	for _, t := range provenBy(rules, l, clues, ev, p.Vars(), b.Now, past) {
+	for _, t := range provenBy(rules, l, clues, ev, p.Vars(), b.Now, past, b.Meter) {
 		l.Add(t.Intent, t.Weight, t.At)
 		AddTrace(b, t.Row(p.ID))
 	}
@@ -291,13 +291,14 @@ func (t Trace) Row(customerID string) []any {
 
 // provenBy returns the evidence whose condition is true for an event.
 func provenBy(r *catalog.IntentRules, l *intentScores, clues []catalog.EvidenceMatch, ev *customer.Event, customerID map[string]any,
-	now time.Time, past expr.History) []Trace {
+	now time.Time, past expr.History, meter *expr.Meter) []Trace {
 	var out []Trace
 	var scope *journey.Scope
 	for _, c := range clues {
 		if c.When != "" && scope == nil {
 			scope = journey.NewScope(
-				expr.Vars{Customer: customerID, Event: ev.Properties, EventName: ev.Name, Intent: l.Scores(now), Now: now, History: past},
+				expr.Vars{Customer: customerID, Event: ev.Properties, EventName: ev.Name, Intent: l.Scores(now), Now: now, History: past,
+					Meter: meter},
 			)
 		}
 		if r.Book.Test(c.When, scope) {

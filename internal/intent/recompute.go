@@ -100,7 +100,7 @@ func RecomputeScores(
 		}
 		now := sqldb.Moment(ev.Received)
 		past := &customer.History{Ctx: ctx, Tx: tx, Before: flush, Customer: id, Now: now, Received: ev.Received, N: ev.N}
-		for _, t := range provenBy(rules, l, rules.Clues[ev.Name], ev, customerID, now, past) {
+		for _, t := range provenBy(rules, l, rules.Clues[ev.Name], ev, customerID, now, past, nil) {
 			count(t)
 		}
 	}

@@ -82,7 +82,7 @@ func (b *Rulebook) Eval(e expr.Expr, s *Scope) (any, error) {
 			return nil, err
 		}
 	}
-	value, err := evaluator.EvalIn(s.activation)
+	value, err := evaluator.EvalIn(s.activation, s.vars.Meter)
 	s.answers[e] = answer{value, err}
 	return value, err
 }

@@ -136,7 +136,8 @@ func CreditOffers(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *
 				return err
 			}
 			scope = journey.NewScope(
-				expr.Vars{Customer: p.Vars(), Event: ev.Properties, EventName: ev.Name, Now: b.Now, Intent: intents.Scores(b.Now),
+				expr.Vars{Customer: p.Vars(), Event: ev.Properties, EventName: ev.Name, Now: b.Now, Meter: b.Meter,
+					Intent:  intents.Scores(b.Now),
 					History: &customer.History{Ctx: ctx, Tx: b.Tx, Before: customer.Flusher(b), Customer: p.ID, Now: b.Now}},
 			)
 		}

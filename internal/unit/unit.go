@@ -11,6 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
+	"github.com/tabi-journeys/tabi/internal/limits"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -28,6 +29,7 @@ type Units struct {
 type Options struct {
 	Channels []channel.Spec // of this build
 	Scenario bool           // see engine.Options
+	Limits   limits.Limits  // with its defaults
 	Watch    Watch          // of a simulation
 	Holdout  func(journey, drawID string, percent float64) bool
 }
@@ -141,6 +143,7 @@ type Unit struct {
 	Touched   map[string]*EnrollmentRow
 	states    map[any]any
 	Wake      bool
+	Meter     *expr.Meter // of the request whose call is handled now; nil: conditions may cost what they like
 }
 
 // State returns a room's part of a unit. It is created, as the zero T, at the first call.
@@ -315,6 +318,26 @@ func (b *Unit) Release(ctx context.Context) (*catalog.Release, error) {
 		b.rel = r
 	}
 	return b.rel, nil
+}
+
+// Waiting returns the number of outbox entries that wait for the customer's enrollments.
+func (p *LockedCustomer) Waiting() int {
+	n := 0
+	for _, e := range p.Open {
+		n += int(max(e.Tail-e.Head+1, 0))
+	}
+	return n
+}
+
+// OpenIn returns the number of the customer's enrollments in a journey that have not ended.
+func (p *LockedCustomer) OpenIn(journey string) int {
+	n := 0
+	for _, e := range p.Open {
+		if e.Journey == journey {
+			n++
+		}
+	}
+	return n
 }
 
 // Unused reports whether this unit created the customer and no journey was entered.

@@ -134,6 +134,7 @@ type EvaluateResult struct {
 // "customer.tier (plan is missing)". No value of the customer is in it.
 type Unassigned struct {
 	LeftOut []string `json:"left_out,omitempty"`
+	Stopped string   `json:"stopped,omitempty"` // the limit that kept the step from assigning or emitting anything
 }
 
 // Assign sets traits of the customer. Values are evaluated where the data is. A missing value leaves the trait alone.

@@ -150,7 +150,7 @@ func (h *Handlers) Events(w http.ResponseWriter, r *http.Request) {
 		}
 		for n := range calls {
 			if why := invalid[n]; why != nil {
-				reject(index[n], &tolerant.Problem{Code: tolerant.Invalid, Message: why.Error()})
+				reject(index[n], web.StoreProblem("", why))
 			}
 		}
 	}

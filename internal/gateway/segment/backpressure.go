@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 )
 
@@ -18,8 +19,6 @@ const (
 	depthAge = time.Second
 	// depthTimeout bounds reading the depth (wall time).
 	depthTimeout = 5 * time.Second
-	// retryAfter is how long clients are asked to wait, in seconds.
-	retryAfter = 5
 )
 
 // backpressure refuses Segment calls while the outbox is too deep.
@@ -32,12 +31,21 @@ type backpressure struct {
 	mu      sync.Mutex
 	at      time.Time // wall, of the latest reading; zero: none
 	reading bool
-	deep    bool
+	depth   int // at most one more than the limit
 }
 
-// check refuses a Segment call while more outbox entries than the limit wait. It asks the database at most once a second, for a
-// count that ends at the limit, and only the first call waits for the answer: the known depth may be a second old.
-func (p *backpressure) check() *web.Error {
+// share returns how many outbox entries may wait before calls with a kind of key are refused: the last fifth is for server keys, so
+// that nobody who has a public key can stop the back ends.
+func (p *backpressure) share(kind string) int {
+	if kind == auth.ServerKey {
+		return p.limit
+	}
+	return p.limit - p.limit/5
+}
+
+// check refuses a Segment call while more outbox entries wait than the share of its kind of key. It asks the database at most once a
+// second, for a count that ends at the limit, and only the first call waits for the answer: the known depth may be a second old.
+func (p *backpressure) check(kind string) *web.Error {
 	limit := p.limit
 	if limit <= 0 {
 		return nil
@@ -53,16 +61,16 @@ func (p *backpressure) check() *web.Error {
 			go p.read(limit)
 		}
 	}
-	deep := p.deep
+	depth, share := p.depth, p.share(kind)
 	p.mu.Unlock()
-	if !deep {
+	if depth <= share {
 		return nil
 	}
 	p.rejected.Inc()
 	return &web.Error{
-		Status: http.StatusTooManyRequests, Code: "too_many_pending", Retry: retryAfter,
+		Status: http.StatusTooManyRequests, Code: "too_many_pending", Retry: web.RetryAfter,
 		Message: fmt.Sprintf("more than %d events wait for delivery to journeys; nothing was stored, send it again in %d seconds",
-			limit, retryAfter),
+			share, web.RetryAfter),
 	}
 }
 
@@ -78,16 +86,18 @@ func (p *backpressure) read(limit int) {
 		p.Log.Warn("could not read the depth of the outbox", zap.Error(err))
 		return
 	}
-	was := p.deep
-	p.deep = n > limit
-	switch {
-	case p.deep && !was:
-		p.Log.Error(
-			"the outbox is too deep: the tracking API answers 429 until it shrinks; is Temporal unreachable, or are there too few "+
-				"workers?",
-			zap.Int("limit", limit),
-		)
-	case was && !p.deep:
-		p.Log.Info("the outbox is short enough again: the tracking API accepts calls")
+	was := p.depth
+	p.depth = n
+	for _, kind := range []string{auth.WebKey, auth.ServerKey} {
+		switch share := p.share(kind); {
+		case n > share && was <= share:
+			p.Log.Error(
+				"the outbox is too deep: the tracking API answers 429 until it shrinks; is Temporal unreachable, are there too few "+
+					"workers, or does one customer cause very much (tabi customer drop-backlog)?",
+				zap.String("keys", kind), zap.Int("limit", share),
+			)
+		case was > share && n <= share:
+			p.Log.Info("the outbox is short enough again: the tracking API accepts calls", zap.String("keys", kind))
+		}
 	}
 }

@@ -89,7 +89,7 @@ func New(env *web.Env, a *auth.Auth, rooms Rooms, c clock.Clock, maxBacklog int,
 // Track serves one type of Segment call; kind "" is a batch.
 func (h *Handlers) Track(kind string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if f := h.backpressure.check(); f != nil {
+		if f := h.backpressure.check(auth.ServerKey); f != nil {
 			web.WriteError(w, f)
 			return
 		}
@@ -108,6 +108,10 @@ func (h *Handlers) Track(kind string) http.HandlerFunc {
 		key, f := h.auth.WriteKey(r, body)
 		if f != nil {
 			web.WriteError(w, web.FirstError(h.limits.take(key, peer, 1), f))
+			return
+		}
+		if f := h.backpressure.check(key.Kind); f != nil {
+			web.WriteError(w, f)
 			return
 		}
 		elements, f := h.elements(kind, body)
@@ -219,7 +223,7 @@ func (h *Handlers) store(r *http.Request, j *judgment) *web.Error {
 		}
 		for n := range j.calls {
 			if why := refused[n]; why != nil {
-				j.reject(j.index[n], &tolerant.Problem{Code: tolerant.Invalid, Field: j.elements[j.index[n]].Field, Message: why.Error()})
+				j.reject(j.index[n], web.StoreProblem(j.elements[j.index[n]].Field, why))
 			}
 		}
 		kept := 0
@@ -236,13 +240,18 @@ func (h *Handlers) store(r *http.Request, j *judgment) *web.Error {
 	return nil
 }
 
+// wait reports whether every call is refused for now, since too much of its customer waits for delivery.
+func (j *judgment) wait() bool {
+	return len(j.keep) > 0 && !slices.ContainsFunc(j.keep, func(r rejection.Refused) bool { return !web.Later(r.Code) })
+}
+
 // maxChanges is how many changes an answer lists.
 const maxChanges = 100
 
 // answer answers a request whose good calls are stored. A single call that is refused is an error; in a batch it is listed, since
 // client libraries drop or repeat a whole batch that is not answered 200.
 func (h *Handlers) answer(w http.ResponseWriter, r *http.Request, key auth.Key, kind string, j *judgment) {
-	if kind != "" && len(j.keep) > 0 {
+	if kind != "" && len(j.keep) > 0 || len(j.calls) == 0 && j.wait() { // client libraries repeat what is answered 429, and drop a 200
 		web.WriteError(w, web.Refused(&j.keep[0].Problem))
 		return
 	}

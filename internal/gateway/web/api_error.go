@@ -3,11 +3,13 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/internal/limits"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/tolerant"
 )
@@ -31,19 +33,42 @@ func Bad(field, message string) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: "bad_value", Field: field, Message: field + " " + message}
 }
 
+// RetryAfter is how long clients are asked to wait where too much waits for delivery, in seconds.
+const RetryAfter = 5
+
 // Refused returns the response to a call that is refused alone.
 func Refused(p *tolerant.Problem) *Error {
 	if p == nil {
 		return nil
 	}
-	status := http.StatusBadRequest
+	status, retry := http.StatusBadRequest, 0
 	switch p.Code {
 	case tolerant.TooLarge:
 		status = http.StatusRequestEntityTooLarge
 	case tolerant.Forbidden:
 		status = http.StatusForbidden
+	default:
+		if over := limits.Status(p.Code); over != 0 {
+			status = over
+		}
+		if status == http.StatusTooManyRequests {
+			retry = RetryAfter
+		}
 	}
-	return &Error{Status: status, Code: p.Code, Field: p.Field, Message: p.Message}
+	return &Error{Status: status, Code: p.Code, Field: p.Field, Message: p.Message, Retry: retry}
+}
+
+// Later reports whether a call that was refused with a code may be accepted later.
+func Later(code string) bool { return limits.Status(code) == http.StatusTooManyRequests }
+
+// StoreProblem returns the problem of a call that the store refused alone.
+func StoreProblem(field string, why error) *tolerant.Problem {
+	code := tolerant.Invalid
+	var over *limits.Error
+	if errors.As(why, &over) {
+		code = over.Code
+	}
+	return &tolerant.Problem{Code: code, Field: field, Message: why.Error()}
 }
 
 // Problem is the inverse of Refused.
@@ -140,6 +165,10 @@ func (e *Env) StoreErrorAt(ctx context.Context, route string, err error) *Error 
 			Status: http.StatusServiceUnavailable, Code: "interrupted", Retry: 1,
 			Message: "the request was interrupted; send it again",
 		}
+	}
+	var over *limits.Error
+	if errors.As(err, &over) {
+		return Refused(&tolerant.Problem{Code: over.Code, Message: over.Message})
 	}
 	if message.IsInput(err) {
 		return &Error{Status: http.StatusBadRequest, Code: "bad_value", Message: err.Error()}

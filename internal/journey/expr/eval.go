@@ -121,10 +121,16 @@ func orEmpty(m map[string]any) map[string]any {
 }
 
 // Eval runs the expression. It never panics.
-func (e *Evaluator) Eval(v Vars) (value any, err error) { return e.EvalIn(Activation(v)) }
+func (e *Evaluator) Eval(v Vars) (value any, err error) { return e.EvalIn(Activation(v), v.Meter) }
 
-// EvalIn is Eval with the result of Activation.
-func (e *Evaluator) EvalIn(variables map[string]any) (value any, err error) {
+// errOverBudget is returned once a Meter is over.
+var errOverBudget = errors.New("the conditions of this request cost too much to evaluate")
+
+// EvalIn is Eval with the result of Activation; meter may be nil.
+func (e *Evaluator) EvalIn(variables map[string]any, meter *Meter) (value any, err error) {
+	if meter.Over() {
+		return nil, errOverBudget
+	}
 	defer func() {
 		if r := recover(); r != nil {
 			value, err = nil, errors.New("the expression cannot be evaluated")
@@ -134,7 +140,13 @@ func (e *Evaluator) EvalIn(variables map[string]any) (value any, err error) {
 	if err != nil {
 		return nil, err
 	}
-	result, _, err := program.Eval(variables)
+	result, details, err := program.Eval(variables)
+	switch {
+	case details != nil && details.ActualCost() != nil:
+		meter.add(*details.ActualCost())
+	case err != nil: // it may have ended at the limit of one expression
+		meter.add(maxExprCost)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ type Vars struct {
 	Steps     map[string]map[string]any // by step id as written; expressions write - as _
 	Now       time.Time
 	History   History // nil: count and last are errors
+	Meter     *Meter  // counts what it costs; nil: nothing does
 }
 
 // History answers count() and last() over the customer's events. A within of 0 means all time.

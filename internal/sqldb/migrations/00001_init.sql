@@ -91,8 +91,11 @@ create table events (
   properties  text not null,
   source      text not null,
   depth       integer not null,
-  origin      text not null default ''
+  origin      text not null default '',
+  root        text not null default ''
 );
+-- The events that steps caused, by the event at the beginning of the chain: see customer.Cause.
+create index events_root on events (root, received_at) where root <> '';
 create index events_story on events (customer, name, at);
 create index events_time on events (customer, at);
 
