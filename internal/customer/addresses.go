@@ -1,6 +1,7 @@
 package customer
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"maps"
@@ -38,10 +39,10 @@ func MarkDead(ctx context.Context, tx sqldb.Conn, now time.Time, d DeadAddress) 
 }
 
 // ReviveBySuccess revives a dead address, because a message arrived that was sent after the one that did not.
-func ReviveBySuccess(ctx context.Context, tx sqldb.Conn, now, sent time.Time, channel, key, by string) error {
-	_, err := tx.ExecContext(ctx, `update addresses set revived_at = $3, revived_by = $4
-		where channel = $1 and address = $2 and dead_at <> 0 and revived_at = 0 and dead_send_at < $5`,
-		channel, sqldb.Clean(key), sqldb.Millis(now), sqldb.Clean(by), sqldb.Millis(sent))
+func ReviveBySuccess(ctx context.Context, b *unit.Unit, sent time.Time, channel, key, by string) error {
+	_, err := b.Tx.ExecContext(ctx, `update addresses set revived_at = $3, revived_by = $4
+		where channel = $1 and address in ($2, $6) and dead_at <> 0 and revived_at = 0 and dead_send_at < $5`,
+		channel, sqldb.Clean(key), sqldb.Millis(b.Now), sqldb.Clean(by), sqldb.Millis(sent), hidden(b.Units.Salt, channel, key))
 	return err
 }
 
@@ -62,9 +63,15 @@ func OptOut(ctx context.Context, tx sqldb.Conn, at time.Time, channel string, ke
 }
 
 // OptIn lifts the opt-outs of addresses that are older than at.
-func OptIn(ctx context.Context, tx sqldb.Conn, at time.Time, channels, keys []string, by string) error {
+func OptIn(ctx context.Context, b *unit.Unit, at time.Time, channels, keys []string, by string) error {
 	if len(channels) == 0 || len(keys) == 0 {
 		return nil
+	}
+	keys = slices.Clone(keys)
+	for _, key := range keys[:len(keys):len(keys)] {
+		for _, channel := range channels {
+			keys = append(keys, hidden(b.Units.Salt, channel, key))
+		}
 	}
 	args := []any{sqldb.Millis(at), by}
 	list := func(values []string) string {
@@ -74,7 +81,7 @@ func OptIn(ctx context.Context, tx sqldb.Conn, at time.Time, channels, keys []st
 		}
 		return sqldb.List(from, len(values))
 	}
-	_, err := tx.ExecContext(ctx, `update addresses set opted_in_at = $1, opted_in_by = $2
+	_, err := b.Tx.ExecContext(ctx, `update addresses set opted_in_at = $1, opted_in_by = $2
 		where channel in (`+list(channels)+`) and address in (`+list(keys)+`)
 		and opted_out_at <> 0 and opted_in_at = 0 and opted_out_at <= $1`,
 		args...)
@@ -97,7 +104,7 @@ func optInAgain(ctx context.Context, b *unit.Unit, a *Arrival, before, after map
 		channels = append(channels, spec.Name)
 		keys = append(keys, KeysOf(spec.Address, after)...)
 	}
-	return OptIn(ctx, b.Tx, sqldb.Moment(a.At), channels, sqldb.Sorted(keys), a.Name)
+	return OptIn(ctx, b, sqldb.Moment(a.At), channels, sqldb.Sorted(keys), a.Name)
 }
 
 // KeysOf returns the keys of the addresses that a customer has under a trait.
@@ -110,18 +117,23 @@ func KeysOf(trait string, traits map[string]any) []string {
 	return out
 }
 
-// States returns what is known of addresses, by their keys.
-func States(ctx context.Context, tx sqldb.Conn, channel string, keys []string) (map[string]address.State, error) {
+// States returns what is known of addresses, by their keys; also of those that a forgotten customer had.
+func States(ctx context.Context, tx sqldb.Conn, salt []byte, channel string, keys []string) (map[string]address.State, error) {
 	out := map[string]address.State{}
 	clean := map[string]string{}
 	for _, key := range keys {
 		clean[sqldb.Clean(key)] = key
+		clean[hidden(salt, channel, key)] = key
 	}
 	err := sqldb.Within(ctx, tx, `select address, reason, dead_at <> 0 and revived_at = 0, opted_out_at <> 0 and opted_in_at = 0
 		from addresses where channel = $1 and address in (%s)`, slices.Sorted(maps.Keys(clean)), func(r *sql.Rows) error {
 		var key string
 		var state address.State
 		err := r.Scan(&key, &state.Reason, &state.Dead, &state.OptedOut)
+		if other := out[clean[key]]; other.Dead || other.OptedOut {
+			state = address.State{Dead: state.Dead || other.Dead, OptedOut: state.OptedOut || other.OptedOut,
+				Reason: cmp.Or(state.Reason, other.Reason)}
+		}
 		out[clean[key]] = state
 		return err
 	}, channel)
@@ -139,7 +151,7 @@ func (s *Room) readAddresses(ctx context.Context, tx sqldb.Conn, c *Customer) er
 		if len(usable) == 0 {
 			continue
 		}
-		states, err := States(ctx, tx, spec.Name, KeysOf(spec.Address, c.Traits))
+		states, err := States(ctx, tx, s.db.Salt, spec.Name, KeysOf(spec.Address, c.Traits))
 		if err != nil {
 			return err
 		}
@@ -157,7 +169,7 @@ func (s *Room) readAddresses(ctx context.Context, tx sqldb.Conn, c *Customer) er
 // AddressState returns what is known of one address.
 func (s *Room) AddressState(ctx context.Context, channel, key string) (state address.State, err error) {
 	err = s.db.Read(ctx, func(tx sqldb.Conn) error {
-		states, err := States(ctx, tx, channel, []string{key})
+		states, err := States(ctx, tx, s.db.Salt, channel, []string{key})
 		state = states[key]
 		return err
 	})
@@ -211,7 +223,11 @@ func (s *Room) KnownAddresses(ctx context.Context, f AddressFilter) ([]KnownAddr
 	if f.Address != "" {
 		keys := s.fold(f.Channel, f.Address)
 		w.In("channel", slices.Sorted(maps.Keys(keys))) // the primary key begins with it
-		w.In("address", sqldb.Sorted(slices.Collect(maps.Values(keys))))
+		all := slices.Collect(maps.Values(keys))
+		for _, channel := range slices.Sorted(maps.Keys(keys)) {
+			all = append(all, hidden(s.db.Salt, channel, keys[channel]))
+		}
+		w.In("address", sqldb.Sorted(all))
 	}
 	switch f.State {
 	case AddressDead:
@@ -253,8 +269,8 @@ func (s *Room) Revive(ctx context.Context, now time.Time, channel, text, by stri
 		keys := s.fold(channel, text)
 		for _, name := range slices.Sorted(maps.Keys(keys)) {
 			done, err := sqldb.Affected(ctx, tx, `update addresses set revived_at = $3, revived_by = $4
-				where channel = $1 and address = $2 and dead_at <> 0 and revived_at = 0`, name, keys[name], sqldb.Millis(now),
-				sqldb.Clean(by))
+				where channel = $1 and address in ($2, $5) and dead_at <> 0 and revived_at = 0`, name, keys[name], sqldb.Millis(now),
+				sqldb.Clean(by), hidden(s.db.Salt, name, keys[name]))
 			if err != nil {
 				return err
 			}

@@ -19,8 +19,8 @@ type Table struct{}
 var _ unit.Customers = Table{}
 
 // Lock implements unit.Customers.
-func (Table) Lock(ctx context.Context, tx sqldb.Conn, now time.Time, ids []string) ([]*unit.LockedCustomer, error) {
-	return Lock(ctx, tx, now, ids)
+func (Table) Lock(ctx context.Context, tx sqldb.Conn, now time.Time, salt []byte, ids []string) ([]*unit.LockedCustomer, error) {
+	return Lock(ctx, tx, now, salt, ids)
 }
 
 // Read implements unit.Customers.
@@ -44,19 +44,23 @@ func scanCustomer(r sqldb.Scanner) (*unit.LockedCustomer, error) {
 }
 
 // Lock locks customers in the order of their ids, by incrementing their versions, and creates the missing ones. ids are
-// distinct and sorted.
-func Lock(ctx context.Context, tx sqldb.Conn, now time.Time, ids []string) ([]*unit.LockedCustomer, error) {
+// distinct and sorted. It leaves out those that were forgotten. The same statement decides that, so that no call, however late and by
+// whichever door, creates them again. The count keeps the order of the ids, which a join would not.
+func Lock(ctx context.Context, tx sqldb.Conn, now time.Time, salt []byte, ids []string) ([]*unit.LockedCustomer, error) {
 	var found []*unit.LockedCustomer
 	var values [][]any
 	for _, id := range ids {
-		values = append(values, []any{id, 1, "{}", sqldb.Millis(now)})
+		values = append(values, []any{id, 1, "{}", sqldb.Millis(now), unit.Digest(salt, unit.DigestCustomer, id)})
 	}
-	err := sqldb.Pieces(tx, nil, values, func(source, _ string, args []any) error {
+	kinds := []string{"text", "bigint", "text", "bigint", "text"}
+	err := sqldb.Pieces(tx, kinds, values, func(source, as string, args []any) error {
 		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
 			p, err := scanCustomer(r)
 			found = append(found, p)
 			return err
-		}, `insert into customers (id, version, traits, created_at) `+source+`
+		}, `insert into customers (id, version, traits, created_at)
+			select column1, column2, column3, column4 from (`+source+`) as `+as+`
+			where (select count(*) from forgotten where digest = column5) = 0
 			on conflict (id) do update set version = customers.version + 1 returning `+customerColumns, args...)
 	})
 	return found, err
@@ -79,7 +83,7 @@ func Read(ctx context.Context, tx sqldb.Conn, id string) (*unit.LockedCustomer, 
 }
 
 // Canonical returns the id of the customer that id was merged into, or id itself; ErrNotFound if there is no such
-// customer. One step is enough: a merge also redirects the customers that were merged into the removed one before.
+// customer, or if it is being forgotten. One step is enough: a merge also redirects the customers that were merged into the removed one before.
 func Canonical(ctx context.Context, tx sqldb.Conn, id string) (string, error) {
 	found := ""
 	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
@@ -91,8 +95,8 @@ func Canonical(ctx context.Context, tx sqldb.Conn, id string) (string, error) {
 		found = own
 		return err
 	}, `select id, merged_into from customers where id = $1`, sqldb.Clean(id))
-	if err == nil && found == "" {
-		err = sqldb.ErrNotFound
+	if err == nil && (found == "" || unit.IsPseudonym(found)) {
+		found, err = "", sqldb.ErrNotFound
 	}
 	return found, err
 }

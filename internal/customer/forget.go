@@ -4,13 +4,140 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
+// MarkForgotten begins to forget a customer whose row the unit has locked. From its commit on no call finds or creates one of its
+// ids: each has a digest in forgotten, which Lock asks, and is a redirect to the pseudonym, which nobody can name. It returns how many
+// ids there are.
+func MarkForgotten(ctx context.Context, b *unit.Unit, own, pseudonym, request string) (ids int, err error) {
+	all, err := idsOf(ctx, b.Tx, own, pseudonym)
+	if err != nil {
+		return 0, err
+	}
+	var rows [][]any
+	for _, id := range all {
+		for _, form := range forms(id) {
+			rows = append(rows, []any{unit.Digest(b.Units.Salt, unit.DigestCustomer, form), request, sqldb.Millis(b.Now)})
+		}
+	}
+	if _, err := sqldb.Insert(ctx, b.Tx, "forgotten (digest, request, at)", rows, "on conflict (digest) do nothing"); err != nil {
+		return 0, err
+	}
+	_, err = b.Tx.ExecContext(ctx, `update customers set merged_into = $2, version = version + 1 where id = $1 or merged_into = $1`, own,
+		pseudonym)
+	return len(all), err
+}
+
+// forms returns an id as a user's and as an anonymous one: calls name a device in both ways, as previousId.
+func forms(id string) []string {
+	plain := strings.TrimPrefix(id, event.AnonymousPrefix)
+	return []string{plain, Anonymous(plain)}
+}
+
+// idsOf returns the ids of a customer, its own first.
+func idsOf(ctx context.Context, tx sqldb.Conn, own, pseudonym string) ([]string, error) {
+	all := []string{own}
+	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+		var id string
+		err := r.Scan(&id)
+		all = append(all, id)
+		return err
+	}, `select id from customers where merged_into in ($1, $2) and id <> $1 order by id`, own, pseudonym)
+	return all, err
+}
+
+// WasForgotten returns the request by which a customer with this id was forgotten, or "".
+func (s *Room) WasForgotten(ctx context.Context, tx sqldb.Conn, id string) (request string, err error) {
+	err = tx.QueryRowContext(ctx, `select request from forgotten where digest = $1`, unit.Digest(s.db.Salt, unit.DigestCustomer, id)).
+		Scan(&request)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return request, err
+}
+
+// Remember lets a customer with this id come back: calls create it again, with nothing that was known before.
+func (s *Room) Remember(ctx context.Context, tx sqldb.Conn, id string) error {
+	for _, form := range forms(id) {
+		if _, err := tx.ExecContext(ctx, `delete from forgotten where digest = $1`,
+			unit.Digest(s.db.Salt, unit.DigestCustomer, form)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Identified adds to f what the other rooms look for: the ids of the customer, and its addresses, also those that it had at a merge.
+func Identified(ctx context.Context, tx sqldb.Conn, f *unit.Forgetting, traits []string) (err error) {
+	if f.IDs, err = idsOf(ctx, tx, f.Customer, f.Pseudonym); err != nil {
+		return err
+	}
+	profiles, err := profilesOf(ctx, tx, f)
+	if err != nil {
+		return err
+	}
+	for _, profile := range profiles {
+		for _, trait := range traits {
+			f.Addresses = append(f.Addresses, written(profile[trait])...)
+		}
+	}
+	f.Addresses = sqldb.Sorted(f.Addresses)
+	return nil
+}
+
+// written returns the texts of a trait that holds an address, or several.
+func written(v any) (out []string) {
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case []any:
+		for _, one := range v {
+			if text, ok := one.(string); ok {
+				out = append(out, text)
+			}
+		}
+	}
+	return out
+}
+
+// profilesOf returns the traits of the customer, and those that were known at its merges.
+func profilesOf(ctx context.Context, tx sqldb.Conn, f *unit.Forgetting) ([]map[string]any, error) {
+	var out []map[string]any
+	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+		var raw string
+		if err := r.Scan(&raw); err != nil {
+			return err
+		}
+		traits, err := sqldb.Object(raw)
+		out = append(out, traits)
+		return err
+	}, `select traits from customers where id = $1 union all select gone_traits from merges where survivor = $1 or gone = $1
+		union all select survivor_traits from merges where survivor = $1`, f.Customer)
+	return out, err
+}
+
 // Forget is the last OnForget hook: it erases the log, the profile and the ids, by which the other rooms find their rows.
 func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
+	f.Table("addresses", whyAddresses)
+	profiles, err := profilesOf(ctx, b.Tx, f)
+	if err != nil {
+		return err
+	}
+	for i := range b.Units.Channels {
+		spec := &b.Units.Channels[i]
+		var keys []string
+		for _, profile := range profiles {
+			keys = append(keys, KeysOf(spec.Address, profile)...)
+		}
+		if err := HideAddresses(ctx, b, f, spec.Name, keys); err != nil {
+			return err
+		}
+	}
 	if err := f.Erase(ctx, b, "events", "id", `customer = $1`, "what the customer did and said", f.Customer); err != nil {
 		return err
 	}
@@ -22,9 +149,62 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 		f.Pseudonym); err != nil {
 		return err
 	}
-	f.Table("addresses", "that a mailbox is dead or refuses marketing, whoever has it")
+	f.Table("forgotten", "a digest of each id, so that late calls bring nobody back")
 	return f.Erase(ctx, b, "customers", "id", `id = $1 or merged_into = $2 or merged_into = $1`, "the profile and all ids", f.Customer,
 		f.Pseudonym)
+}
+
+const whyAddresses = "a digest of each address, which refuses marketing, so that nobody writes to it again"
+
+// hidden returns the digest that is kept of an address of a forgotten customer.
+func hidden(salt []byte, channel, key string) string {
+	return "forgotten/" + unit.Digest(salt, unit.DigestAddress, channel+"\x00"+sqldb.Clean(key))
+}
+
+// HideAddresses replaces what is known of addresses of a customer who is being forgotten by a row of a digest, which refuses
+// marketing: whoever registers with the address, or has it already, gets none until an opt-in, as after an unsubscribe link.
+func HideAddresses(ctx context.Context, b *unit.Unit, f *unit.Forgetting, channel string, keys []string) error {
+	t := f.Table("addresses", whyAddresses)
+	for _, key := range sqldb.Sorted(keys) {
+		digest := hidden(b.Units.Salt, channel, key)
+		var plain, done bool
+		dead := int64(0)
+		if err := sqldb.Rows(ctx, b.Tx, func(r *sql.Rows) error {
+			var address string
+			var deadAt, revivedAt, optedOut int64
+			if err := r.Scan(&address, &deadAt, &revivedAt, &optedOut); err != nil {
+				return err
+			}
+			if revivedAt == 0 {
+				dead = max(dead, deadAt)
+			}
+			plain, done = plain || address != digest, done || address == digest && optedOut != 0
+			return nil
+		}, `select address, dead_at, revived_at, opted_out_at from addresses where channel = $1 and address in ($2, $3)`, channel,
+			sqldb.Clean(key), digest); err != nil {
+			return err
+		}
+		if done && !plain {
+			continue
+		}
+		if f.Left <= 0 && !f.DryRun {
+			continue
+		}
+		t.Pseudonymized++
+		if f.Left--; f.DryRun {
+			continue
+		}
+		if _, err := b.Tx.ExecContext(ctx, `delete from addresses where channel = $1 and address in ($2, $3)`, channel, sqldb.Clean(key),
+			digest); err != nil {
+			return err
+		}
+		if _, err := b.Tx.ExecContext(ctx, `insert into addresses (channel, address, dead_at, reason, opted_out_at, opted_out_by)
+			values ($1, $2, $3, $4, $5, 'forgotten')`, channel, digest, dead, map[bool]string{true: "dead"}[dead != 0],
+			sqldb.Millis(b.Now)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Before returns the id of the last customer before an id, in the database's order; "" if it is the first.

@@ -59,7 +59,8 @@ func (c *SegmentCall) others() []string {
 	return out
 }
 
-// Identify finds and locks every customer that calls name. It returns the customer id of each id.
+// Identify finds and locks every customer that calls name. It returns the customer id of each id; "" for a customer who was
+// forgotten.
 func Identify(ctx context.Context, b *unit.Unit, calls []SegmentCall) (map[string]string, error) {
 	var wanted []string
 	for i := range calls {
@@ -80,7 +81,7 @@ func Identify(ctx context.Context, b *unit.Unit, calls []SegmentCall) (map[strin
 	}
 	var ids []string
 	need := func(id string) {
-		if into[id] != "" {
+		if into[id] != "" && !unit.IsPseudonym(into[id]) {
 			ids = append(ids, into[id])
 		} else {
 			ids = append(ids, id)
@@ -110,14 +111,18 @@ func Identify(ctx context.Context, b *unit.Unit, calls []SegmentCall) (map[strin
 	names := map[string]string{}
 	for _, id := range wanted {
 		names[id] = id
-		if to := into[id]; to != "" {
+		if to := into[id]; to != "" && !unit.IsPseudonym(to) {
 			names[id] = to
 			if own := b.Customers[id]; own != nil && own.Merged != to { // redirected while waiting for the lock
 				return nil, sqldb.ErrAgain
 			}
 		}
-		if p := b.Customers[names[id]]; p != nil && p.Merged != "" { // merged while waiting for the lock
+		p := b.Customers[names[id]]
+		if p != nil && p.Merged != "" { // merged while waiting for the lock
 			return nil, sqldb.ErrAgain
+		}
+		if p == nil { // forgotten, or left out of an alias above
+			names[id] = ""
 		}
 	}
 	return names, nil
@@ -130,8 +135,8 @@ func LinkIdentities(ctx context.Context, b *unit.Unit, names map[string]string, 
 		return nil, nil, nil
 	}
 	for _, id := range c.others() {
-		if b.Customers[id] == nil {
-			continue
+		if b.Customers[id] == nil || b.Customers[names[id]] == nil {
+			continue // of an alias, the id that is not meant; or a forgotten one, which is linked to nobody
 		}
 		survivor := b.Customers[names[c.Subject()]]
 		from := names[id]

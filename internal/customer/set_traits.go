@@ -29,6 +29,9 @@ func (s *Room) SetTraits(ctx context.Context, now time.Time, id string, traits m
 			return err
 		}
 		p := b.Customers[own]
+		if p == nil {
+			return unit.ErrForgotten
+		}
 		if p.Merged != "" { // meanwhile
 			return sqldb.ErrAgain
 		}

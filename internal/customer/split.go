@@ -96,6 +96,9 @@ func (s *Room) Split(ctx context.Context, now time.Time, customerID, id string) 
 		if err := b.Lock(ctx, []string{own, id}); err != nil {
 			return err
 		}
+		if b.Customers[own] == nil || b.Customers[id] == nil {
+			return unit.ErrForgotten
+		}
 		out = unit.Parting{From: b.Customers[own], To: b.Customers[id], IDs: []string{id}, Moved: map[string]int64{}}
 		if out.From.Merged != "" { // meanwhile
 			return sqldb.ErrAgain

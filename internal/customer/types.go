@@ -52,6 +52,7 @@ type Receipt struct {
 	ID          string
 	Customer    string
 	Duplicate   bool
+	Forgotten   bool     // the customer was forgotten: nothing was stored
 	DeliveredTo []string // ids of the enrollments that get the event
 	Entered     []string // workflow ids of the enrollments it opened
 	Refused     string   // with Enter: why the customer did not enter

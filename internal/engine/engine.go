@@ -2,12 +2,14 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"github.com/tabi-journeys/tabi/internal/analytics"
 	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/erasure"
 	"github.com/tabi-journeys/tabi/internal/handoff"
 	"github.com/tabi-journeys/tabi/internal/ingest"
 	"github.com/tabi-journeys/tabi/internal/intent"
@@ -32,6 +34,7 @@ type Engine struct {
 	Audit       *audit.Room
 	Customers   *customer.Room
 	Enrollments *enrollment.Room
+	Erasure     *erasure.Room
 	Handoffs    *handoff.Room
 	Intake      *ingest.Room
 	Intents     *intent.Room
@@ -63,7 +66,11 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		return nil, err
 	}
 	releases := catalog.New(database, enrollment.OpenRevisions, onPublish())
-	options := unit.Options{Channels: o.Channels, Scenario: o.Scenario, Watch: o.Watch, Holdout: o.Holdout,
+	salt, err := openSalt(ctx, database)
+	if err != nil {
+		return nil, errors.Join(err, database.Close())
+	}
+	options := unit.Options{Channels: o.Channels, Scenario: o.Scenario, Watch: o.Watch, Holdout: o.Holdout, Salt: salt,
 		Limits: o.Limits.WithDefaults()}
 	hooks := unit.Hooks{Flush: flush(), OnMerge: onMerge(), OnSplit: onSplit(), OnClose: onClose(), OnForget: onForget()}
 	db := unit.New(releases, options, customer.Table{}, enrollment.Table{}, hooks)
@@ -77,6 +84,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		Audit:       audit.New(database),
 		Customers:   customer.New(db, onTraitsSet()),
 		Enrollments: enrollment.New(db),
+		Erasure:     erasure.New(db, Keeps),
 		Handoffs:    handoff.New(db),
 		Intake:      ingest.New(db, intents, onEvent()),
 		Intents:     intents,

@@ -1,6 +1,10 @@
 package engine
 
 import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/handoff"
@@ -10,6 +14,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/offer"
 	"github.com/tabi-journeys/tabi/internal/outbox"
 	"github.com/tabi-journeys/tabi/internal/rejection"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/internal/variables"
 )
@@ -42,4 +47,26 @@ var Keeps = map[string]string{
 	"rates":           "limits of providers",
 	"classifiers":     "trained on designers' examples",
 	"models":          "sums over many customers, in which nobody can be found",
+}
+
+// openSalt returns the salt of the digests of forgotten customers, which the first start makes.
+func openSalt(ctx context.Context, database *sqldb.Database) ([]byte, error) {
+	const key = "forget_salt"
+	salt, err := database.Setting(ctx, key)
+	if err == nil && salt == "" {
+		random := make([]byte, 32)
+		if _, err := rand.Read(random); err != nil {
+			return nil, err
+		}
+		if err := database.Write(ctx, func(tx sqldb.Conn) error {
+			return sqldb.AddSetting(ctx, tx, key, hex.EncodeToString(random))
+		}); err != nil {
+			return nil, err
+		}
+		salt, err = database.Setting(ctx, key)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return hex.DecodeString(salt)
 }

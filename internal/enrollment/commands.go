@@ -101,6 +101,9 @@ func (s *Room) PauseJourney(ctx context.Context, now time.Time, name, by string,
 			order.Kind, order.Reason = contract.ResumeUpdate, "the journey is resumed"
 		}
 		for _, id := range sqldb.Sorted(customers) {
+			if b.Customers[id] == nil { // it is being forgotten, and its enrollments end anyway
+				continue
+			}
 			for _, e := range b.Customers[id].Open {
 				if e.Journey != name {
 					continue

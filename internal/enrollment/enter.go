@@ -335,6 +335,9 @@ func deferEntry(b *unit.Unit, blockers []*unit.EnrollmentRow, q entry, key strin
 
 // retryDeferredEntry decides a deferred entry that has reached the head of its queue.
 func retryDeferredEntry(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, eventID, body string, at int64) error {
+	if p.Merged != "" { // the customer is being forgotten, and enters nothing
+		return nil
+	}
 	var d deferred
 	if err := json.Unmarshal([]byte(body), &d); err != nil {
 		return err

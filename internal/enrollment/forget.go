@@ -6,8 +6,10 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/outbox"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // Forget is an OnForget hook of this room. A closed enrollment stays, with its steps, so that the numbers of its journey do not
@@ -98,6 +100,32 @@ func forgetCursors(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error 
 		}
 		t.Pseudonymized += n
 		f.Left -= n
+	}
+	return nil
+}
+
+// OrderEnd orders enrollments of a customer who is being forgotten to end. An order that is given again is dropped by the run.
+func OrderEnd(ctx context.Context, b *unit.Unit, customerID string, ids []string) error {
+	p, err := customer.LockOwner(ctx, b.Tx, `select cast($1 as text)`, customerID)
+	if err != nil {
+		return err
+	}
+	if err := b.Adopt(ctx, p); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		e, err := Get(ctx, b.Tx, id)
+		if err != nil {
+			return err
+		}
+		if e.State == unit.StateClosed {
+			continue
+		}
+		order := contract.Delivery{ID: "forget/" + e.ID, Enrollment: e.ID,
+			Command: &contract.Command{Kind: contract.ExitUpdate, By: "tabi", Reason: "the customer is forgotten"}}
+		if err := outbox.EnqueueMessage(b, e, order); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -107,6 +107,9 @@ func stillOpen(b *unit.Unit, all []*unit.EnrollmentRow, revision string) ([]*uni
 	var out []*unit.EnrollmentRow
 	for _, e := range all {
 		p := b.Customers[e.Customer]
+		if p == nil { // it is being forgotten
+			continue
+		}
 		if p.Merged != "" { // while waiting for the lock
 			return nil, sqldb.ErrAgain
 		}

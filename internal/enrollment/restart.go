@@ -107,6 +107,9 @@ func (s *Room) Restart(ctx context.Context, now time.Time, id string, alive, dry
 
 // cannotRestart says why an enrollment stays as it is; empty: it may begin again.
 func cannotRestart(ctx context.Context, tx sqldb.Conn, p *unit.LockedCustomer, e *unit.EnrollmentRow) (string, error) {
+	if p.Merged != "" {
+		return "its customer is being forgotten", nil
+	}
 	if e.State != unit.StateClosed {
 		return "", nil
 	}

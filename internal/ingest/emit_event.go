@@ -38,6 +38,9 @@ func (s *Room) Emit(ctx context.Context, now time.Time, in contract.Emit, proper
 		if claim != nil {
 			return claim
 		}
+		if p.Merged != "" { // the customer is being forgotten: nothing is stored any more
+			return nil
+		}
 		cause.Depth = max(cause.Depth, e.Depth)
 		if cause, err = cause.Next(ctx, b); err != nil {
 			return err
@@ -78,6 +81,10 @@ func (s *Room) Record(ctx context.Context, now time.Time, enrollmentID string, c
 		if seen, err := customer.KnownEvents(ctx, tx, call.MessageID); err != nil || len(seen) > 0 {
 			return err
 		}
+		if p.Merged != "" {
+			receipt = customer.Receipt{ID: call.MessageID, Forgotten: true}
+			return nil
+		}
 		if err := b.Adopt(ctx, p); err != nil {
 			return err
 		}
@@ -104,6 +111,9 @@ func (s *Room) Assign(ctx context.Context, now time.Time, ref contract.Ref, key 
 		}
 		if claim != nil {
 			return claim
+		}
+		if p.Merged != "" { // the customer is being forgotten: nothing is stored any more
+			return nil
 		}
 		cause.Depth = e.Depth
 		if cause, err = cause.Next(ctx, b); err != nil {

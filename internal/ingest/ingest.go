@@ -37,7 +37,7 @@ func New(db *unit.Units, intents *intent.Room, onEvent []customer.OnEvent) *Room
 // The invariant: if Ingest returns nil, each call is stored exactly once, with all its effects, and otherwise with none.
 // The order within the transaction is fixed; the rooms do their parts from profile on as OnEvent hooks, which package engine lists:
 //
-//	lock      all customers that the calls name, in id order (customer.Identify)
+//	lock      all customers that the calls name, in id order (customer.Identify); what names a forgotten one is dropped
 //	dedupe    a message id that is already stored changes nothing
 //	merge     identities that the call links (customer.LinkIdentities)
 //	profile   the traits the call changes, after the entry conditions were read for the old traits
@@ -139,6 +139,10 @@ func (s *Room) ingest(ctx context.Context, now time.Time, calls []customer.Segme
 		for i := range calls {
 			c := &calls[i]
 			p := b.Customers[names[c.Subject()]]
+			if p == nil {
+				receipts = append(receipts, customer.Receipt{ID: c.MessageID, Forgotten: true})
+				continue
+			}
 			if seen[c.MessageID] {
 				receipts = append(receipts, customer.Receipt{ID: c.MessageID, Customer: p.ID, Duplicate: true})
 				continue
@@ -203,6 +207,11 @@ func checkCall(c *customer.SegmentCall) error {
 	}
 	if err := c.Placeholder(); err != nil {
 		return err
+	}
+	for _, id := range []string{c.UserID, c.PreviousID} {
+		if unit.IsPseudonym(id) {
+			return fmt.Errorf("%q begins as the names do that tabi gives to forgotten customers", id)
+		}
 	}
 	message := event.MaxID
 	if event.Reserved(c.MessageID) {

@@ -30,6 +30,9 @@ func (s *Room) SetIntents(ctx context.Context, now time.Time, customerID string,
 			return err
 		}
 		p := b.Customers[names[customerID]]
+		if p == nil {
+			return unit.ErrForgotten
+		}
 		rules, err := intent.RulesOf(ctx, b)
 		if err != nil {
 			return err

@@ -212,7 +212,7 @@ func refreshPage(ctx context.Context, b *unit.Unit, rules *catalog.IntentRules, 
 		return false, err
 	}
 	for _, id := range sqldb.Sorted(ids) {
-		if p := b.Customers[id]; p.Merged == "" {
+		if p := b.Customers[id]; p != nil && p.Merged == "" {
 			if err := settleIntents(ctx, b, p); err != nil {
 				return false, err
 			}

@@ -203,7 +203,7 @@ func (r *report) optIn() error {
 			keys = append(keys, customer.KeysOf(r.b.Units.AddressTrait(channel), r.p.Traits)...)
 		}
 	}
-	return customer.OptIn(r.ctx, r.b.Tx, sqldb.Moment(r.a.At), channels, sqldb.Sorted(keys), r.a.Name)
+	return customer.OptIn(r.ctx, r.b, sqldb.Moment(r.a.At), channels, sqldb.Sorted(keys), r.a.Name)
 }
 
 // subjects returns the addresses that an opt-out or an opt-in names, itself or by its send; none: those that the customer has.
@@ -238,7 +238,7 @@ func (r *report) success() error {
 	if err != nil || row == nil || len(row.addresses) != 1 {
 		return err
 	}
-	return customer.ReviveBySuccess(r.ctx, r.b.Tx, r.b.Now, row.at, row.channel, row.addresses[0], r.a.Name)
+	return customer.ReviveBySuccess(r.ctx, r.b, row.at, row.channel, row.addresses[0], r.a.Name)
 }
 
 // sentRow has what a report needs of a send.

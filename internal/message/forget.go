@@ -3,7 +3,11 @@ package message
 import (
 	"context"
 	"database/sql"
+	"maps"
+	"slices"
+	"strings"
 
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -12,6 +16,9 @@ import (
 // whom and with which words. A reason stays where it is one of tabi's own, which are in capitals; a provider's may quote the address.
 func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 	if err := renameInbound(ctx, b, f); err != nil {
+		return err
+	}
+	if err := hideAddresses(ctx, b, f); err != nil {
 		return err
 	}
 	if err := f.Replace(ctx, b, "sends", "key", `customer = $2, address = '', provider_id = '', rendered = '', policy_trace = '',
@@ -40,4 +47,23 @@ func renameInbound(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error 
 	}
 	f.Left -= int64(len(keys))
 	return sqldb.Update(ctx, b.Tx, "sends", "key", "key = v.column2", []string{"text", "text"}, f.Aliases(keys))
+}
+
+// hideAddresses hides the addresses that the customer's messages went to: it may have others by now.
+func hideAddresses(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
+	keys := map[string][]string{}
+	if err := sqldb.Rows(ctx, b.Tx, func(r *sql.Rows) error {
+		var channel, addresses string
+		err := r.Scan(&channel, &addresses)
+		keys[channel] = append(keys[channel], strings.Split(addresses, "\n")...)
+		return err
+	}, `select distinct channel, address from sends where customer = $1 and address <> ''`, f.Customer); err != nil {
+		return err
+	}
+	for _, channel := range slices.Sorted(maps.Keys(keys)) {
+		if err := customer.HideAddresses(ctx, b, f, channel, keys[channel]); err != nil {
+			return err
+		}
+	}
+	return nil
 }

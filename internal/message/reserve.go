@@ -49,6 +49,7 @@ const StatusSending = "sending"
 // Reasons that this room sets; the others come from the contact policy.
 const (
 	ReasonHoldout   = "HOLDOUT"
+	ReasonForgotten = "FORGOTTEN"  // the customer is being forgotten
 	reasonNoMessage = "NO_MESSAGE" // the current release no longer has the message
 )
 
@@ -151,6 +152,8 @@ func (s *Room) Reserve(ctx context.Context, now, wall time.Time, in contract.Sen
 		status, reason := StatusSending, ""
 		res.Message = rel.Content.Messages[in.Spec.Message]
 		switch {
+		case p.Merged != "": // an enrollment's customer is no redirect, unless it is being forgotten
+			status, reason = contract.StatusSuppressed, ReasonForgotten
 		case e.Holdout:
 			status, reason = contract.StatusSuppressed, ReasonHoldout
 		case res.Message == nil:

@@ -104,6 +104,9 @@ func (s *Room) Decide(ctx context.Context, now, wall time.Time, in contract.Deci
 		if claim != nil {
 			return claim
 		}
+		if p.Merged != "" { // the customer is being forgotten: its run ends
+			return unit.ErrSuperseded
+		}
 		if out.Paused, err = sqldb.Exists(ctx, tx, `select 1 from journeys_on_hold where journey = $1`,
 			e.Journey); err != nil ||
 			out.Paused {

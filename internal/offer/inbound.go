@@ -210,7 +210,10 @@ func (s *Room) meet(ctx context.Context, tx sqldb.Conn, id string, now time.Time
 	if err != nil {
 		return nil, err
 	}
-	locked, err := customer.Lock(ctx, tx, now, []string{own})
+	locked, err := customer.Lock(ctx, tx, now, s.db.Salt, []string{own})
+	if err == nil && len(locked) == 0 {
+		err = unit.ErrForgotten
+	}
 	if err != nil {
 		return nil, err
 	}

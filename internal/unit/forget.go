@@ -3,6 +3,7 @@ package unit
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
@@ -15,6 +16,35 @@ import (
 // them, with f.Replace, what says who it was; it names each of its tables that may have such rows. Each call changes one page: it is
 // called again until a pass changes nothing. A room that reads another one's rows to find its own comes first in the list.
 type Forget func(ctx context.Context, b *Unit, f *Forgetting) error
+
+// pseudonymPrefix begins the customer that rows of a forgotten one name, and its redirect while it is being forgotten.
+const pseudonymPrefix = "forgotten/"
+
+// NewPseudonym returns a random pseudonym.
+func NewPseudonym() (string, error) {
+	var random [16]byte
+	_, err := rand.Read(random[:])
+	return pseudonymPrefix + hex.EncodeToString(random[:]), err
+}
+
+// IsPseudonym reports whether an id is that of a forgotten customer. No call may name one.
+func IsPseudonym(id string) bool { return strings.HasPrefix(id, pseudonymPrefix) }
+
+// ErrForgotten is returned where a call names a customer who was forgotten, or is being forgotten.
+var ErrForgotten error = sqldb.Refusal("this customer was forgotten; tabi customer remember lets them come back")
+
+// Digest returns the HMAC of an id or address of a forgotten customer under the installation's salt. kind keeps the two apart.
+func Digest(salt []byte, kind, text string) string {
+	h := hmac.New(sha256.New, salt)
+	h.Write([]byte(kind + "\x00" + text))
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Kinds of digests.
+const (
+	DigestCustomer = "customer"
+	DigestAddress  = "address"
+)
 
 // A Forgetting is a customer who is being forgotten: what the hooks need to know, and what they have done in this unit.
 type Forgetting struct {
@@ -44,7 +74,7 @@ func (f *Forgetting) Alias(id string) string {
 	}
 	h := hmac.New(sha256.New, f.Secret)
 	h.Write([]byte(id))
-	return "forgotten/" + hex.EncodeToString(h.Sum(nil)[:16])
+	return pseudonymPrefix + hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // Table returns what was done with a table. A hook that changes rows without Erase and Replace counts them here.

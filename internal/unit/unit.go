@@ -32,6 +32,7 @@ type Options struct {
 	Limits   limits.Limits  // with its defaults
 	Watch    Watch          // of a simulation
 	Holdout  func(journey, drawID string, percent float64) bool
+	Salt     []byte // of the digests by which forgotten customers are known; see Digest
 }
 
 // Watch has functions by which a simulation learns what would otherwise be silent. Each may be nil.
@@ -51,8 +52,9 @@ func New(c *catalog.Catalog, o Options, customers Customers, enrollments Enrollm
 
 // Customers are the functions of the room customer that every unit needs.
 type Customers interface {
-	// Lock locks customers in the order of their ids and creates the missing ones. ids are distinct and sorted.
-	Lock(ctx context.Context, tx sqldb.Conn, now time.Time, ids []string) ([]*LockedCustomer, error)
+	// Lock locks customers in the order of their ids and creates the missing ones. ids are distinct and sorted. It leaves out
+	// those that were forgotten: nothing creates them again.
+	Lock(ctx context.Context, tx sqldb.Conn, now time.Time, salt []byte, ids []string) ([]*LockedCustomer, error)
 	// Read returns a customer that is not locked.
 	Read(ctx context.Context, tx sqldb.Conn, id string) (*LockedCustomer, error)
 }
@@ -259,9 +261,10 @@ func TraitsOf(id string, traits map[string]any) map[string]any {
 	return out
 }
 
-// Lock locks customers in the order of their ids, creates the missing ones, and adopts them.
+// Lock locks customers in the order of their ids, creates the missing ones, and adopts them. A customer who was forgotten is in
+// b.Customers neither before nor after.
 func (b *Unit) Lock(ctx context.Context, ids []string) error {
-	found, err := b.Units.customers.Lock(ctx, b.Tx, b.Now, sqldb.Sorted(ids))
+	found, err := b.Units.customers.Lock(ctx, b.Tx, b.Now, b.Units.Salt, sqldb.Sorted(ids))
 	if err != nil {
 		return err
 	}

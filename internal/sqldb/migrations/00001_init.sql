@@ -70,6 +70,31 @@ create table merges (
 );
 create index merges_survivor on merges (survivor, at);
 
+-- The ids of customers who were forgotten, so that late calls do not create them again. digest is an HMAC of the id under
+-- the installation's salt (settings, forget_salt): the table does not say who they were. request is the request that it was.
+create table forgotten (
+  digest  text primary key,
+  request text not null,
+  at      bigint not null
+);
+create index forgotten_request on forgotten (request);
+
+-- Requests to forget a customer. customer, pseudonym and secret are emptied when it is done: nothing then says whom it meant.
+-- state is ending, deleting, erasing or done. report is JSON, without personal data.
+create table forget_requests (
+  id        text primary key,
+  customer  text not null,
+  pseudonym text not null,
+  secret    text not null,
+  reason    text not null,
+  by_whom   text not null,
+  at        bigint not null,
+  state     text not null,
+  done_at   bigint not null default 0,
+  report    text not null default '{}'
+);
+create index forget_requests_open on forget_requests (id) where state <> 'done';
+
 -- Customers whose time zone is not UTC, or was another one. timezone is UTC where the trait names no zone; since_at is
 -- the time of the last change.
 create table customer_timezones (
