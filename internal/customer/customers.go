@@ -44,8 +44,8 @@ func scanCustomer(r sqldb.Scanner) (*unit.LockedCustomer, error) {
 }
 
 // Lock locks customers in the order of their ids, by incrementing their versions, and creates the missing ones. ids are
-// distinct and sorted. It leaves out those that were forgotten. The same statement decides that, so that no call, however late and by
-// whichever door, creates them again. The count keeps the order of the ids, which a join would not.
+// distinct and sorted. It leaves out those that were forgotten. The same statement decides that, so that no call, however late
+// and by whichever door, creates them again. The count keeps the order of the ids, which a join would not.
 func Lock(ctx context.Context, tx sqldb.Conn, now time.Time, salt []byte, ids []string) ([]*unit.LockedCustomer, error) {
 	var found []*unit.LockedCustomer
 	var values [][]any
@@ -83,7 +83,8 @@ func Read(ctx context.Context, tx sqldb.Conn, id string) (*unit.LockedCustomer, 
 }
 
 // Canonical returns the id of the customer that id was merged into, or id itself; ErrNotFound if there is no such
-// customer, or if it is being forgotten. One step is enough: a merge also redirects the customers that were merged into the removed one before.
+// customer, or if it is being forgotten. One step is enough: a merge also redirects the customers that were merged into the
+// removed one before.
 func Canonical(ctx context.Context, tx sqldb.Conn, id string) (string, error) {
 	found := ""
 	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"slices"
 
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/handoff"
@@ -32,9 +34,30 @@ func onForget() []unit.Forget {
 		handoff.Forget,
 		rejection.Forget, // before the profile, whose ids and addresses it looks for
 		enrollment.Forget,
+		forgetAudit,
 		keyring.Forget,
 		customer.Forget, // last: all others find their rows by its ids
 	}
+}
+
+// auditPage bounds the ids of a customer that one statement names.
+const auditPage = 500
+
+// forgetAudit takes the customer out of the entries about it.
+func forgetAudit(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
+	t := f.Table("audit_log", "who of the staff did or looked at what, and when; not whom it was about")
+	if f.DryRun {
+		return nil
+	}
+	for ids := range slices.Chunk(f.IDs, auditPage) {
+		n, err := audit.Forget(ctx, b.Tx, ids, f.Pseudonym)
+		if err != nil {
+			return err
+		}
+		t.Pseudonymized += n
+		f.Left -= n
+	}
+	return nil
 }
 
 // Keeps has the tables that forgetting a customer leaves alone, with the reason, which the report shows.

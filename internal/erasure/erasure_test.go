@@ -237,7 +237,8 @@ func TestForgottenCustomerStaysAway(t *testing.T) {
 		restarted, err := s.Enrollments.Restart(s.Ctx, enginetest.Noon, e.ID, false, false)
 		s.Must(err)
 		s.Equal(restarted.Refused, "its customer is being forgotten")
-		s.WantError(s.Erasure.Remember(s.Ctx, "zaphod"), sqldb.InputError("this customer is being forgotten: wait until request "+r.ID+" is done"))
+		s.WantError(s.Erasure.Remember(s.Ctx, "zaphod"),
+			sqldb.InputError("this customer is being forgotten: wait until request "+r.ID+" is done"))
 		finish(s, r.ID)
 		late(0)
 		if left := containing(rows(s), "zaphod"); len(left) > 0 {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -77,7 +78,7 @@ func (s *Room) Start(ctx context.Context, now time.Time, id, reason, by string, 
 	id, reason = sqldb.Clean(id), sqldb.Clean(strings.TrimSpace(reason))
 	switch {
 	case reason == "":
-		return Request{}, sqldb.InputError("the reason is missing: give one that does not name the customer, such as the number of a ticket")
+		return Request{}, sqldb.InputError("the reason is missing: give one that does not name the customer, such as a ticket's number")
 	case len(reason) > maxReason:
 		return Request{}, sqldb.InputError(fmt.Sprintf("the reason has %d bytes; at most %d are kept", len(reason), maxReason))
 	}
@@ -107,12 +108,14 @@ func (s *Room) Start(ctx context.Context, now time.Time, id, reason, by string, 
 		if err := customer.Identified(ctx, tx, f, s.traits()); err != nil {
 			return err
 		}
-		for _, text := range append(f.IDs[:len(f.IDs):len(f.IDs)], f.Addresses...) {
-			if len(text) > 2 && strings.Contains(strings.ToLower(reason), strings.ToLower(strings.TrimPrefix(text, "anon:"))) {
-				return sqldb.InputError("the reason names the customer, and it is kept: give the number of a ticket, or words without names")
+		for _, text := range slices.Concat(f.IDs, f.Addresses) {
+			text = strings.ToLower(strings.TrimPrefix(text, event.AnonymousPrefix))
+			if len(text) > 2 && strings.Contains(strings.ToLower(reason), text) {
+				return sqldb.InputError("the reason names the customer, and it is kept: give a ticket's number, or words without names")
 			}
 		}
-		out = Request{State: Ending, Reason: reason, By: sqldb.Clean(by), At: sqldb.Moment(sqldb.Millis(now)), Report: Report{IDs: len(f.IDs)}}
+		out = Request{State: Ending, Reason: reason, By: sqldb.Clean(by), At: sqldb.Moment(sqldb.Millis(now))}
+		out.Report.IDs = len(f.IDs)
 		if err := tx.QueryRowContext(ctx, `select count(*) from enrollment_states where customer = $1 and state <> 'closed'`, own).
 			Scan(&out.Report.Enrollments.Open); err != nil {
 			return err
@@ -142,7 +145,8 @@ func (s *Room) Start(ctx context.Context, now time.Time, id, reason, by string, 
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `insert into forget_requests (id, customer, pseudonym, secret, reason, by_whom, at, state, report)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, out.ID, own, f.Pseudonym, secret, reason, out.By, sqldb.Millis(now), Ending, report)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, out.ID, own, f.Pseudonym, secret, reason, out.By, sqldb.Millis(now), Ending,
+			report)
 		return err
 	})
 	return out, err

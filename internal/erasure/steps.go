@@ -68,8 +68,8 @@ func nextAfter(ids []string) string {
 func (s *Room) StillOpen(ctx context.Context, id string) (n int64, err error) {
 	o, err := request(ctx, s.db.Reader, id)
 	if err == nil {
-		err = s.db.Reader.QueryRowContext(ctx, `select count(*) from enrollment_states where customer = $1 and state <> 'closed'`, o.customer).
-			Scan(&n)
+		err = s.db.Reader.QueryRowContext(ctx, `select count(*) from enrollment_states where customer = $1 and state <> 'closed'`,
+			o.customer).Scan(&n)
 	}
 	return n, sqldb.DatabaseError(err)
 }
