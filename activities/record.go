@@ -65,6 +65,8 @@ func (a *Activities) Record(ctx context.Context, in contract.Record) (contract.T
 		return contract.TrackResult{}, err // Temporal repeats it until it is stored
 	case errors.As(err, &over):
 		return refuse(&tolerant.Problem{Code: over.Code, Message: over.Message}, value)
+	case errors.Is(err, customer.ErrTaken):
+		return refuse(&tolerant.Problem{Code: tolerant.Taken, Message: err.Error()}, value)
 	case message.IsInput(err):
 		return refuse(&tolerant.Problem{Code: tolerant.Invalid, Message: err.Error()}, value)
 	case err != nil:
@@ -81,6 +83,9 @@ func (a *Activities) store(ctx context.Context, in contract.Record, at clock.Clo
 	receipts, err := a.cfg.Rooms.Intake.Ingest(ctx, a.cfg.Now(at), []customer.SegmentCall{call})
 	if err != nil {
 		return customer.Receipt{}, err
+	}
+	if receipts[0].Taken {
+		return customer.Receipt{}, customer.ErrTaken
 	}
 	return receipts[0], nil
 }

@@ -241,9 +241,20 @@ func EventsAfter(ctx context.Context, tx sqldb.Conn, customerID string, ids []st
 	return out, err
 }
 
-// KnownEvents returns which of the ids belong to a stored event.
-func KnownEvents(ctx context.Context, tx sqldb.Conn, ids ...string) (map[string]bool, error) {
-	return found(ctx, tx, `select id from events where id in (%s)`, sqldb.Sorted(ids))
+// A KnownEvent is what a stored event is compared by with a call of the same id.
+type KnownEvent struct{ Name, Customer, Origin string }
+
+// KnownEvents returns those of the ids that belong to a stored event.
+func KnownEvents(ctx context.Context, tx sqldb.Conn, ids ...string) (map[string]KnownEvent, error) {
+	out := map[string]KnownEvent{}
+	err := sqldb.Within(ctx, tx, `select id, name, customer, origin from events where id in (%s)`, sqldb.Sorted(ids), func(r *sql.Rows) error {
+		var id string
+		var known KnownEvent
+		err := r.Scan(&id, &known.Name, &known.Customer, &known.Origin)
+		out[id] = known
+		return err
+	})
+	return out, err
 }
 
 // A Cause is what a step's event comes from: the event in the longest chain among those that the step knows.

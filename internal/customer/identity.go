@@ -35,12 +35,15 @@ func Anonymous(id string) string {
 
 // merges reports whether a call links two ids.
 func (c *SegmentCall) merges() bool {
+	if c.Trust == Untrusted {
+		return false
+	}
 	return c.Type == "alias" || c.Type == "identify" && c.UserID != "" && c.AnonymousID != ""
 }
 
-// Subject returns the id that a call is about, before merges.
+// Subject returns the id that a call is about, before merges. An untrusted call is about a visitor, whatever user it names.
 func (c *SegmentCall) Subject() string {
-	if c.UserID != "" {
+	if c.UserID != "" && c.Trust != Untrusted {
 		return c.UserID
 	}
 	return Anonymous(c.AnonymousID)
@@ -128,12 +131,21 @@ func Identify(ctx context.Context, b *unit.Unit, calls []SegmentCall) (map[strin
 	return names, nil
 }
 
+// Linked is what a call changed that links ids.
+type Linked struct {
+	Changed  []string // traits
+	Warnings []string // about traits that were left out, since the profile would be too large
+	Stayed   bool     // protected traits stayed behind, since the call is not trusted to carry them over
+}
+
 // LinkIdentities links the other ids of a call to its subject, and merges customers where necessary. It returns the traits
-// that changed, and warnings about those that a merge left out. It returns a limits.Error if the customer has too many ids.
-func LinkIdentities(ctx context.Context, b *unit.Unit, names map[string]string, c *SegmentCall) (changed, warnings []string, err error) {
+// that changed, and what did not follow. It returns a limits.Error if the customer has too many ids.
+func LinkIdentities(ctx context.Context, b *unit.Unit, names map[string]string, c *SegmentCall) (out Linked, err error) {
 	if !c.merges() {
-		return nil, nil, nil
+		return out, nil
 	}
+	link := unit.State[linking](b)
+	*link = linking{web: c.Trust != Trusted}
 	for _, id := range c.others() {
 		if b.Customers[id] == nil || b.Customers[names[id]] == nil {
 			continue // of an alias, the id that is not meant; or a forgotten one, which is linked to nobody
@@ -146,27 +158,26 @@ func LinkIdentities(ctx context.Context, b *unit.Unit, names map[string]string, 
 			// An anonymous id that was merged before now belongs to another user. Its past events stay where they are.
 			names[id] = survivor.ID
 			if err := roomForID(ctx, b, survivor); err != nil {
-				return nil, nil, err
+				return out, err
 			}
 			if err := rememberMerge(ctx, b, b.Customers[id], survivor); err != nil {
-				return nil, nil, err
+				return out, err
 			}
 			if _, err := b.Tx.ExecContext(ctx, `update customers set merged_into = $2 where id = $1`, id, survivor.ID); err != nil {
-				return nil, nil, err
+				return out, err
 			}
 		default:
 			if err := roomForID(ctx, b, survivor); err != nil {
-				return nil, nil, err
+				return out, err
 			}
 			for _, merge := range b.Units.Hooks.OnMerge {
 				if err := merge(ctx, b, b.Customers[from], survivor); err != nil {
-					return nil, nil, err
+					return out, err
 				}
 			}
-			merged := unit.State[mergedTraits](b)
-			changed = append(changed, merged.changed...)
-			if len(merged.dropped) > 0 {
-				warnings = append(warnings, "traits."+strings.Join(merged.dropped, ", traits.")+
+			out.Changed = append(out.Changed, link.changed...)
+			if len(link.dropped) > 0 {
+				out.Warnings = append(out.Warnings, "traits."+strings.Join(link.dropped, ", traits.")+
 					": left out of the merge, since the customer's traits would be too large with them")
 			}
 			for name, to := range names {
@@ -176,7 +187,8 @@ func LinkIdentities(ctx context.Context, b *unit.Unit, names map[string]string, 
 			}
 		}
 	}
-	return sqldb.Sorted(changed), warnings, nil
+	out.Changed, out.Stayed = sqldb.Sorted(out.Changed), link.stayed
+	return out, nil
 }
 
 // roomForID returns a limits.Error if a customer has as many merged ids as are possible.
@@ -214,6 +226,28 @@ func (s *Room) Get(ctx context.Context, id string) (Customer, error) {
 		return s.readAddresses(ctx, tx, &c)
 	})
 	return c, err
+}
+
+// JoinedByWeb reports whether an id names another customer now because a call of a web key said so, somewhere on the way. Who holds a
+// token for a visitor must not read what belongs to a user whom a page has joined with that visitor.
+func (s *Room) JoinedByWeb(ctx context.Context, id string) (web bool, err error) {
+	id = sqldb.Clean(id)
+	err = s.db.Read(ctx, func(tx sqldb.Conn) error {
+		own, err := Canonical(ctx, tx, id)
+		if errors.Is(err, sqldb.ErrNotFound) {
+			return nil
+		}
+		for err == nil && id != own && !web {
+			found, failed := merges(ctx, tx, `m.gone = $1`, id)
+			if err = failed; err != nil || len(found) == 0 {
+				return err
+			}
+			last := found[len(found)-1]
+			id, web = last.survivor, last.web == 1
+		}
+		return err
+	})
+	return web, err
 }
 
 // Whom returns the customer with a user id or, if there is none, with that anonymous id; or ErrNotFound.

@@ -2,7 +2,10 @@ package customer
 
 import (
 	"context"
+	"maps"
+	"slices"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/consent"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -46,12 +49,17 @@ func Merge(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustome
 		survivor.Draw); err != nil {
 		return err
 	}
-	merged := unit.State[mergedTraits](b)
-	merged.changed, merged.dropped = nil, nil
+	link := unit.State[linking](b)
+	link.changed, link.dropped = nil, nil
 	if len(gone.Traits) > 0 {
-		own := survivor.Traits
-		survivor.Traits, merged.changed = joinTraits(own, gone.Traits)
-		survivor.Traits, merged.dropped = b.Units.Limits.FitTraits(own, survivor.Traits, consent.Trait)
+		own, traits := survivor.Traits, gone.Traits
+		if link.web {
+			var stayed bool
+			traits, stayed = unprotected(b, traits)
+			link.stayed = link.stayed || stayed
+		}
+		survivor.Traits, link.changed = joinTraits(own, traits)
+		survivor.Traits, link.dropped = b.Units.Limits.FitTraits(own, survivor.Traits, consent.Trait)
 		survivor.Dirty = true
 	}
 	for _, e := range gone.Open {
@@ -69,6 +77,24 @@ func older(gone, survivor *unit.LockedCustomer) bool {
 	return gone.Created < survivor.Created || gone.Created == survivor.Created && len(gone.Open) > 0
 }
 
-// mergedTraits is this room's part of a unit: the traits of the survivor that the latest merge has changed, and those of gone that it
-// left out, since the profile would have become too large. A split finds them in the record of the merge.
-type mergedTraits struct{ changed, dropped []string }
+// linking is this room's part of a unit that links ids.
+type linking struct {
+	web     bool     // by a call of a web key: protected traits stay behind
+	stayed  bool     // there were some
+	changed []string // the traits of the survivor that the latest merge has changed
+	dropped []string // those of gone that the latest merge left out, since the profile would have become too large
+}
+
+// unprotected returns traits without addresses and permissions, and whether there were some: those of ProtectedTraits, and those by which
+// the channels of this build reach a customer.
+func unprotected(b *unit.Unit, traits map[string]any) (rest map[string]any, stayed bool) {
+	rest = maps.Clone(traits)
+	for name := range traits {
+		address := func(spec channel.Spec) bool { return spec.Address == name }
+		if ProtectedTraits[name] || slices.ContainsFunc(b.Units.Channels, address) {
+			delete(rest, name)
+			stayed = true
+		}
+	}
+	return rest, stayed
+}

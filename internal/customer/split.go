@@ -22,6 +22,7 @@ type mergeRow struct {
 	goneTraits, survivorTraits     map[string]any
 	goneCreated, survivorCreated   int64
 	goneDraw, survivorDraw, merged string // merged is the customer that gone names now
+	web                            int    // 1: by a call of a web key, which carried over no protected trait
 }
 
 // before reports whether the merge was before an event, or another merge.
@@ -37,13 +38,17 @@ func rememberMerge(ctx context.Context, b *unit.Unit, gone, survivor *unit.Locke
 	if err != nil {
 		return err
 	}
+	web := 0
+	if unit.State[linking](b).web {
+		web = 1
+	}
 	_, err = b.Tx.ExecContext(ctx, `insert into merges (gone, survivor, at, n, gone_traits, gone_created, gone_draw, survivor_traits,
-		survivor_created, survivor_draw) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		survivor_created, survivor_draw, web) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 		on conflict (gone, survivor) do update set at = excluded.at, n = excluded.n, gone_traits = excluded.gone_traits,
 		gone_created = excluded.gone_created, gone_draw = excluded.gone_draw, survivor_traits = excluded.survivor_traits,
-		survivor_created = excluded.survivor_created, survivor_draw = excluded.survivor_draw`,
+		survivor_created = excluded.survivor_created, survivor_draw = excluded.survivor_draw, web = excluded.web`,
 		gone.ID, survivor.ID, sqldb.Millis(b.Now), unit.State[newEvents](b).n, goneTraits, gone.Created, gone.Draw, survivorTraits,
-		survivor.Created, survivor.Draw)
+		survivor.Created, survivor.Draw, web)
 	return err
 }
 
@@ -54,7 +59,7 @@ func merges(ctx context.Context, tx sqldb.Conn, where string, args ...any) ([]*m
 		var m mergeRow
 		var gone, survivor string
 		err := r.Scan(&m.gone, &m.survivor, &m.at, &m.n, &gone, &m.goneCreated, &m.goneDraw, &survivor, &m.survivorCreated, &m.survivorDraw,
-			&m.merged)
+			&m.merged, &m.web)
 		if err == nil {
 			m.goneTraits, err = sqldb.Object(gone)
 		}
@@ -64,7 +69,7 @@ func merges(ctx context.Context, tx sqldb.Conn, where string, args ...any) ([]*m
 		out = append(out, &m)
 		return err
 	}, `select m.gone, m.survivor, m.at, m.n, m.gone_traits, m.gone_created, m.gone_draw, m.survivor_traits, m.survivor_created,
-		m.survivor_draw, c.merged_into from merges m join customers c on c.id = m.gone where `+where+` order by m.at, m.n, m.gone`, args...)
+		m.survivor_draw, c.merged_into, m.web from merges m join customers c on c.id = m.gone where `+where+` order by m.at, m.n, m.gone`, args...)
 	return out, err
 }
 
@@ -187,6 +192,24 @@ func patchOf(ev *Event) (patch map[string]any, both bool) {
 	return consequence(ev.Name, ev.Properties), ev.Name != event.MarketingOptedIn
 }
 
+// webVisits returns, of merges, those by calls of web keys, by the ids that each of them joined.
+func webVisits(ctx context.Context, tx sqldb.Conn, list []*mergeRow) (map[string]*mergeRow, error) {
+	out := map[string]*mergeRow{}
+	for _, m := range list {
+		if m.web == 0 {
+			continue
+		}
+		ids := []string{m.gone}
+		if _, err := under(ctx, tx, m.gone, &ids); err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			out[id] = m
+		}
+	}
+	return out, nil
+}
+
 // SplitProfiles is the second OnSplit hook of this room: it computes both profiles as if the merge had not been, and redirects
 // what had been merged into the id that is split off.
 func SplitProfiles(ctx context.Context, b *unit.Unit, s *unit.Parting) error {
@@ -199,6 +222,14 @@ func SplitProfiles(ctx context.Context, b *unit.Unit, s *unit.Parting) error {
 	var changes []change
 	from.Traits, from.Created, from.Draw = m.survivorTraits, m.survivorCreated, m.survivorDraw
 	to.Traits, to.Created, to.Draw, to.Merged, to.Stored = m.goneTraits, m.goneCreated, m.goneDraw, "", map[string]any{}
+	later, err := merges(ctx, b.Tx, `m.survivor = $1`, from.ID)
+	if err != nil {
+		return err
+	}
+	private, err := webVisits(ctx, b.Tx, later)
+	if err != nil {
+		return err
+	}
 	for _, p := range []*unit.LockedCustomer{from, to} {
 		events, err := EventsNamed(ctx, b.Tx, p.ID, profileEvents)
 		if err != nil {
@@ -210,6 +241,9 @@ func SplitProfiles(ctx context.Context, b *unit.Unit, s *unit.Parting) error {
 			}
 			changes = append(changes, change{ev.Received, int64(ev.N), func() error {
 				patch, both := patchOf(ev)
+				if merge := private[ev.Origin]; p == from && merge != nil && !merge.before(ev.Received, int64(ev.N)) {
+					patch, _ = unprotected(b, patch) // it did not follow then either
+				}
 				for _, one := range []*unit.LockedCustomer{from, to} {
 					if one != p && !both {
 						continue
@@ -224,16 +258,16 @@ func SplitProfiles(ctx context.Context, b *unit.Unit, s *unit.Parting) error {
 		}
 		p.Dirty = true
 	}
-	later, err := merges(ctx, b.Tx, `m.survivor = $1`, from.ID)
-	if err != nil {
-		return err
-	}
 	for _, one := range later {
 		if one.gone == to.ID || !m.before(one.at, one.n) {
 			continue
 		}
 		changes = append(changes, change{one.at, one.n, func() error {
-			from.Traits, _ = joinTraits(from.Traits, one.goneTraits)
+			traits := one.goneTraits
+			if one.web == 1 {
+				traits, _ = unprotected(b, traits)
+			}
+			from.Traits, _ = joinTraits(from.Traits, traits)
 			if one.goneCreated < from.Created {
 				from.Created, from.Draw = one.goneCreated, one.goneDraw
 			}

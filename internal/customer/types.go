@@ -6,7 +6,25 @@ import (
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/limits"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
+
+// Trust says what a call may say about identities. See docs/decisions/0025.
+type Trust int
+
+// Levels of trust.
+const (
+	// Trusted calls come from servers, operators, Temporal and tabi itself. They may say anything about anybody.
+	Trusted Trust = iota
+	// Proven calls come from a web key, with a proof of who the user is. Which visitor that user was, is not proven: a merge carries over
+	// no protected trait.
+	Proven
+	// Untrusted calls come from a web key without a proof. They speak of a visitor only: they name no user, and link no ids.
+	Untrusted
+)
+
+// ProtectedTraits are addresses and permissions. Only Trusted calls set them, or carry them from one customer to another.
+var ProtectedTraits = map[string]bool{"email": true, "phone": true, "push_token": true, "consent": true}
 
 // A SegmentCall is one call of Segment's tracking API, after the gateway's checks.
 type SegmentCall struct {
@@ -24,6 +42,9 @@ type SegmentCall struct {
 	Origin      string    // the id that the event came from; default: Subject
 	Depth       int       // length of the chain of events that journeys caused
 	Root        string    // with Depth: the id of the event at the beginning of the chain
+	Trust       Trust     // what it may say about identities
+	Space       string    // of message ids: those of a web key are apart from all others; empty: the ids of servers, and of tabi itself
+	UserHash    string    // the proof that the sender gave for UserID; never stored
 	// Context has the traits that the context of a client library knows: email, timezone, push_token … They fill what the profile
 	// lacks; see ApplyTraits.
 	Context map[string]any
@@ -37,6 +58,15 @@ type SegmentCall struct {
 // NeverRefused reports whether the call must be stored however much the customer has: what makes a customer get fewer messages.
 func (c *SegmentCall) NeverRefused() bool {
 	return c.Event == event.Unsubscribed || c.Event == event.EmailMarkedAsSpam || c.Event == event.EmailBounced
+}
+
+// EventID returns the id of the event that a call becomes. Message ids of web keys are known to everybody who opens a page, and often
+// easy to guess: they must not take the ids of a server's events. So each web key has a space of its own.
+func (c *SegmentCall) EventID() string {
+	if c.Space == "" {
+		return c.MessageID
+	}
+	return event.WebPrefix + c.Space + "/" + c.MessageID
 }
 
 // A Classification is the intent that a customer's message was classified as.
@@ -53,6 +83,8 @@ type Receipt struct {
 	Customer    string
 	Duplicate   bool
 	Forgotten   bool     // the customer was forgotten: nothing was stored
+	Taken       bool     // the id is that of another event, or of another customer: the call is not stored; see ErrTaken
+	Stayed      bool     // a merge left protected traits with the visitor, since the call may not carry them over; see Proven
 	DeliveredTo []string // ids of the enrollments that get the event
 	Entered     []string // workflow ids of the enrollments it opened
 	Refused     string   // with Enter: why the customer did not enter
@@ -61,6 +93,10 @@ type Receipt struct {
 	// Over is set if the call was refused because of a limit. Nothing of it is stored, and the fields above but ID and Customer are empty.
 	Over *limits.Error
 }
+
+// ErrTaken is the error of a call whose message id is that of another event, or of an event of another customer. It does not say whose.
+var ErrTaken = sqldb.InputError("this messageId was used before, for another event or another customer: send each event with an id " +
+	"of its own, and only a repeat with the same one")
 
 // A Customer is a profile.
 type Customer struct {

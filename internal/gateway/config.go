@@ -47,6 +47,7 @@ type Rooms struct {
 	}
 	Customers interface {
 		adminapi.Customers
+		auth.Customers
 		mail.Customers
 		pages.Customers
 		segment.Customers
@@ -210,7 +211,7 @@ func (g *Gateway) Handler() http.Handler { return g.handler }
 func (c Config) access() auth.Config {
 	return auth.Config{
 		Keys: c.Keys, Tokens: c.Tokens, Secrets: c.Secrets, LinkSecrets: c.LinkSecrets, PublicURL: c.PublicURL,
-		Dev: c.Dev, Insecure: c.Insecure,
+		Dev: c.Dev, Insecure: c.Insecure, Customers: c.Rooms.Customers,
 	}
 }
 

@@ -263,7 +263,7 @@ func TestWebKeyInABatchIsRefusedAlone(t *testing.T) {
 		{"type":"identify","userId":"ana","traits":{"email":"eve@example.com"}},
 		{"type":"page","userId":"ana","context":{"backfill":true}},
 		{"type":"track","userId":"ana","event":"Product Viewed","context":{"device":{"token":"t1"},"traits":{"email":"e@example.com",
-			"first_name":"Ana"}}}]}`, "Authorization: Bearer "+webKey)
+			"first_name":"Ana"}}}],"context":{"userHash":"`+hash("ana")+`"}}`, "Authorization: Bearer "+webKey)
 	out := h.accepted(got)
 	var refused []string
 	for _, r := range out.Rejected {

@@ -3,6 +3,9 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -25,8 +28,12 @@ import (
 )
 
 const (
-	serverKey  = "server-key-0123456789"
-	webKey     = "web-key-0123456789"
+	serverKey = "server-key-0123456789"
+	webKey    = "web-key-0123456789"
+
+	otherWebKey = "other-web-key-0123456789"
+	proofSecret = "proof-secret-0123456789"
+
 	agentToken = "agent-token-0123456789"
 	adminToken = "admin-token-0123456789"
 )
@@ -57,8 +64,9 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 		Rooms: roomsOf(s), Ping: s.Database.Ping, Secrets: secrets, LinkSecrets: secrets,
 		PublicURL: "http://tabi.example.com",
 		Keys: map[string]auth.Key{
-			serverKey: {Kind: auth.ServerKey},
-			webKey:    {Kind: auth.WebKey, Events: []string{"Product Viewed"}, Traits: []string{"first_name"}},
+			serverKey:   {Kind: auth.ServerKey},
+			webKey:      {Kind: auth.WebKey, Events: []string{"Product Viewed"}, Traits: []string{"first_name"}, Proofs: []string{proofSecret}},
+			otherWebKey: {Kind: auth.WebKey},
 		},
 		Restart: func(_ context.Context, in api.RestartRequest) (api.RestartPage, error) {
 			if in.Journey == "away" {
@@ -193,6 +201,13 @@ func (h *house) stored() int64 {
 		h.t.Fatal(err)
 	}
 	return c.Events
+}
+
+// hash is the proof that a site's server gives its page for a user.
+func hash(user string) string {
+	mac := hmac.New(sha256.New, []byte(proofSecret))
+	mac.Write([]byte(user))
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
 func pad(n int) string { return string(bytes.Repeat([]byte("x"), n)) }

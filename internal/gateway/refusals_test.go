@@ -119,7 +119,7 @@ func TestWriteKeys(t *testing.T) {
 	h.call("/v1/identify", `{"userId":"ana","traits":{"email":"ana@example.com"}}`)
 	h.call("/v1/track", `{"anonymousId":"bens-phone","event":"X"}`)
 	h.call("/v1/identify", `{"userId":"ben","anonymousId":"bens-phone"}`)
-	before := h.stored()
+	before, eve := h.stored(), `"userHash":"`+hash("eve")+`"`
 	for _, c := range []struct {
 		name, key, path, body string
 		status                int
@@ -137,8 +137,12 @@ func TestWriteKeys(t *testing.T) {
 			"traits.consent"},
 		{"an e-mail removed", webKey, "/v1/identify", `{"userId":"ana","traits":{"email":null}}`, 403, "traits.email"},
 		{"unlisted trait", webKey, "/v1/identify", `{"userId":"ana","traits":{"first_name":"Ana","tier":"gold"}}`, 403, "traits.tier"},
-		{"alias of a user", webKey, "/v1/alias", `{"userId":"eve","previousId":"ana"}`, 403, "previousId"},
-		{"alias of a user's device", webKey, "/v1/alias", `{"userId":"eve","previousId":"bens-phone"}`, 403, "previousId"},
+		{"alias of a user", webKey, "/v1/alias", `{"userId":"eve","previousId":"ana",` + eve + `}`, 403, "previousId"},
+		{"alias of a user's device", webKey, "/v1/alias", `{"userId":"eve","previousId":"bens-phone",` + eve + `}`, 403, "previousId"},
+		{"alias without a proof", webKey, "/v1/alias", `{"userId":"eve","previousId":"a2"}`, 403, "userId"},
+		{"a user without a proof", webKey, "/v1/page", `{"userId":"eve"}`, 403, "userId"},
+		{"a wrong proof", webKey, "/v1/page", `{"userId":"ana","anonymousId":"a1",` + eve + `}`, 403, "userHash"},
+		{"no proof", webKey, "/v1/page", `{"userId":"ana","context":{"userHash":"not hex"}}`, 403, "userHash"},
 		{"group", webKey, "/v1/group", `{"userId":"ana","groupId":"acme"}`, 403, "type"},
 		{"mail events", webKey, "/v1/mail/events", `{"type":"open","key":"k"}`, 403, ""},
 		{"another user's messages", webKey, "/v1/inbox/ana/token", `{}`, 403, ""},
@@ -156,12 +160,12 @@ func TestWriteKeys(t *testing.T) {
 		t.Errorf("refused calls stored %d events", n-before)
 	}
 	for name, c := range map[string][2]string{
-		"listed event":       {"/v1/track", `{"userId":"ana","event":"Product Viewed"}`},
+		"listed event":       {"/v1/track", `{"userId":"ana","event":"Product Viewed","userHash":"` + hash("ana") + `"}`},
 		"page":               {"/v1/page", `{"anonymousId":"a1","name":"Home"}`},
 		"screen":             {"/v1/screen", `{"anonymousId":"a1","name":"Home"}`},
 		"listed trait":       {"/v1/identify", `{"userId":"ana","anonymousId":"a1","traits":{"first_name":"Ana"}}`},
-		"no traits":          {"/v1/identify", `{"userId":"ana"}`},
-		"alias of a visitor": {"/v1/alias", `{"userId":"cleo","previousId":"a2"}`},
+		"no traits":          {"/v1/identify", `{"userId":"ana","context":{"userHash":"` + strings.ToUpper(hash("ana")) + `"}}`},
+		"alias of a visitor": {"/v1/alias", `{"userId":"cleo","previousId":"a2","userHash":"` + hash("cleo") + `"}`},
 	} {
 		if got := h.do("POST", c[0], c[1], "Authorization: Bearer "+webKey); got.status != http.StatusOK {
 			t.Errorf("%s: %d %s", name, got.status, got.body)

@@ -60,6 +60,9 @@ func (s *Room) Emit(ctx context.Context, now time.Time, in contract.Emit, proper
 // not claim the enrollment, and not even a closed one refuses the event: it happened. Fails with an InputError if the event has
 // no id or name, or if there is no such enrollment.
 func (s *Room) Record(ctx context.Context, now time.Time, enrollmentID string, call customer.SegmentCall) (customer.Receipt, error) {
+	if event.Control(call.MessageID) {
+		return customer.Receipt{}, sqldb.InputError("messageId contains a control character, which no id has")
+	}
 	clean(&call)
 	if call.Type != "track" || call.MessageID == "" || call.Event == "" {
 		return customer.Receipt{}, sqldb.InputError("an event needs an id and a name")
@@ -78,7 +81,11 @@ func (s *Room) Record(ctx context.Context, now time.Time, enrollmentID string, c
 			return err
 		}
 		receipt = customer.Receipt{ID: call.MessageID, Customer: e.Customer, Duplicate: true}
-		if seen, err := customer.KnownEvents(ctx, tx, call.MessageID); err != nil || len(seen) > 0 {
+		seen, err := customer.KnownEvents(ctx, tx, call.MessageID)
+		if was, known := seen[call.MessageID]; known && (was.Name != call.Event || was.Customer != e.Customer && was.Origin != e.Origin) {
+			return customer.ErrTaken
+		}
+		if err != nil || len(seen) > 0 {
 			return err
 		}
 		if p.Merged != "" {

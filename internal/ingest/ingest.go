@@ -38,7 +38,7 @@ func New(db *unit.Units, intents *intent.Room, onEvent []customer.OnEvent) *Room
 // The order within the transaction is fixed; the rooms do their parts from profile on as OnEvent hooks, which package engine lists:
 //
 //	lock      all customers that the calls name, in id order (customer.Identify); what names a forgotten one is dropped
-//	dedupe    a message id that is already stored changes nothing
+//	dedupe    a message id that is already stored changes nothing; if its event is another one, the receipt says so (Taken)
 //	merge     identities that the call links (customer.LinkIdentities)
 //	profile   the traits the call changes, after the entry conditions were read for the old traits
 //	evidence  reactions to messages; the event itself is stored; intents that it is evidence for; offers that it accepts
@@ -60,8 +60,9 @@ func (s *Room) Ingest(ctx context.Context, now time.Time, calls []customer.Segme
 	cleaned := make([]customer.SegmentCall, len(calls))
 	meter := expr.NewMeter(s.db.Limits.Cost)
 	for i, c := range calls {
+		err := checkIDs(&c)
 		clean(&c)
-		if err := checkCall(&c); err != nil {
+		if err = cmp.Or(err, checkCall(&c)); err != nil {
 			return nil, sqldb.InputError(fmt.Sprintf("call %d: %v", i+1, err))
 		}
 		c.Meter = cmp.Or(c.Meter, meter)
@@ -77,18 +78,21 @@ func (s *Room) Ingest(ctx context.Context, now time.Time, calls []customer.Segme
 	return receipts, err
 }
 
-// IngestEach is Ingest, except that a call which is invalid fails alone: refused has its error by index, and receipts those of the others,
-// in order. If err is set, some of the calls may be stored; sending them again is safe.
+// IngestEach is Ingest, except that a call which is invalid, or whose message id is taken (ErrTaken), fails alone: refused has its error
+// by index, and receipts those of the others, in order. If err is set, some of the calls may be stored; sending them again is safe.
 func (s *Room) IngestEach(ctx context.Context, now time.Time, calls []customer.SegmentCall) (receipts []customer.Receipt,
 	refused map[int]error, err error) {
 	all, err := s.Ingest(ctx, now, calls)
 	var input sqldb.InputError
+	refused = map[int]error{}
 	if err == nil {
-		refused = map[int]error{}
 		for i, one := range all {
-			if one.Over != nil {
+			switch {
+			case one.Over != nil:
 				refused[i] = one.Over
-			} else {
+			case one.Taken:
+				refused[i] = customer.ErrTaken
+			default:
 				receipts = append(receipts, one)
 			}
 		}
@@ -100,7 +104,6 @@ func (s *Room) IngestEach(ctx context.Context, now time.Time, calls []customer.S
 	if len(calls) == 1 {
 		return nil, map[int]error{0: err}, nil
 	}
-	receipts, refused = nil, map[int]error{}
 	meter, written := expr.NewMeter(s.db.Limits.Cost), 0 // of the request
 	for i, c := range calls {
 		if written >= s.db.Limits.RequestEntries {
@@ -110,6 +113,8 @@ func (s *Room) IngestEach(ctx context.Context, now time.Time, calls []customer.S
 		c.Meter = meter
 		one, err := s.Ingest(ctx, now, []customer.SegmentCall{c})
 		switch {
+		case err == nil && one[0].Taken:
+			refused[i] = customer.ErrTaken
 		case err == nil:
 			receipts = append(receipts, one...)
 			written += entries(one)
@@ -143,21 +148,22 @@ func (s *Room) ingest(ctx context.Context, now time.Time, calls []customer.Segme
 				receipts = append(receipts, customer.Receipt{ID: c.MessageID, Forgotten: true})
 				continue
 			}
-			if seen[c.MessageID] {
-				receipts = append(receipts, customer.Receipt{ID: c.MessageID, Customer: p.ID, Duplicate: true})
+			if was, known := seen[c.EventID()]; known {
+				same := was.Name == nameOf(c) && (was.Origin == c.Subject() || was.Customer == p.ID || names[was.Origin] == p.ID)
+				receipts = append(receipts, customer.Receipt{ID: c.MessageID, Customer: p.ID, Duplicate: same, Taken: !same})
 				continue
 			}
 			if p.Waiting() >= s.db.Limits.Backlog && !c.NeverRefused() {
 				receipts = append(receipts, customer.Receipt{ID: c.MessageID, Customer: p.ID, Over: s.db.Limits.BacklogFull()})
 				continue
 			}
-			seen[c.MessageID] = true
-			changed, warnings, err := customer.LinkIdentities(ctx, b, names, c)
+			seen[c.EventID()] = customer.KnownEvent{Name: nameOf(c), Customer: p.ID, Origin: c.Subject()}
+			linked, err := customer.LinkIdentities(ctx, b, names, c)
 			if err != nil {
 				return err
 			}
 			b.Meter = c.Meter
-			r, err := s.ApplyEvent(ctx, b, b.Customers[names[c.Subject()]], c, changed)
+			r, err := s.ApplyEvent(ctx, b, b.Customers[names[c.Subject()]], c, linked.Changed)
 			if err != nil {
 				var input sqldb.InputError
 				var over *limits.Error
@@ -166,7 +172,7 @@ func (s *Room) ingest(ctx context.Context, now time.Time, calls []customer.Segme
 				}
 				return err
 			}
-			r.Warnings = append(r.Warnings, warnings...)
+			r.Warnings, r.Stayed = append(r.Warnings, linked.Warnings...), linked.Stayed
 			receipts = append(receipts, r)
 			if written += entries(receipts[len(receipts)-1:]); written > s.db.Limits.RequestEntries && len(calls) > 1 {
 				return s.db.Limits.RequestFull() // each call has a transaction of its own then
@@ -195,6 +201,18 @@ func clean(c *customer.SegmentCall) {
 	}
 }
 
+// checkIDs refuses a call with a control character in an id, whichever way it came: it could take over the terminal of an operator, or
+// look like another id.
+func checkIDs(c *customer.SegmentCall) error {
+	for _, f := range []struct{ name, text string }{{"messageId", c.MessageID}, {"userId", c.UserID}, {"anonymousId", c.AnonymousID},
+		{"previousId", c.PreviousID}, {"groupId", groupID(c)}} {
+		if event.Control(f.text) {
+			return fmt.Errorf("%s contains a control character, which no id has", f.name)
+		}
+	}
+	return nil
+}
+
 // maxOwnID is the maximum length, in bytes, of a message id that tabi makes: it has the parts of what the event is about.
 const maxOwnID = 1000
 
@@ -212,6 +230,9 @@ func checkCall(c *customer.SegmentCall) error {
 		if unit.IsPseudonym(id) {
 			return fmt.Errorf("%q begins as the names do that tabi gives to forgotten customers", id)
 		}
+	}
+	if c.Trust == customer.Untrusted && c.AnonymousID == "" {
+		return errors.New("userId is not proven, and there is no anonymousId")
 	}
 	message := event.MaxID
 	if event.Reserved(c.MessageID) {
@@ -245,17 +266,17 @@ func checkCall(c *customer.SegmentCall) error {
 func groupID(c *customer.SegmentCall) string {
 	for _, name := range []string{"groupId", "group_id"} {
 		if id, _ := c.Properties[name].(string); id != "" {
-			return sqldb.Clean(id)
+			return id
 		}
 	}
 	return ""
 }
 
-// knownCalls returns the ids of calls that are already stored.
-func knownCalls(ctx context.Context, b *unit.Unit, calls []customer.SegmentCall) (map[string]bool, error) {
+// knownCalls returns the events of calls that are already stored, by their ids.
+func knownCalls(ctx context.Context, b *unit.Unit, calls []customer.SegmentCall) (map[string]customer.KnownEvent, error) {
 	ids := make([]string, len(calls))
 	for i := range calls {
-		ids[i] = calls[i].MessageID
+		ids[i] = calls[i].EventID()
 	}
 	return customer.KnownEvents(ctx, b.Tx, ids...)
 }
@@ -267,7 +288,7 @@ func (s *Room) ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCusto
 	error) {
 	receipt := customer.Receipt{ID: c.MessageID, Customer: p.ID}
 	ev := &customer.Event{
-		ID:         c.MessageID,
+		ID:         c.EventID(),
 		Customer:   p.ID,
 		Source:     c.Source,
 		Origin:     cmp.Or(c.Origin, c.Subject(), p.ID),
@@ -285,9 +306,7 @@ func (s *Room) ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCusto
 	}
 	var patch map[string]any
 	var err error
-	if ev.Name, ev.Properties, patch, err = meaningOf(c); err != nil {
-		return receipt, err
-	}
+	ev.Name, ev.Properties, patch = meaningOf(c)
 	if ev.Properties, ev.Text, err = sqldb.Normal(ev.Properties); err != nil {
 		return receipt, err
 	}
@@ -307,34 +326,44 @@ func (s *Room) ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCusto
 	return receipt, nil
 }
 
-// meaningOf returns the event that a call becomes, and the changes to the profile.
-func meaningOf(c *customer.SegmentCall) (name string, properties, patch map[string]any, err error) {
+// nameOf returns the name of the event that a call becomes.
+func nameOf(c *customer.SegmentCall) string {
 	switch c.Type {
 	case "identify":
-		return event.CustomerUpdated, c.Traits, c.Traits, nil
+		return event.CustomerUpdated
+	case "page":
+		return event.PageViewed
+	case "screen":
+		return event.ScreenViewed
+	case "group":
+		return event.GroupJoined
+	case "alias":
+		return customer.EventNone
+	}
+	return cmp.Or(c.Event, event.JourneyStarted)
+}
+
+// meaningOf returns the event that a call becomes, and the changes to the profile.
+func meaningOf(c *customer.SegmentCall) (name string, properties, patch map[string]any) {
+	name = nameOf(c)
+	switch c.Type {
+	case "identify":
+		return name, c.Traits, c.Traits
 	case "page", "screen":
 		properties = c.Properties
 		if _, given := properties["name"]; c.Event != "" && !given {
 			properties = customer.Overlay(properties, map[string]any{"name": c.Event})
 		}
-		if c.Type == "page" {
-			return event.PageViewed, properties, nil, nil
-		}
-		return event.ScreenViewed, properties, nil, nil
+		return name, properties, nil
 	case "group":
-		id := groupID(c)
+		id := sqldb.Clean(groupID(c))
 		traits := c.Traits
 		if traits == nil {
 			traits = map[string]any{}
 		}
-		return event.GroupJoined, customer.Overlay(c.Traits, map[string]any{"group_id": id}),
-			map[string]any{"groups": map[string]any{id: traits}}, nil
+		return name, customer.Overlay(c.Traits, map[string]any{"group_id": id}), map[string]any{"groups": map[string]any{id: traits}}
 	case "alias":
-		return customer.EventNone, nil, nil, nil
+		return name, nil, nil
 	}
-	name = c.Event
-	if name == "" {
-		name = event.JourneyStarted
-	}
-	return name, c.Properties, nil, nil
+	return name, c.Properties, nil
 }

@@ -21,9 +21,12 @@ func TestIngestDropsDuplicates(t *testing.T) {
 		s.Equal([]bool{first[0].Duplicate, first[1].Duplicate}, []bool{false, true})
 		s.Equal(first[0].Entered, []string{"cart/ana"})
 		other := call
-		other.UserID = "ben" // only the id counts, not the customer
-		again := s.Ingest(enginetest.Noon.Add(time.Hour), other)
-		s.Equal(again[0].Duplicate, true)
+		other.UserID = "ben"
+		named := call
+		named.Event = "Order Completed"
+		again := s.Ingest(enginetest.Noon.Add(time.Hour), other, named, call)
+		s.Equal([]bool{again[0].Taken, again[1].Taken, again[2].Taken}, []bool{true, true, false}) // they are no repeats
+		s.Equal([]bool{again[0].Duplicate, again[1].Duplicate, again[2].Duplicate}, []bool{false, false, true})
 		c, err := s.Analytics.Counts(s.Ctx)
 		s.Must(err)
 		s.Equal([]int64{c.Events, c.Pending}, []int64{1, 1})
@@ -48,7 +51,7 @@ func TestIngestConcurrentDuplicates(t *testing.T) {
 					s.T.Error(err)
 					return
 				}
-				if !r[0].Duplicate {
+				if !r[0].Duplicate && !r[0].Taken {
 					fresh.Add(1)
 				}
 				entered.Add(int64(len(r[0].Entered)))
@@ -180,6 +183,8 @@ func TestIngestRejectsInvalidCalls(t *testing.T) {
 			"type":       {Type: "trick", MessageID: "1", UserID: "ana"},
 			"previousId": {Type: "alias", MessageID: "1", UserID: "ana"},
 			"groupId":    {Type: "group", MessageID: "1", UserID: "ana"},
+			"control":    {Type: "track", MessageID: "1", UserID: "a\u202eb", Event: "x"},
+			"messageId ": {Type: "track", MessageID: "1\x1b[31m", UserID: "ana", Event: "x"},
 			"not JSON":   {Type: "track", MessageID: "1", UserID: "ana", Event: "x", Properties: enginetest.Props{"f": func() {}}},
 		} {
 			good := s.Track("ana", "Seen", nil)
@@ -198,11 +203,11 @@ func TestIngestAcceptsAnyBytes(t *testing.T) {
 	enginetest.Each(t, func(s *enginetest.Suite) {
 		r := s.Ingest(
 			enginetest.Noon,
-			customer.SegmentCall{Type: "track", MessageID: "a\x00\xff", UserID: "x\x00y", Event: "E\x00",
+			customer.SegmentCall{Type: "track", MessageID: "a\xff", UserID: "x\xffy", Event: "E\x00",
 				Properties: enginetest.Props{"t": "nul \x00 bad \xff"}},
 		)
-		s.Equal(r[0].Customer, "xy")
-		story, err := s.Analytics.Timeline(s.Ctx, "xy", 1)
+		s.Equal(r[0].Customer, "x\uFFFDy")
+		story, err := s.Analytics.Timeline(s.Ctx, r[0].Customer, 1)
 		s.Must(err)
 		s.Equal(story[0].Detail, enginetest.Props{"t": "nul \x00 bad \uFFFD"})
 	})

@@ -34,7 +34,7 @@ func (s *Room) Classify(ctx context.Context, calls []customer.SegmentCall) error
 	var ids []string
 	for i := range calls {
 		if c := &calls[i]; c.Type == "track" && Written(c.Event, c.Properties) != "" {
-			at, ids = append(at, i), append(ids, c.MessageID)
+			at, ids = append(at, i), append(ids, c.EventID())
 		}
 	}
 	if len(at) == 0 {
@@ -51,7 +51,7 @@ func (s *Room) Classify(ctx context.Context, calls []customer.SegmentCall) error
 	if err != nil {
 		return sqldb.DatabaseError(err)
 	}
-	seen := map[string]bool{}
+	seen := map[string]customer.KnownEvent{}
 	if s.Asks != nil { // do not classify duplicates again
 		if seen, err = customer.KnownEvents(ctx, s.db.Reader, ids...); err != nil {
 			return sqldb.DatabaseError(err)
@@ -62,7 +62,7 @@ func (s *Room) Classify(ctx context.Context, calls []customer.SegmentCall) error
 	slots := make(chan struct{}, classifyAtOnce)
 	for _, i := range at {
 		c := &calls[i]
-		if seen[c.MessageID] {
+		if _, known := seen[c.EventID()]; known {
 			continue
 		}
 		if s.Asks == nil {

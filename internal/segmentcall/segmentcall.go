@@ -36,7 +36,7 @@ const (
 )
 
 // ProtectedTraits are addresses and permissions: only a server key may set them, and Temporal's doors only where that is allowed.
-var ProtectedTraits = map[string]bool{"email": true, "phone": true, "push_token": true, "consent": true}
+var ProtectedTraits = customer.ProtectedTraits
 
 // ProtectedEvents change addresses and permissions.
 var ProtectedEvents = map[string]bool{
@@ -67,6 +67,7 @@ type Element struct {
 
 // Read checks one call.
 func (d Reader) Read(e Element) (c customer.SegmentCall, changes []tolerant.Change, problem *tolerant.Problem) {
+	hash := takeHash(e)
 	if limit := or(d.MaxBytes, MaxBytes); e.Bytes > limit {
 		return c, nil, &tolerant.Problem{Code: tolerant.TooLarge, Field: e.Field,
 			Message: fmt.Sprintf("the call has %d bytes; at most %d are accepted", e.Bytes, limit)}
@@ -77,7 +78,25 @@ func (d Reader) Read(e Element) (c customer.SegmentCall, changes []tolerant.Chan
 	}
 	r := &tolerant.Reader{Field: e.Field, In: fields}
 	c = d.call(r, e)
+	c.UserHash = hash
 	return c, r.Changes, r.Problem
+}
+
+// takeHash returns the proof of a call's userId, and takes it out of the call, so that no call that is kept for people has it. Client
+// libraries put options that they do not know into the context, and repeat the context in each call.
+func takeHash(e Element) string {
+	const name = "userHash"
+	call, _ := e.Value.(map[string]any)
+	own, _ := call["context"].(map[string]any)
+	hash := ""
+	for _, in := range []map[string]any{call, own, e.Context} {
+		if text, _ := in[name].(string); hash == "" {
+			hash = strings.TrimSpace(text)
+		}
+	}
+	delete(call, name)
+	delete(own, name)
+	return hash
 }
 
 func or(n, fallback int) int {

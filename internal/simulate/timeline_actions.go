@@ -57,6 +57,9 @@ func (w *scenarioRun) ingest(line *scenario.Line, c customer.SegmentCall) error 
 		return nil
 	}
 	for _, got := range receipts {
+		if got.Taken {
+			w.fail(Failure{Place: line.Place, At: line.At, Message: customer.ErrTaken.Error()})
+		}
 		for _, warning := range got.Warnings {
 			w.record(line.At, line.Place, "%s", warning)
 		}

@@ -11,20 +11,22 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/number"
 )
 
 // Reasons for which a call is refused: labels of tabi_rejected_calls_total.
 const (
-	BadValue  = "bad_value"      // a value of the wrong kind, or too long
-	BadTime   = "bad_time"       // a timestamp that cannot be read, or is out of range
-	Missing   = "missing"        // a field that the call needs
-	TooLarge  = "too_large"      // the call has too many bytes
-	TooDeep   = "too_deep"       // nested too deeply
-	Forbidden = "forbidden"      // the key, or the door, may not send this
-	NobodysID = "placeholder_id" // an id that means nobody
-	Malformed = "malformed_json" // no JSON
-	Invalid   = "invalid"        // the store refused it
+	BadValue  = "bad_value"        // a value of the wrong kind, or too long
+	BadTime   = "bad_time"         // a timestamp that cannot be read, or is out of range
+	Missing   = "missing"          // a field that the call needs
+	TooLarge  = "too_large"        // the call has too many bytes
+	TooDeep   = "too_deep"         // nested too deeply
+	Forbidden = "forbidden"        // the key, or the door, may not send this
+	NobodysID = "placeholder_id"   // an id that means nobody
+	Malformed = "malformed_json"   // no JSON
+	Taken     = "message_id_taken" // its message id is that of another event, or of another customer
+	Invalid   = "invalid"          // the store refused it
 )
 
 // A Problem says why a call is refused, for its sender: without customer data.
@@ -63,6 +65,8 @@ const (
 	FutureTime        = "future_time"        // a time in the future; now is used
 	SentAt            = "sent_at"            // it cannot be read; the client's clock is not corrected
 	NotANumber        = "not_a_number"       // NaN or an infinity: no value
+	Unproven          = "unproven_user"      // a web key named a user without a proof: the call counts for the visitor only
+	TraitsStay        = "traits_stay"        // addresses and permissions of a visitor did not follow to the user
 	ContextTrait      = "context_trait"      // a trait of the context that the key may not set was left out
 )
 
@@ -124,7 +128,7 @@ func Name(s string) (string, bool) {
 // and cutting it out could make it another customer's.
 func ID(s string) (id string, changed bool, bad string) {
 	id = strings.TrimSpace(s)
-	if strings.IndexFunc(id, unicode.IsControl) >= 0 {
+	if event.Control(id) {
 		return "", false, "contains a control character, which no id has"
 	}
 	if strings.ContainsRune(id, '\uFFFD') {

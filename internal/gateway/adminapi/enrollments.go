@@ -56,6 +56,9 @@ func (h *Handlers) enroll(ctx context.Context, in *api.EnrollInput) (*api.Enroll
 		return nil, err
 	}
 	got := receipts[0]
+	if got.Taken {
+		return nil, web.Refused(web.StoreProblem("", customer.ErrTaken))
+	}
 	if got.Refused != "" {
 		return nil, &web.Error{Status: http.StatusConflict, Code: "refused", Field: "customer", Message: got.Refused}
 	}

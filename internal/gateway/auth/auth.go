@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/access"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
@@ -38,6 +39,12 @@ type Config struct {
 	PublicURL            string // how browsers reach the gateway
 	Dev                  bool   // answers only this machine, and asks for neither keys nor tokens
 	Insecure             bool   // may start without keys and tokens; what has none is open to everyone
+	Customers            Customers
+}
+
+// Customers knows how ids were joined; user tokens of visitors are checked with it.
+type Customers interface {
+	JoinedByWeb(ctx context.Context, id string) (bool, error)
 }
 
 // Auth identifies callers.
@@ -230,10 +237,26 @@ func (a *Auth) MayRead(r *http.Request, user string) *web.Error {
 	if token := Bearer(r); token != "" {
 		switch err := a.Links.CheckUserToken(token, user, a.env.Wall()); {
 		case err == nil:
-			return nil
+			return a.StillVisitor(r, user)
 		case errors.Is(err, signedlink.ErrExpired):
 			return web.Unauthorized("the user token has expired; get a new one from your own server")
 		}
 	}
 	return a.ServerKey(r)
+}
+
+// StillVisitor refuses a token for a visitor whom a web key has joined with a user since: a page chooses its visitor's id, so somebody
+// else may hold the token.
+func (a *Auth) StillVisitor(r *http.Request, user string) *web.Error {
+	if !event.Anonymous(user) {
+		return nil
+	}
+	joined, err := a.Customers.JoinedByWeb(r.Context(), user)
+	switch {
+	case err != nil:
+		return a.env.StoreError(r, err)
+	case joined:
+		return web.Forbidden("userId", "this visitor has signed in as a user since: get a token for the user's id from your own server")
+	}
+	return nil
 }

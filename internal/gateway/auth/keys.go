@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
@@ -73,6 +74,18 @@ func (k Key) check(name string) (problems []error) {
 		}
 	}
 	return problems
+}
+
+// Proves reports whether hash proves, by one of the key's secrets, that a call is of a user: it is their HMAC-SHA256 in hex.
+func (k Key) Proves(userID, hash string) bool {
+	given, err := hex.DecodeString(hash)
+	proven := false
+	for _, secret := range k.Proofs {
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write([]byte(userID))
+		proven = hmac.Equal(mac.Sum(nil), given) || proven
+	}
+	return proven && err == nil
 }
 
 // namedKey is a write key with its digest, so that comparing takes the same time for every input.

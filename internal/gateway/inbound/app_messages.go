@@ -53,7 +53,7 @@ func (h *Handlers) AppMessages(w http.ResponseWriter, r *http.Request) {
 // UserToken returns the token with which a user's app or page may read that user's messages.
 func (h *Handlers) UserToken(w http.ResponseWriter, r *http.Request) {
 	user := r.PathValue("user")
-	if f := web.FirstError(web.Need("userId", user), web.CheckID("userId", user)); f != nil {
+	if f := web.FirstError(web.Need("userId", user), web.CheckID("userId", user), h.auth.StillVisitor(r, user)); f != nil {
 		web.WriteError(w, f)
 		return
 	}

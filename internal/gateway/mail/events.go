@@ -214,10 +214,12 @@ func (h *Handlers) mailEvent(r *http.Request, field string, report any) (call cu
 	return call, "", nil
 }
 
-// reportID returns the same id for a repeated report: the provider's own id, or a hash of the report's content.
-func reportID(id string, parts ...string) string {
+// reportID returns the same id for a repeated report: of the provider's own id with the event and the send, since some providers use one
+// id for all reports of a mail, or of the report's content.
+func reportID(id, name, key string, parts ...string) string {
+	parts = append([]string{name, key}, parts...)
 	if id != "" {
-		parts = []string{"id", id}
+		parts = []string{"id", id, name, key}
 	}
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return event.MailPrefix + hex.EncodeToString(sum[:16])

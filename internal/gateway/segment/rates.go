@@ -29,15 +29,15 @@ const (
 	maxBuckets = 16 << 10
 )
 
-// limits refuses the calls of web keys that come too fast. Each process counts its own.
-type limits struct {
+// rateLimits refuses the calls of web keys that come too fast. Each process counts its own.
+type rateLimits struct {
 	*web.Env
 	key, peer *buckets // nil: no limit
 	rejected  *prometheus.CounterVec
 }
 
-func newLimits(env *web.Env, r Rates) *limits {
-	return &limits{
+func newLimits(env *web.Env, r Rates) *rateLimits {
+	return &rateLimits{
 		Env: env, key: newBuckets(r.Key, keyRate, env.Limits.Batch), peer: newBuckets(r.Peer, peerRate, env.Limits.Batch),
 		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tabi_web_key_rejections_total",
@@ -47,7 +47,7 @@ func newLimits(env *web.Env, r Rates) *limits {
 }
 
 // ready refuses a request of an address that has used up its calls, before its body is read.
-func (l *limits) ready(peer netip.Addr) *web.Error {
+func (l *rateLimits) ready(peer netip.Addr) *web.Error {
 	if wait := l.peer.wait(l.Wall(), network(peer), 1, false); wait > 0 {
 		return l.refuse("peer", wait)
 	}
@@ -55,7 +55,7 @@ func (l *limits) ready(peer netip.Addr) *web.Error {
 }
 
 // take counts n calls of a web key, or refuses them all. An unknown key has no space, and counts for its address only.
-func (l *limits) take(key auth.Key, peer netip.Addr, n int) *web.Error {
+func (l *rateLimits) take(key auth.Key, peer netip.Addr, n int) *web.Error {
 	now, n := l.Wall(), max(n, 1)
 	if key.Space != "" {
 		if wait := l.key.wait(now, key.Space, n, false); wait > 0 {
@@ -73,7 +73,7 @@ func (l *limits) take(key auth.Key, peer netip.Addr, n int) *web.Error {
 	return nil
 }
 
-func (l *limits) refuse(limit string, wait time.Duration) *web.Error {
+func (l *rateLimits) refuse(limit string, wait time.Duration) *web.Error {
 	l.rejected.WithLabelValues(limit).Inc()
 	seconds := int(math.Ceil(wait.Seconds()))
 	whose := "this web key"

@@ -57,7 +57,7 @@ type Handlers struct {
 	calls        *prometheus.CounterVec
 	warnings     prometheus.Counter
 	backpressure *backpressure
-	limits       *limits
+	limits       *rateLimits
 }
 
 // New returns the handlers. maxBacklog is how many outbox entries may wait before calls are answered 429; 0: any number.
@@ -191,6 +191,11 @@ func (h *Handlers) judge(r *http.Request, key auth.Key, elements []segmentcall.E
 		if problem == nil {
 			problem = allow(key, e.Field, &c)
 		}
+		if problem == nil {
+			var more []tolerant.Change
+			more, problem = speaker(key, e.Field, &c)
+			changes = append(changes, more...)
+		}
 		if problem == nil && key.Kind != auth.ServerKey && c.Type == segmentcall.Alias {
 			f := h.webAlias(r, tolerant.Join(e.Field, "previousId"), &c)
 			if f != nil && f.Status >= http.StatusInternalServerError {
@@ -234,6 +239,14 @@ func (h *Handlers) store(r *http.Request, j *judgment) *web.Error {
 			}
 		}
 		j.calls, j.index, j.receipts = j.calls[:kept], j.index[:kept], receipts
+		for n, got := range receipts {
+			if got.Stayed {
+				i := j.index[n]
+				change := tolerant.Change{Field: tolerant.Join(j.elements[i].Field, "anonymousId"), Kind: tolerant.TraitsStay}
+				h.Doors.Adjusted(rejection.HTTP, []tolerant.Change{change})
+				j.changes = append(j.changes, api.AdjustedCall{Index: i, Field: change.Field, Change: change.Kind})
+			}
+		}
 	}
 	slices.SortStableFunc(j.refused, func(a, b api.RejectedCall) int { return a.Index - b.Index })
 	h.Doors.Rejected(r.Context(), h.Now(), rejection.HTTP, j.keep)

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/limits"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/tolerant"
@@ -47,6 +48,8 @@ func Refused(p *tolerant.Problem) *Error {
 		status = http.StatusRequestEntityTooLarge
 	case tolerant.Forbidden:
 		status = http.StatusForbidden
+	case tolerant.Taken:
+		status = http.StatusConflict
 	default:
 		if over := limits.Status(p.Code); over != 0 {
 			status = over
@@ -63,6 +66,9 @@ func Later(code string) bool { return limits.Status(code) == http.StatusTooManyR
 
 // StoreProblem returns the problem of a call that the store refused alone.
 func StoreProblem(field string, why error) *tolerant.Problem {
+	if errors.Is(why, customer.ErrTaken) {
+		return &tolerant.Problem{Code: tolerant.Taken, Field: tolerant.Join(field, "messageId"), Message: why.Error()}
+	}
 	code := tolerant.Invalid
 	var over *limits.Error
 	if errors.As(why, &over) {

@@ -317,12 +317,15 @@ func CheckText(field, text string) *Error {
 	return nil
 }
 
-// CheckID refuses an id that is too long or holds a NUL character.
+// CheckID refuses an id that is too long or has a control character.
 func CheckID(field, id string) *Error {
 	if len(id) > MaxID {
 		return Bad(field, fmt.Sprintf("has %d bytes; an id has at most %d", len(id), MaxID))
 	}
-	return CheckText(field, id)
+	if event.Control(id) {
+		return Bad(field, "contains a control character, which no id has")
+	}
+	return nil
 }
 
 // ids are the keys whose numbers are accepted as text, exactly as written.

@@ -66,6 +66,7 @@ create table merges (
   survivor_traits  text not null,
   survivor_created bigint not null,
   survivor_draw    text not null,
+  web              integer not null default 0, -- 1: by a call of a web key, which carried over no address and no permission
   primary key (gone, survivor)
 );
 create index merges_survivor on merges (survivor, at);
