@@ -33,6 +33,21 @@ bin/temporal-server:
 	@GOBIN=$(CURDIR)/bin/build GOFLAGS= $(GO) install go.temporal.io/server/cmd/tools/sql@$(TEMPORAL_SERVER)
 	@mv bin/build/sql bin/temporal-sql-tool && mv bin/build/server $@ && rmdir bin/build
 
+# Tools for what is deployed, each from a module of its own, since they depend on half the world.
+bin/helm bin/kubeconform: tools/helm/go.mod
+	@mkdir -p bin
+	@echo "building $@, once"
+	@cd tools/helm && CGO_ENABLED=0 $(GO) build -ldflags=-s -o ../../$@ $$(awk '/^\t.*\/cmd\/$(@F)$$/ {print $$1; exit}' go.mod)
+
+bin/promtool: tools/prometheus/go.mod
+	@mkdir -p bin
+	@echo "building $@, once (3 minutes on 2 cores)"
+	@cd tools/prometheus && CGO_ENABLED=0 $(GO) build -ldflags=-s -tags=remove_all_sd -o ../../$@ github.com/prometheus/prometheus/cmd/promtool
+
+.PHONY: manifests
+manifests: bin/helm bin/kubeconform bin/promtool ## Check what is deployed: chart, compose, dashboards, alerts
+	$(GO) test -count=1 ./deploy/...
+
 .PHONY: demo
 demo: build ## Play four customers through the journeys, live; CI=1 asserts it and exits
 	@CI=$(CI) $(GO) run ./internal/dev/demo

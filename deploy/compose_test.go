@@ -66,62 +66,6 @@ func at(t *testing.T, v any, path ...any) any {
 	return v
 }
 
-// A manifest that Kubernetes would accept can still be wrong: pods that their own selector does not match, probes of a
-// port that the container does not name, variables from a ConfigMap or Secret that no manifest defines.
-func TestKubernetesManifests(t *testing.T) {
-	t.Parallel()
-	names, err := filepath.Glob("kubernetes/*.yaml")
-	if err != nil || len(names) == 0 {
-		t.Fatalf("no manifests: %v", err)
-	}
-	var all []map[string]any
-	// kubectl apply -f leaves the sample of the Secret out by its name: it would replace the real one.
-	for _, path := range append(names, "secret.yaml.sample") {
-		name := filepath.Join("kubernetes", filepath.Base(path))
-		all = append(all, documents(t, name, deployFile(t, name))...)
-	}
-	defined := map[any]bool{}
-	deployments := 0
-	for _, doc := range all {
-		at(t, doc, "apiVersion")
-		defined[fmt.Sprint(at(t, doc, "kind"), "/", at(t, doc, "metadata", "name"))] = true
-	}
-	for _, doc := range all {
-		if at(t, doc, "kind") != "Deployment" {
-			continue
-		}
-		deployments++
-		name := at(t, doc, "metadata", "name")
-		selector, _ := at(t, doc, "spec", "selector", "matchLabels").(map[string]any)
-		labels, _ := at(t, doc, "spec", "template", "metadata", "labels").(map[string]any)
-		for k, v := range selector {
-			if labels[k] != v {
-				t.Errorf("%s: the selector %s=%v does not match its own pods", name, k, v)
-			}
-		}
-		container := at(t, doc, "spec", "template", "spec", "containers", 0)
-		at(t, container, "image")
-		for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
-			if got, want := at(t, container, probe, "httpGet", "port"), at(t, container, "ports", 0, "name"); got != want {
-				t.Errorf("%s: %s asks port %v, and the container names %v", name, probe, got, want)
-			}
-		}
-		fields, _ := container.(map[string]any)
-		sources, _ := fields["envFrom"].([]any)
-		for _, source := range sources {
-			for ref, kind := range map[string]string{"configMapRef": "ConfigMap", "secretRef": "Secret"} {
-				one, _ := source.(map[string]any)
-				if target, ok := one[ref].(map[string]any); ok && !defined[fmt.Sprint(kind, "/", target["name"])] {
-					t.Errorf("%s: no manifest defines %s %v", name, kind, target["name"])
-				}
-			}
-		}
-	}
-	if deployments == 0 {
-		t.Error("no Deployment among the manifests")
-	}
-}
-
 func TestCompose(t *testing.T) {
 	t.Parallel()
 	data := deployFile(t, "compose.yaml")

@@ -28,6 +28,8 @@ type Config struct {
 	// LinkSecretList seals the links in mails; empty: as Secret.
 	LinkSecretList Secret
 
+	DBConnections int // connections to PostgreSQL of this process
+
 	NoMigrate    bool // do not change the database's schema
 	ChangeSecret bool // accept a TABI_SECRET without the one of before
 	// ChangeLinkSecrets accepts link secrets without the one of before.
@@ -160,6 +162,9 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 		if fs.Lookup(flag) != nil && n < 1 {
 			return Usage("--%s is %d: give at least 1", flag, n)
 		}
+	}
+	if fs.Lookup("db-connections") != nil && c.DBConnections < 4 {
+		return Usage("--db-connections is %d: give at least 4", c.DBConnections)
 	}
 	if c.MaxPending < 0 {
 		return Usage("--max-backlog is %d: give a number of entries, or 0 for any", c.MaxPending)

@@ -83,6 +83,7 @@ func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*engine.Engine
 			ctx,
 			engine.Options{
 				URL:        c.DatabaseURL(),
+				MaxConns:   c.DBConnections,
 				Channels:   c.Build.Specs(),
 				NoMigrate:  c.NoMigrate,
 				Classifier: asked(ask, log),

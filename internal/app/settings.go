@@ -68,6 +68,13 @@ func (c *Config) settings() []setting {
 			"leave the database's schema as it is (see tabi db), and do not start with one that this build cannot use",
 			yes(&c.NoMigrate),
 		},
+		{
+			Storage,
+			"db-connections",
+			"TABI_DB_CONNECTIONS",
+			"connections to PostgreSQL of this process, at least 4; all processes together must stay below the server's max_connections",
+			num(&c.DBConnections, 16),
+		},
 		{Storage, "data-dir", "TABI_DATA_DIR", "folder of the SQLite files and of the generated secret", str(&c.DataDir, ".tabi")},
 		{
 			Storage,

@@ -88,7 +88,11 @@ func (s *Database) openPostgres(url string, maxConns int, statements *atomic.Int
 	if statements != nil {
 		config.Tracer = &statementCount{statements}
 	}
-	s.Writer, s.postgres = stdlib.OpenDB(*config, stdlib.OptionAfterConnect(noScans)), true
+	var options []stdlib.OptionOpenDB
+	if config.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement { // otherwise nothing is prepared by name, see below
+		options = append(options, stdlib.OptionAfterConnect(noScans))
+	}
+	s.Writer, s.postgres = stdlib.OpenDB(*config, options...), true
 	conns := cmp.Or(maxConns, 16)
 	s.Writer.SetMaxOpenConns(conns)
 	s.Turns = make(chan struct{}, conns)
@@ -102,6 +106,10 @@ func (s *Database) openPostgres(url string, maxConns int, statements *atomic.Int
 // it was given at its fifth use. For a table that is nearly empty that plan is to read all of it, and every use
 // costs more as the table grows, until the table is next analyzed. Batches of 250 events into a new database took
 // 127 ms each; without such scans they take 8 ms (BenchmarkIntake).
+//
+// A pooler in transaction mode, such as PgBouncer, may run each transaction on another connection of its own, where neither a
+// setting nor a prepared statement of this one exists. With default_query_exec_mode=cache_describe in the URL, pgx uses unnamed
+// statements, which are planned at each use. Then there is nothing to keep from such plans, and tabi leaves no state in a connection.
 func noScans(ctx context.Context, c *pgx.Conn) error {
 	_, err := c.Exec(ctx, `set enable_seqscan = off`)
 	return err

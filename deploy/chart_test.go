@@ -1,0 +1,330 @@
+package deploy_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/spf13/pflag"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+)
+
+// tool returns a program that make builds. Without it the test is skipped, and fails in CI.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join("..", "bin", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is not built", path)
+		}
+		t.Skipf("there is no bin/%s: run make manifests", name)
+	}
+	return path
+}
+
+// render renders the chart, or returns helm's error.
+func render(t *testing.T, args ...string) ([]map[string]any, []byte, error) {
+	t.Helper()
+	cmd := exec.Command(tool(t, "helm"), append([]string{"template", "demo", "helm/tabi", "--kube-version", "1.35.0"}, args...)...)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %s", err, &errs)
+	}
+	var docs []map[string]any
+	for _, doc := range documents(t, "the chart", out) {
+		if doc != nil {
+			docs = append(docs, doc)
+		}
+	}
+	return docs, out, nil
+}
+
+// valueFiles are the installations that the chart is rendered for.
+func valueFiles(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("helm/tabi/ci/*-values.yaml")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("values: %v %v", files, err)
+	}
+	return files
+}
+
+// Kubernetes takes what the chart renders: every field exists, has its type, and none that is required is missing.
+func TestChartConforms(t *testing.T) {
+	t.Parallel()
+	for _, file := range valueFiles(t) {
+		_, out, err := render(t, "-f", file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A PodMonitor is a kind of the Prometheus operator. A schema refuses what is wrong: see below.
+		check := exec.Command(tool(t, "kubeconform"), "-strict", "-summary", "-skip", "PodMonitor",
+			"-schema-location", "helm/schemas/{{.ResourceKind}}{{.KindSuffix}}.json")
+		check.Stdin = bytes.NewReader(out)
+		if said, err := check.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", file, err, said)
+		}
+		lint := exec.Command(tool(t, "helm"), "lint", "--strict", "helm/tabi", "-f", file, "--kube-version", "1.35.0")
+		if said, err := lint.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", file, err, said)
+		}
+	}
+}
+
+// The schemas refuse a field that does not exist, a wrong type, and a missing field.
+func TestSchemasAreStrict(t *testing.T) {
+	t.Parallel()
+	for name, manifest := range map[string]string{
+		"a field that does not exist": "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {prots: []}\n",
+		"a wrong type":                "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: x}]}\n",
+		"a field that is missing":     "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 1}\n",
+	} {
+		check := exec.Command(tool(t, "kubeconform"), "-strict", "-schema-location", "helm/schemas/{{.ResourceKind}}{{.KindSuffix}}.json")
+		check.Stdin = strings.NewReader(manifest)
+		if out, err := check.CombinedOutput(); err == nil {
+			t.Errorf("%s was taken: %s", name, out)
+		}
+	}
+}
+
+// What Kubernetes takes can still be wrong: pods that a selector does not find, probes of a port without a name, a secret in the
+// environment, a grace period that ends before the process does.
+func TestChartIsSafe(t *testing.T) {
+	t.Parallel()
+	for _, file := range valueFiles(t) {
+		docs, _, err := render(t, "-f", file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pods := map[string]map[string]any{} // by name of the workload: the labels of its pods
+		for _, doc := range docs {
+			kind := at(t, doc, "kind")
+			if kind != "Deployment" && kind != "Job" {
+				continue
+			}
+			name := fmt.Sprint(at(t, doc, "metadata", "name"))
+			pods[name], _ = at(t, doc, "spec", "template", "metadata", "labels").(map[string]any)
+			checkPod(t, file+": "+name, at(t, doc, "spec", "template", "spec"), kind == "Deployment")
+		}
+		for _, doc := range docs {
+			name := fmt.Sprint(at(t, doc, "kind"), " ", at(t, doc, "metadata", "name"))
+			var selector any
+			switch at(t, doc, "kind") {
+			case "Service":
+				selector = at(t, doc, "spec", "selector")
+			case "Deployment", "PodDisruptionBudget", "PodMonitor":
+				selector = at(t, doc, "spec", "selector", "matchLabels")
+			case "NetworkPolicy":
+				if selector = at(t, doc, "spec", "podSelector", "matchLabels"); strings.Contains(name, "temporal") {
+					continue // of another chart
+				}
+			case "HorizontalPodAutoscaler":
+				if target := fmt.Sprint(at(t, doc, "spec", "scaleTargetRef", "name")); pods[target] == nil {
+					t.Errorf("%s: %s scales %s, which does not exist", file, name, target)
+				}
+				continue
+			case "Secret", "ConfigMap":
+				t.Errorf("%s: the chart makes a %s; secrets exist before it, and settings are in the pods", file, name)
+				continue
+			case "ServiceAccount":
+				if at(t, doc, "automountServiceAccountToken") != false {
+					t.Errorf("%s: %s has its token in the pods", file, name)
+				}
+				continue
+			default:
+				continue
+			}
+			want, _ := selector.(map[string]any)
+			found := 0
+			for _, labels := range pods {
+				if matches(want, labels) {
+					found++
+				}
+			}
+			if found != 1 {
+				t.Errorf("%s: %s selects the pods of %d workloads, want one: %v", file, name, found, want)
+			}
+		}
+	}
+}
+
+func matches(selector, labels map[string]any) bool {
+	for key, value := range selector {
+		if labels[key] != value {
+			return false
+		}
+	}
+	return len(selector) > 0
+}
+
+func checkPod(t *testing.T, name string, pod any, serves bool) {
+	t.Helper()
+	if at(t, pod, "automountServiceAccountToken") != false || at(t, pod, "securityContext", "runAsNonRoot") != true {
+		t.Errorf("%s has a token of Kubernetes, or runs as root", name)
+	}
+	container := at(t, pod, "containers", 0)
+	if at(t, container, "securityContext", "readOnlyRootFilesystem") != true ||
+		at(t, container, "securityContext", "allowPrivilegeEscalation") != false {
+		t.Errorf("%s may write to its image, or gain privileges", name)
+	}
+	at(t, container, "resources", "limits", "memory")
+	env, _ := at(t, container, "env").([]any)
+	values := map[string]string{}
+	for _, one := range env {
+		if v, ok := one.(map[string]any); ok {
+			variable := fmt.Sprint(v["name"])
+			if _, twice := values[variable]; twice {
+				t.Errorf("%s has %s twice", name, variable)
+			}
+			values[variable] = fmt.Sprint(v["value"])
+		}
+	}
+	mounted := map[string]bool{}
+	items, _ := at(t, pod, "volumes", 0, "secret", "items").([]any)
+	for _, item := range items {
+		mounted[fmt.Sprint(at(t, item, "path"))] = true
+	}
+	for _, variable := range secrets(t) {
+		value, set := values[variable]
+		if set && value != "@/run/secrets/tabi/"+variable {
+			t.Errorf("%s: %s is in the environment", name, variable)
+		}
+		if set && !mounted[variable] {
+			t.Errorf("%s: the file of %s is not mounted", name, variable)
+		}
+	}
+	if !serves {
+		return
+	}
+	ports := at(t, container, "ports", 0, "name")
+	for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
+		if got := at(t, container, probe, "httpGet", "port"); got != ports {
+			t.Errorf("%s: %s asks port %v, and the container names %v", name, probe, got, ports)
+		}
+	}
+	grace, _ := at(t, pod, "terminationGracePeriodSeconds").(int)
+	needs := 10 * time.Second // what every process may take after SIGTERM and its drain
+	if drain, ok := values["TABI_DRAIN"]; ok {
+		d, err := time.ParseDuration(drain)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		needs += d
+	}
+	fields, _ := container.(map[string]any)
+	if fields["lifecycle"] != nil {
+		seconds, _ := at(t, container, "lifecycle", "preStop", "sleep", "seconds").(int)
+		needs += time.Duration(seconds) * time.Second
+	}
+	if time.Duration(grace)*time.Second <= needs {
+		t.Errorf("%s is killed after %d s, and may need %s to end", name, grace, needs)
+	}
+	if len(at(t, pod, "topologySpreadConstraints").([]any)) == 0 {
+		t.Errorf("%s may have all its pods on one host", name)
+	}
+}
+
+// secrets returns the variables that hold secrets.
+func secrets(t *testing.T) []string {
+	t.Helper()
+	var cfg app.Config
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	cfg.Register(flags, ^app.Groups(0))
+	out := []string{"TABI_DATABASE", "TABI_SMS_URL"} // they may hold a password
+	flags.VisitAll(func(f *pflag.Flag) {
+		if m := regexp.MustCompile(`\[([A-Z_]+)\]$`).FindStringSubmatch(f.Usage); m != nil && f.Value.Type() == "secret" {
+			out = append(out, m[1])
+		}
+	})
+	return out
+}
+
+// The schema of the values refuses what cannot work: helm reads it before it renders anything.
+func TestChartRefuses(t *testing.T) {
+	t.Parallel()
+	compiler := jsonschema.NewCompiler()
+	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(deployFile(t, "helm/tabi/values.schema.json")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := compiler.AddResource("values.json", schema); err != nil {
+		t.Fatal(err)
+	}
+	check, err := compiler.Compile("values.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	takes := func(values string) bool {
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(values))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return check.Validate(v) == nil
+	}
+	const address = `{"publicURL": "https://tabi.example.com"`
+	for _, variable := range secrets(t) {
+		if takes(address + `, "settings": {"` + variable + `": "hush"}}`) {
+			t.Errorf("the secret %s was taken as a setting, in the environment", variable)
+		}
+	}
+	for values, want := range map[string]bool{
+		address + `, "settings": {"TABI_DRAIN": "3s", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel:4318"}}`: true,
+		`{}`:                                false,
+		`{"publicURL": "tabi.example.com"}`: false,
+		address + `, "image": {"tag": "latest"}}`:          false,
+		address + `, "gatway": {"replicas": 3}}`:           false,
+		address + `, "settings": {"TABBI_DRAIN": "3s"}}`:   false,
+		address + `, "image": {"tabiDigest": "sha256:a"}}`: false,
+	} {
+		if got := takes(values); got != want {
+			t.Errorf("%s was taken: %t", values, got)
+		}
+	}
+	if _, _, err := render(t); err == nil {
+		t.Error("helm rendered the chart without an address")
+	}
+}
+
+// Values that the chart has and its schema does not, and the other way round.
+func TestChartValuesHaveSchema(t *testing.T) {
+	t.Parallel()
+	var schema map[string]any
+	if err := json.Unmarshal(deployFile(t, "helm/tabi/values.schema.json"), &schema); err != nil {
+		t.Fatal(err)
+	}
+	values := documents(t, "values.yaml", deployFile(t, "helm/tabi/values.yaml"))[0]
+	var walk func(path string, values, schema map[string]any)
+	walk = func(path string, values, schema map[string]any) {
+		properties, _ := schema["properties"].(map[string]any)
+		for key, value := range values {
+			field, ok := properties[key].(map[string]any)
+			if !ok {
+				t.Errorf("values.schema.json lacks %s%s", path, key)
+				continue
+			}
+			if inner, ok := value.(map[string]any); ok && field["properties"] != nil {
+				walk(path+key+".", inner, field)
+			}
+		}
+		for key := range properties {
+			if _, ok := values[key]; !ok && key != "global" {
+				t.Errorf("values.yaml lacks %s%s", path, key)
+			}
+		}
+	}
+	walk("", values, schema)
+}
