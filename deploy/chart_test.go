@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -203,7 +204,7 @@ func checkPod(t *testing.T, name string, pod any, serves bool) {
 		if set && value != "@/run/secrets/tabi/"+variable {
 			t.Errorf("%s: %s is in the environment", name, variable)
 		}
-		if set && !mounted[variable] {
+		if strings.HasPrefix(value, "@") && !mounted[variable] {
 			t.Errorf("%s: the file of %s is not mounted", name, variable)
 		}
 	}
@@ -327,4 +328,13 @@ func TestChartValuesHaveSchema(t *testing.T) {
 		}
 	}
 	walk("", values, schema)
+	known := variables(t)
+	for _, list := range []string{"common", "gateway", "worker"} {
+		names, _ := at(t, values, "secret", list).([]any)
+		for _, name := range names {
+			if !slices.Contains(known, fmt.Sprint(name)) {
+				t.Errorf("secret.%s has %s, which no process reads", list, name)
+			}
+		}
+	}
 }
