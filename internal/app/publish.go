@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -33,11 +35,16 @@ func (p Published) Same() bool { return p.Release == p.Previous }
 
 // Publish makes content the next release.
 func (s *Services) Publish(ctx context.Context, content *journey.Content) (Published, error) {
-	return Publish(ctx, s.Store, content, catalog.Origin{By: "tabi dev"})
+	return publish(ctx, s.Store, content, catalog.Origin{By: "tabi dev"}, audit.Automatic)
 }
 
-// Publish makes content the next release of a store.
+// Publish makes content the next release of a store, by a command.
 func Publish(ctx context.Context, st *engine.Engine, content *journey.Content, from catalog.Origin) (Published, error) {
+	return publish(ctx, st, content, from, audit.CLI)
+}
+
+// publish makes content the next release of a store, and records who did.
+func publish(ctx context.Context, st *engine.Engine, content *journey.Content, from catalog.Origin, door string) (Published, error) {
 	clk, err := st.Database.Clock(ctx)
 	if err != nil {
 		return Published{}, err
@@ -46,13 +53,32 @@ func Publish(ctx context.Context, st *engine.Engine, content *journey.Content, f
 	if err != nil {
 		return Published{}, err
 	}
-	release, err := st.Catalog.PublishFrom(ctx, now(clk), content, from)
-	if err != nil {
+	e := audit.Entry{Who: from.By, Door: door, What: "release.publish", Kind: "release", Detail: audit.Detail{
+		"previous": strconv.Itoa(previous)}}
+	if door == audit.CLI {
+		e.Role = DatabaseRole
+	}
+	if from.Release > 0 {
+		e.What, e.Detail["release_again"] = "release.rollback", strconv.Itoa(from.Release)
+	}
+	release := 0
+	if err = act(ctx, st.Database, e, func(ctx context.Context) error {
+		from.Published = func(n int) { noted(ctx, previous, n) }
+		release, err = st.Catalog.PublishFrom(ctx, now(clk), content, from)
+		return err
+	}); err != nil {
 		return Published{}, inWords(err)
 	}
 	p := Published{Release: release, Previous: previous, Origin: from.Release}
 	p.compare(old, content)
 	return p, p.countOpen(ctx, st, old, content)
+}
+
+// noted puts the number of a release into its entry. That nothing has changed needs none.
+func noted(ctx context.Context, previous, n int) {
+	if audit.Of(ctx).Object("release", strconv.Itoa(n)); n == previous {
+		audit.Of(ctx).Skip()
+	}
 }
 
 // inWords says what to do about a release that open enrollments do not permit.

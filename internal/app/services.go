@@ -147,6 +147,7 @@ func (s *Services) Background() *background.Jobs {
 	jobs := background.New(background.Config{
 		Enrollments: s.Store.Enrollments, Starts: s.Store.Outbox, Home: s.Home,
 		Schedules: s.Store.Enrollments, Intents: s.Store.Intents, Offers: s.Store.Offers,
+		Audit: s.Store.Audit, AuditLog: s.Log.Named("audit"),
 		Handoffs: s.Store.Handoffs, HandoffReturn: s.Config.HandoffReturn,
 		Client: s.Temporal, Clock: s.Clock, Logger: s.Log.Named("background"),
 		Keep: time.Duration(s.Config.KeepDays) * 24 * time.Hour,

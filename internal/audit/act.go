@@ -17,6 +17,10 @@ type Act struct {
 	mu      sync.Mutex
 	entry   Entry
 	looking bool   // it only looks: see Look
+	known   bool   // By was called
+	awaits  bool   // see Await
+	held    bool   // see Hold
+	reason  string // see Because
 	trying  bool   // the transaction in progress has the entry
 	stored  string // the result that is stored, or that needs no entry; empty: none
 }
@@ -60,9 +64,55 @@ func (a *Act) Object(kind, id string) {
 	a.change(func(e *Entry) { e.Kind, e.ID = kind, id })
 }
 
-// By sets who acts, where the caller says it: a name that is part of the request.
-func (a *Act) By(who string) {
-	a.change(func(e *Entry) { e.Who = who })
+// By sets who acts. An empty name is somebody of whom no name is asked.
+func (a *Act) By(who, subject, role string) {
+	a.change(func(e *Entry) {
+		e.Who, e.Subject, e.Role = who, subject, role
+		if who == "" {
+			e.Who = Anyone
+		}
+		a.known = true
+	})
+}
+
+// As sets the name of who acts where the request says it, and not the token.
+func (a *Act) As(who string) {
+	if who != "" {
+		a.change(func(e *Entry) { e.Who = who })
+	}
+}
+
+// Known reports whether it is known who acts.
+func (a *Act) Known() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.known
+}
+
+// Await lets transactions pass until it is known who acts: those in which the caller is looked up are not the act.
+func (a *Act) Await() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.awaits = true
+}
+
+// Hold leaves the entry to Done: what the transaction does is nothing, though it commits.
+func (a *Act) Hold() {
+	if a != nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.held = true
+	}
+}
+
+// Always records a look even if the same one was recorded a moment ago: an export.
+func (a *Act) Always() {
+	a.change(func(*Entry) { a.looking = false })
+}
+
+// Because sets the code of what is refused or fails, which is more than the status of the answer says.
+func (a *Act) Because(code string) {
+	a.change(func(*Entry) { a.reason = code })
 }
 
 // Note adds a detail. An empty text adds nothing.
@@ -95,11 +145,12 @@ func (a *Act) change(f func(*Entry)) {
 // Write implements sqldb.Last: it stores the entry with the first transaction of the act.
 func (a *Act) Write(ctx context.Context, tx sqldb.Conn) error {
 	a.mu.Lock()
-	e, stored := a.entry, a.stored
+	e := a.entry
 	e.Detail = maps.Clone(e.Detail)
-	a.trying = stored == ""
+	a.trying = a.stored == "" && !a.held && (a.known || !a.awaits)
+	trying := a.trying
 	a.mu.Unlock()
-	if stored != "" {
+	if !trying {
 		return nil
 	}
 	e.Result = OK
@@ -121,18 +172,21 @@ func (a *Act) Done(ctx context.Context, result, reason string) error {
 		return nil
 	}
 	a.mu.Lock()
-	e, stored := a.entry, a.stored
+	e, stored, looking := a.entry, a.stored, a.looking
 	e.Detail = maps.Clone(e.Detail)
+	if a.reason != "" && result != OK {
+		reason = a.reason
+	}
 	a.mu.Unlock()
 	if stored == result {
 		return nil
 	}
 	e.Result, e.Reason = result, reason
-	if a.looking && result == OK && !a.room.calls.look(e) {
+	if looking && result == OK && !a.room.calls.look(e) {
 		return nil
 	}
 	if err := a.room.Record(context.WithoutCancel(ctx), e); err != nil {
-		if a.looking {
+		if looking {
 			a.room.calls.forget(e)
 		}
 		return err

@@ -210,7 +210,7 @@ func TestChainHoldsWhenEntriesGo(t *testing.T) {
 		}
 		s.record(audit.Entry{Who: "lea", What: "customer.read", ID: "ben", Customer: "ben"})
 		s.Must(s.Database.Write(s.Ctx, func(tx sqldb.Conn) error {
-			n, err := audit.Forget(s.Ctx, tx, []string{"ana", "anonymous:7"}, "forgotten:1")
+			n, err := audit.Forget(s.Ctx, tx, []string{"ana", "anonymous:7"}, "forgotten:1", 100, false)
 			s.Equal(n, int64(7))
 			return err
 		}))

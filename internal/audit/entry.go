@@ -25,6 +25,9 @@ const (
 	Automatic = "automatic"
 )
 
+// Anyone is who acts where no token is needed, as in dev.
+const Anyone = "anyone"
+
 // Self is who acts where tabi acts on its own.
 const Self = "tabi"
 

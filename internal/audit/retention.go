@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -31,14 +33,26 @@ func (s *Room) Prune(ctx context.Context, before time.Time, limit int) (n int64,
 	return n, err
 }
 
-// Forget takes a customer out of the entries about it, in a transaction. ids are all ids of the customer; pseudonym is what the entries
-// have in their place, so that they can be counted. The chain holds.
-func Forget(ctx context.Context, tx sqldb.Conn, ids []string, pseudonym string) (n int64, err error) {
-	if len(ids) == 0 {
-		return 0, nil
-	}
+// Forget takes a customer out of at most limit entries about it, in a transaction. ids are all ids of the customer; pseudonym is what the
+// entries have in their place, so that they can be counted. The chain holds. With dryRun it only counts.
+func Forget(ctx context.Context, tx sqldb.Conn, ids []string, pseudonym string, limit int64, dryRun bool) (n int64, err error) {
 	var w sqldb.Where
 	set := w.Param(pseudonym)
-	w.In("customer", ids)
-	return sqldb.Affected(ctx, tx, `update audit_log set customer = `+set+`, id = '', detail = '', salt = ''`+w.SQL(), w.Args...)
+	var about []string
+	for _, id := range ids {
+		// What was refused may name a customer only by its object: itself, or the id of an enrollment.
+		like := strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(url.PathEscape(id))
+		about = append(about, `customer = `+w.Param(id), `id = `+w.Param(id), `id like `+w.Param("%/"+like)+` escape '!'`,
+			`id like `+w.Param("%/"+like+"/%")+` escape '!'`, `id like `+w.Param("%/"+like+"#%")+` escape '!'`)
+	}
+	if len(about) == 0 || limit <= 0 {
+		return 0, nil
+	}
+	which := `select seq from audit_log where salt <> '' and (` + strings.Join(about, " or ") + `) order by seq limit ` + w.Param(limit)
+	if dryRun {
+		err = tx.QueryRowContext(ctx, `select count(*) from (`+which+`) as found where $1 <> ''`, w.Args...).Scan(&n)
+		return n, err
+	}
+	return sqldb.Affected(ctx, tx, `update audit_log set customer = `+set+`, id = '', detail = '', salt = '' where seq in (`+which+`)`,
+		w.Args...)
 }

@@ -60,6 +60,11 @@ const DefaultHandoffReturn = 30 * time.Minute
 // DefaultKeep is how long decisions and evidence are kept, in virtual time, unless configured otherwise.
 const DefaultKeep = 400 * 24 * time.Hour
 
+// Audit logs the entries of the audit log.
+type Audit interface {
+	Log(ctx context.Context, log *zap.Logger, limit int) (more bool, err error)
+}
+
 // Config configures the jobs. A negative interval turns its job off.
 type Config struct {
 	Enrollments Enrollments
@@ -68,15 +73,18 @@ type Config struct {
 	Intents     Intents
 	Offers      Offers
 	Handoffs    Handoffs
+	Audit       Audit
 	Client      client.Client
 	Home        relay.Home  // nil: any Temporal is the right one
 	Clock       clock.Clock // of the installation
 	Logger      *zap.Logger // default: none
+	AuditLog    *zap.Logger // for entries of the audit log; default: none
 
 	ReconcileEvery time.Duration // default 1 min, for one page of enrollments and one of runs
 	ScheduleEvery  time.Duration // how often other processes' releases are looked for; default 1 s
 	IntentEvery    time.Duration // how often other processes' releases are looked for; default 1 s
 	LearnEvery     time.Duration // default 5 s
+	AuditEvery     time.Duration // how often entries of the audit log are logged; default 2 s
 	PruneEvery     time.Duration // default 1 min
 	HandoffReturn  time.Duration // how long a hand-off stays with an agent who gives no sign, in wall time; 0: forever
 	Keep           time.Duration // how long decisions are kept, in virtual time; 0: forever, and pruning is off
@@ -96,6 +104,9 @@ func New(cfg Config) *Jobs {
 	if cfg.Logger == nil {
 		cfg.Logger = zap.NewNop()
 	}
+	if cfg.AuditLog == nil {
+		cfg.AuditLog = zap.NewNop()
+	}
 	if cfg.ReconcileEvery == 0 {
 		cfg.ReconcileEvery = time.Minute
 	}
@@ -107,6 +118,12 @@ func New(cfg Config) *Jobs {
 	}
 	if cfg.LearnEvery == 0 {
 		cfg.LearnEvery = 5 * time.Second
+	}
+	if cfg.AuditEvery == 0 {
+		cfg.AuditEvery = 2 * time.Second
+	}
+	if cfg.Audit == nil {
+		cfg.AuditEvery = -1
 	}
 	if cfg.PruneEvery == 0 {
 		cfg.PruneEvery = time.Minute
@@ -129,6 +146,7 @@ func (j *Jobs) jobs() []job {
 		{name: "recomputing intents", every: j.cfg.IntentEvery, page: j.recomputeIntents},
 		{name: "learning from outcomes", every: j.cfg.LearnEvery, page: j.learn},
 		{name: "returning idle hand-offs", every: j.cfg.returnEvery, page: j.returnHandoffs},
+		{name: "logging the audit log", every: j.cfg.AuditEvery, page: j.logAudit},
 		{name: "retention cleanup", every: j.cfg.PruneEvery, page: j.prune(), late: true},
 		{name: "reconciling enrollments", every: j.cfg.ReconcileEvery, page: j.closeGone(), late: true},
 		{name: "reconciling runs", every: j.cfg.ReconcileEvery, page: j.lookAtRuns(), late: true},
@@ -153,6 +171,8 @@ const (
 	intentPage = 10
 	// learnPage is how many outcomes are learned in one transaction.
 	learnPage = 500
+	// auditPage is how many entries of the audit log are logged in one transaction.
+	auditPage = 500
 	// handoffPage is how many hand-offs are returned to their queues before the job looks again.
 	handoffPage = 100
 	// prunePage is how many decisions are deleted in one transaction, and how many customers' evidence is
@@ -164,6 +184,10 @@ func (j *Jobs) now() time.Time { return clock.Now(j.cfg.Clock) }
 
 func (j *Jobs) recomputeIntents(ctx context.Context) (more bool, err error) {
 	return j.cfg.Intents.Recompute(ctx, j.now(), intentPage)
+}
+
+func (j *Jobs) logAudit(ctx context.Context) (more bool, err error) {
+	return j.cfg.Audit.Log(ctx, j.cfg.AuditLog, auditPage)
 }
 
 func (j *Jobs) returnHandoffs(ctx context.Context) (more bool, err error) {

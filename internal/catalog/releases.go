@@ -100,6 +100,14 @@ func emptyRelease() *Release {
 type Origin struct {
 	By      string // who publishes it; empty: not known
 	Release int    // the earlier release that is published again; 0: none
+	// Published is called in the transaction with the number of the release, which is the current one if nothing has changed; may be nil.
+	Published func(number int)
+}
+
+func (o Origin) published(number int) {
+	if o.Published != nil {
+		o.Published(number)
+	}
 }
 
 // Publish is PublishFrom without an origin.
@@ -149,6 +157,7 @@ func (s *Catalog) PublishFrom(ctx context.Context, now time.Time, c *journey.Con
 				return err
 			}
 			if have == content {
+				from.published(number)
 				return nil
 			}
 		}
@@ -163,6 +172,7 @@ func (s *Catalog) PublishFrom(ctx context.Context, now time.Time, c *journey.Con
 			}
 		}
 		number++
+		from.published(number)
 		since, redefined, err := nextDefinitions(current, c, number)
 		if err != nil {
 			return err

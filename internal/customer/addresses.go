@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/address"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/consent"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -275,6 +276,9 @@ func (s *Room) Revive(ctx context.Context, now time.Time, channel, text, by stri
 				return err
 			}
 			n += int(done)
+		}
+		if n == 0 {
+			audit.Of(ctx).Hold()
 		}
 		return nil
 	})

@@ -41,21 +41,20 @@ func onForget() []unit.Forget {
 }
 
 // auditPage bounds the ids of a customer that one statement names.
-const auditPage = 500
+const auditPage = 100
 
 // forgetAudit takes the customer out of the entries about it.
 func forgetAudit(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 	t := f.Table("audit_log", "who of the staff did or looked at what, and when; not whom it was about")
-	if f.DryRun {
-		return nil
-	}
 	for ids := range slices.Chunk(f.IDs, auditPage) {
-		n, err := audit.Forget(ctx, b.Tx, ids, f.Pseudonym)
+		n, err := audit.Forget(ctx, b.Tx, ids, f.Pseudonym, f.Left, f.DryRun)
 		if err != nil {
 			return err
 		}
 		t.Pseudonymized += n
-		f.Left -= n
+		if !f.DryRun {
+			f.Left -= n
+		}
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/outbox"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -29,6 +30,7 @@ func (s *Room) Command(ctx context.Context, now time.Time, workflowID string, c 
 		if err != nil {
 			return err
 		}
+		audit.Of(ctx).About(e.Customer, e.Journey)
 		if e.State == unit.StateClosed {
 			return sqldb.ErrNotFound
 		}

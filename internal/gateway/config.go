@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/gateway/adminapi"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
@@ -39,6 +40,7 @@ type Rooms struct {
 		figures.Analytics
 		pages.Analytics
 	}
+	Audit   *audit.Room
 	Catalog interface {
 		adminapi.Catalog
 		figures.Catalog
@@ -178,8 +180,8 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	var err error
 	if g.pages, err = pages.New(env, g.auth, g.figures, pages.Rooms{
-		Analytics: rooms.Analytics, Catalog: rooms.Catalog, Customers: rooms.Customers, Enrollments: rooms.Enrollments,
-		Handoffs: rooms.Handoffs, Intents: rooms.Intents, Messages: rooms.Messages, Offers: rooms.Offers,
+		Analytics: rooms.Analytics, Audit: rooms.Audit, Catalog: rooms.Catalog, Customers: rooms.Customers,
+		Enrollments: rooms.Enrollments, Handoffs: rooms.Handoffs, Intents: rooms.Intents, Messages: rooms.Messages, Offers: rooms.Offers,
 	}, cfg.TemporalUI, devPatterns); err != nil {
 		return nil, err
 	}
@@ -193,8 +195,8 @@ func New(cfg Config) (*Gateway, error) {
 		Customers: rooms.Customers, Intake: rooms.Intake, Messages: rooms.Messages,
 	}, g.pages)
 	g.admin = adminapi.New(env, adminapi.Rooms{
-		Analytics: rooms.Analytics, Catalog: rooms.Catalog, Customers: rooms.Customers, Enrollments: rooms.Enrollments,
-		Handoffs: rooms.Handoffs, Intake: rooms.Intake, Intents: rooms.Intents, Messages: rooms.Messages, Offers: rooms.Offers,
+		Analytics: rooms.Analytics, Audit: rooms.Audit, Catalog: rooms.Catalog, Customers: rooms.Customers,
+		Enrollments: rooms.Enrollments, Handoffs: rooms.Handoffs, Intake: rooms.Intake, Intents: rooms.Intents, Messages: rooms.Messages, Offers: rooms.Offers,
 		Outbox: rooms.Outbox, Rejections: rooms.Rejections,
 	}, g.figures, cfg.Restart)
 	if g.openAPI, err = g.admin.OpenAPI(); err != nil {

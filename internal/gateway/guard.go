@@ -34,11 +34,11 @@ func (g *Gateway) guard(r web.Route) http.Handler {
 				web.WriteError(w, web.Unauthorized("this needs a token: Authorization: Bearer <token>"))
 				return
 			}
+			req = auth.WithPrincipal(req, caller)
 			if !caller.May(r.Needs) {
 				web.WriteError(w, web.Forbidden("", lacks(caller.Role, r.Needs)))
 				return
 			}
-			req = auth.WithPrincipal(req, caller)
 		case web.Page, web.Form:
 			caller := g.auth.Identify(req)
 			if caller.Role == access.Nobody {

@@ -224,4 +224,6 @@ var contractCalls = []struct {
 	{"GET /v1/admin/decide?customer=ana%2Fb&group=nothing", "", 404},
 	{"GET /v1/admin/decide?group=nothing", "", 400},
 	{"GET /v1/admin/report?since=7d", "", 200},
+	{"GET /v1/admin/audit?customer=ana&what=customer.*&limit=2", "", 200},
+	{"GET /v1/admin/audit?order=oldest&limit=1", "", 200},
 }

@@ -90,6 +90,7 @@ func (g *Gateway) routes() []web.Route {
 		{"GET", "/v1/admin/rejected-calls/{id}", program, access.RejectedCalls, same, g.admin.ServeHTTP},
 		{"POST", "/v1/admin/rejected-calls/drop", program, access.RejectedCalls, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/decide", program, access.CustomersList, same, g.admin.ServeHTTP},
+		{"GET", "/v1/admin/audit", program, access.AuditRead, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/report", program, access.JourneysRead, same, g.admin.ServeHTTP},
 
 		{"GET", "/v1/openapi.yaml", anyone, none, same, g.serveOpenAPI},
@@ -122,7 +123,7 @@ func (g *Gateway) build() http.Handler {
 	mux := http.NewServeMux()
 	preflight := map[string]bool{}
 	for _, r := range g.routes() {
-		mux.Handle(strings.TrimSpace(r.Method+" "+r.Path), g.guard(r))
+		mux.Handle(strings.TrimSpace(r.Method+" "+r.Path), g.audit(r, g.guard(r)))
 		if r.CORS && !preflight[r.Path] {
 			preflight[r.Path] = true
 			mux.Handle("OPTIONS "+r.Path, http.HandlerFunc(g.preflight))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/outbox"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -25,6 +26,9 @@ func lockHandoff(ctx context.Context, tx sqldb.Conn, id string) (Handoff, *unit.
 		return h, nil, err
 	case h.Customer != p.ID:
 		return h, nil, sqldb.ErrAgain
+	}
+	audit.Of(ctx).About(h.Customer, h.Journey)
+	switch {
 	case h.State == HandoffResolved, h.State == HandoffWithdrawn:
 		return h, nil, ErrTooLate
 	}
@@ -121,7 +125,7 @@ func (h *Handoff) release(ctx context.Context, tx sqldb.Conn, wall time.Time, ac
 
 // Seen records a sign of the agent who has a hand-off, such as opening its page; at most one a minute is written. See ReturnIdle.
 func (s *Room) Seen(ctx context.Context, wall time.Time, id, agent string) error {
-	return s.db.Write(ctx, func(tx sqldb.Conn) error {
+	return s.db.Write(sqldb.WithoutLast(ctx), func(tx sqldb.Conn) error {
 		_, err := tx.ExecContext(ctx, `update handoffs set active_at = $3 where id = $1 and agent = $2 and state = 'claimed'
 			and active_at < $4`, id, sqldb.Clean(agent), sqldb.Millis(wall), sqldb.Millis(wall.Add(-time.Minute)))
 		return err

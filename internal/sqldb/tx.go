@@ -136,11 +136,16 @@ func DatabaseError(err error) error {
 	if err == nil {
 		return nil
 	}
-	var own interface{ Refusal() }
-	if errors.As(err, &own) {
+	if Refused(err) {
 		return err
 	}
 	return fmt.Errorf("database: %w", err)
+}
+
+// Refused reports whether an error is the caller's: nothing is broken.
+func Refused(err error) bool {
+	var own interface{ Refusal() }
+	return errors.As(err, &own)
 }
 
 // LostRace reports whether the database undid the transaction because of another one.

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 )
@@ -63,7 +64,14 @@ func databaseStep(use, short, long string, do func(context.Context, *sqldb.Datab
 				return err
 			}
 			defer func() { err = errors.Join(err, db.Close()) }()
-			if err := do(c.Context(), db); err != nil {
+			if use == "status" {
+				err = do(c.Context(), db)
+			} else {
+				err = app.Audited(c.Context(), db, audit.Entry{What: "database." + use}, "", func(ctx context.Context) error {
+					return do(ctx, db)
+				})
+			}
+			if err != nil {
 				return err
 			}
 			v := databaseView{Usable: "yes"}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
@@ -14,6 +15,7 @@ import (
 
 // Customers has what is known of addresses, and undoes merges.
 type Customers interface {
+	Get(ctx context.Context, id string) (customer.Customer, error)
 	Split(ctx context.Context, now time.Time, customerID, id string) (unit.Parting, error)
 	KnownAddresses(ctx context.Context, f customer.AddressFilter) ([]customer.KnownAddress, error)
 	Revive(ctx context.Context, now time.Time, channel, text, by string) (int, error)
@@ -26,6 +28,9 @@ func (h *Handlers) listAddresses(ctx context.Context, in *api.AddressFilter) (*a
 		if filter.AfterChannel, filter.AfterAddress, ok = strings.Cut(in.After, "/"); !ok {
 			return nil, web.Bad("after", "must be next of the previous page")
 		}
+	}
+	if in.Address != "" {
+		audit.Of(ctx).Object("address", audit.MaskAddress(in.Address))
 	}
 	rows, err := h.rooms.Customers.KnownAddresses(ctx, filter)
 	if err != nil {
@@ -56,6 +61,8 @@ func moment(at time.Time) *time.Time {
 }
 
 func (h *Handlers) reviveAddress(ctx context.Context, in *api.ReviveInput) (*api.ReviveResponse, error) {
+	audit.Of(ctx).Object("address", audit.MaskAddress(in.Body.Address))
+	audit.Of(ctx).Note("channel", in.Body.Channel)
 	n, err := h.rooms.Customers.Revive(ctx, h.Now(), in.Body.Channel, in.Body.Address, auth.Actor(ctx, in.Body.By))
 	if err == nil && n == 0 {
 		return nil, web.NotFound("not_found", "address", "this address is not dead")

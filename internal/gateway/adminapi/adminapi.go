@@ -13,6 +13,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/analytics"
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/gateway/figures"
@@ -30,6 +31,7 @@ import (
 // Rooms are the rooms that operators read and change.
 type Rooms struct {
 	Analytics   Analytics
+	Audit       Audit
 	Catalog     Catalog
 	Customers   Customers
 	Enrollments Enrollments
@@ -46,6 +48,11 @@ type Rooms struct {
 type Analytics interface {
 	Counts(ctx context.Context) (analytics.Counts, error)
 	StepCounts(ctx context.Context, journey string) ([]analytics.StepCount, error)
+}
+
+// Audit has what people did.
+type Audit interface {
+	List(ctx context.Context, f audit.Filter) ([]audit.Entry, error)
 }
 
 // Catalog has the current release, and the compiled journeys.
@@ -161,6 +168,7 @@ func New(env *web.Env, rooms Rooms, f *figures.Figures, restart Restart) *Handle
 	register(h, a, api.DropRejectedCalls, h.dropRejectedCalls)
 	register(h, a, api.ExplainDecision, h.explainDecision)
 	register(h, a, api.GetReport, h.getReport)
+	register(h, a, api.ListAudit, h.listAudit)
 	h.doc = a.OpenAPI()
 	h.describePublic()
 	return h

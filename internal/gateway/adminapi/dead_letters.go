@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/outbox"
 )
@@ -25,6 +26,9 @@ func viewDeadLetters(list []outbox.DeadLetter) []api.DeadLetter {
 }
 
 func (h *Handlers) listDeadLetters(ctx context.Context, in *api.DeadLetterFilter) (*api.DeadLetterList, error) {
+	if in.WorkflowID != "" {
+		audit.Of(ctx).Object("enrollment", in.WorkflowID)
+	}
 	filter := outbox.DeadLetterFilter{WorkflowID: in.WorkflowID, Limit: in.Limit}
 	if in.After != "" {
 		id, seq, _ := strings.Cut(in.After, "/")
@@ -65,6 +69,12 @@ func (h *Handlers) settleDeadLetters(ctx context.Context, in api.DeadLetterSelec
 		rows, err := h.rooms.Outbox.DeadLetters(ctx, filter)
 		if err != nil {
 			return nil, err
+		}
+		if in.WorkflowID != "" {
+			audit.Of(ctx).Object("enrollment", in.WorkflowID)
+			if len(rows) > 0 {
+				audit.Of(ctx).About(rows[0].Customer, rows[0].Journey)
+			}
 		}
 		n, err := h.rooms.Outbox.RetryDeadLetters(ctx, h.Now(), rows, drop)
 		if err != nil {

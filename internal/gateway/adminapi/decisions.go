@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/gateway/inbound"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/intent"
@@ -25,6 +26,7 @@ func (h *Handlers) explainDecision(ctx context.Context, in *api.DecisionQuery) (
 	if err := inbound.KnowsActions(content, in.Group, in.Actions); err != nil {
 		return nil, err
 	}
+	audit.Of(ctx).About(in.Customer, "")
 	d, err := h.rooms.Offers.Explain(ctx, h.Now(), in.Customer, in.Group, in.Actions, in.Channel)
 	if err != nil {
 		return nil, unknownCustomer(in.Customer, err)

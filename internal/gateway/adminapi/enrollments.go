@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/event"
@@ -51,6 +52,7 @@ func (h *Handlers) enroll(ctx context.Context, in *api.EnrollInput) (*api.Enroll
 	if content == nil || content.Journeys[req.Journey] == nil {
 		return nil, web.NotFound("unknown_journey", "journey", "no such journey in the current release: "+strconv.Quote(req.Journey))
 	}
+	audit.Of(ctx).About(req.Customer, req.Journey)
 	receipts, err := h.rooms.Intake.Ingest(ctx, h.Now(), []customer.SegmentCall{call})
 	if err != nil {
 		return nil, err
@@ -64,6 +66,7 @@ func (h *Handlers) enroll(ctx context.Context, in *api.EnrollInput) (*api.Enroll
 	}
 	out := &api.EnrollResponse{ID: got.ID, Customer: got.Customer, Duplicate: got.Duplicate}
 	if len(got.Entered) > 0 {
+		audit.Of(ctx).Object("enrollment", got.Entered[0])
 		out.WorkflowID = got.Entered[0]
 	}
 	return out, nil
@@ -75,6 +78,7 @@ var commands = map[string]string{
 }
 
 func (h *Handlers) sendCommand(ctx context.Context, in *api.CommandInput) (*api.Done, error) {
+	audit.Of(ctx).Note("command", in.Body.Kind)
 	err := h.rooms.Enrollments.Command(ctx, h.Now(), in.ID, contract.Command{
 		Kind: commands[in.Body.Kind], By: auth.Actor(ctx, in.Body.By), Reason: in.Body.Reason,
 	})
@@ -85,6 +89,7 @@ func (h *Handlers) sendCommand(ctx context.Context, in *api.CommandInput) (*api.
 }
 
 func (h *Handlers) listEnrollments(ctx context.Context, in *api.EnrollmentFilter) (*api.EnrollmentList, error) {
+	audit.Of(ctx).About(in.Customer, in.Journey)
 	rows, err := h.rooms.Enrollments.List(ctx, enrollment.Filter{
 		Journey: in.Journey, Customer: in.Customer, State: in.State, Outcome: in.Outcome, After: in.After, Limit: in.Limit, Newest: true,
 	})
@@ -133,6 +138,7 @@ func (h *Handlers) getEnrollment(ctx context.Context, in *api.EnrollmentID) (*ap
 			latest = e
 		}
 	}
+	audit.Of(ctx).About(latest.Customer, latest.Journey)
 	sends, err := h.rooms.Messages.Sends(ctx, message.SendFilter{Enrollment: latest.ID})
 	if err != nil {
 		return nil, err
@@ -158,6 +164,10 @@ func (h *Handlers) restartLost(ctx context.Context, in *api.RestartInput) (*api.
 	if h.restart == nil {
 		return nil, errNoTemporal
 	}
+	audit.Of(ctx).About("", in.Body.Journey)
+	if in.Body.DryRun || in.Body.After != "" {
+		audit.Of(ctx).Skip() // nothing is changed, or it is the next page of one act
+	}
 	page, err := h.restart(ctx, in.Body)
 	if err != nil {
 		h.Log.Error("restarting lost enrollments failed", zap.Error(err))
@@ -171,6 +181,8 @@ var errNoTemporal = &web.Error{Status: http.StatusServiceUnavailable, Code: "una
 	Message: "Temporal cannot be asked, or is not the one that the database belongs to; the log of the gateway says more", Retry: 10}
 
 func (h *Handlers) pauseJourney(ctx context.Context, in *api.PauseInput) (*api.PauseResponse, error) {
+	audit.Of(ctx).About("", in.Body.Journey)
+	audit.Of(ctx).Note("paused", strconv.FormatBool(in.Body.Paused))
 	n, err := h.rooms.Enrollments.PauseJourney(ctx, h.Now(), in.Body.Journey, auth.Actor(ctx, in.Body.By), in.Body.Paused)
 	if errors.Is(err, sqldb.ErrNotFound) {
 		return nil, web.NotFound("unknown_journey", "journey", fmt.Sprintf("no such journey: %q", in.Body.Journey))

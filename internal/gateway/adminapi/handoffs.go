@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/handoff"
@@ -14,6 +15,7 @@ import (
 )
 
 func (h *Handlers) listHandoffs(ctx context.Context, in *api.HandoffFilter) (*api.HandoffList, error) {
+	audit.Of(ctx).About(in.Customer, "")
 	rows, err := h.rooms.Handoffs.List(ctx, handoff.Filter{State: in.State, Queue: in.Queue, Customer: in.Customer, Limit: in.Limit})
 	if err != nil {
 		return nil, err
@@ -37,6 +39,8 @@ func (h *Handlers) listHandoffs(ctx context.Context, in *api.HandoffFilter) (*ap
 // actOnHandoff acts on a hand-off, whoever has claimed it.
 func (h *Handlers) actOnHandoff(ctx context.Context, in *api.HandoffInput) (*api.Done, error) {
 	by, err := auth.Actor(ctx, in.Body.By), error(nil)
+	audit.Of(ctx).Note("act", in.Body.Kind)
+	audit.Of(ctx).Note("agent", in.Body.Agent)
 	switch in.Body.Kind {
 	case "assign":
 		if f := web.Need("agent", in.Body.Agent); f != nil {

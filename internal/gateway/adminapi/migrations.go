@@ -10,6 +10,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/analytics"
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
@@ -101,6 +102,10 @@ func (h *Handlers) migrate(ctx context.Context, in *api.MigrateInput) (*api.Migr
 	if err := h.checkRenamed(ctx, req.Journey, req.Renamed); err != nil {
 		return nil, err
 	}
+	audit.Of(ctx).About("", req.Journey)
+	if req.DryRun || req.After != "" {
+		audit.Of(ctx).Skip() // nothing is changed, or it is the next page of one act
+	}
 	page, err := h.rooms.Enrollments.Migrate(ctx, h.Now(), enrollment.Migration{
 		Journey: req.Journey, Renamed: req.Renamed, Retime: req.Retime,
 		By: auth.Actor(ctx, req.By), DryRun: req.DryRun, After: req.After, Limit: req.Limit,
@@ -137,6 +142,7 @@ func (h *Handlers) checkRenamed(ctx context.Context, name string, renamed map[st
 }
 
 func (h *Handlers) listMigrations(ctx context.Context, in *api.MigrationFilter) (*api.MigrationList, error) {
+	audit.Of(ctx).About("", in.Journey)
 	rows, err := h.rooms.Enrollments.MigrationStatuses(ctx, in.Journey, in.After, in.Limit)
 	if errors.Is(err, sqldb.ErrNotFound) {
 		return nil, notReleased(in.Journey)

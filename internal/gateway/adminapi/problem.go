@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/tolerant"
 )
@@ -45,6 +46,7 @@ func (h *Handlers) problem(ctx context.Context, route string, err error) error {
 	if !errors.As(err, &known) {
 		known = h.StoreErrorAt(ctx, route, err)
 	}
+	audit.Of(ctx).Because(known.Code)
 	return asProblem(known)
 }
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/access"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
@@ -135,8 +136,13 @@ func PrincipalOf(ctx context.Context) Principal {
 	return p
 }
 
-// WithPrincipal puts the caller into a request's context.
+// WithPrincipal puts the caller into a request's context, and into the entry of the audit log.
 func WithPrincipal(r *http.Request, p Principal) *http.Request {
+	name := p.Name
+	if name == "" && p.Kind != KindOpen {
+		name = string(p.Role) + " " + p.Kind // nobody has named the token
+	}
+	audit.Of(r.Context()).By(name, p.Subject, string(p.Role))
 	return r.WithContext(context.WithValue(r.Context(), principalKey{}, p))
 }
 
@@ -146,6 +152,7 @@ func Actor(ctx context.Context, given string) string {
 		return name
 	}
 	if given != "" {
+		audit.Of(ctx).As(given)
 		return given
 	}
 	return "admin"

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/analytics"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
@@ -87,6 +88,7 @@ func (p *Pages) readStory(ctx context.Context, id string) (story, error) {
 	if s.Known {
 		id, s.Customer = s.Profile.ID, s.Profile.ID // id may be another id of the customer
 	}
+	audit.Of(ctx).About(id, "")
 	s.Name, _ = s.Profile.Traits["first_name"].(string)
 	scores, err := p.rooms.Intents.Scores(ctx, p.Now(), id)
 	if err != nil && !errors.Is(err, sqldb.ErrNotFound) {
@@ -206,6 +208,7 @@ type foundView struct {
 
 type customerView struct {
 	story
+	Audit auditView
 	Sends []message.Send
 }
 
@@ -230,6 +233,11 @@ func (p *Pages) Customer(w http.ResponseWriter, r *http.Request) {
 	v := customerView{story: s}
 	if v.Sends, err = p.rooms.Messages.Sends(r.Context(), message.SendFilter{Customer: s.Customer, Limit: sendsShown}); err != nil &&
 		!errors.Is(err, sqldb.ErrNotFound) {
+		p.pageFailed(w, r, err)
+		return
+	}
+	ids := append([]string{s.Customer}, s.Profile.Merged...)
+	if v.Audit, err = p.readAudit(r, audit.Filter{Customers: ids}); err != nil {
 		p.pageFailed(w, r, err)
 		return
 	}

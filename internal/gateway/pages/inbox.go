@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tabi-journeys/tabi/internal/access"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/handoff"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -91,6 +92,7 @@ func (p *Pages) showHandoff(w http.ResponseWriter, r *http.Request, status int, 
 		p.pageFailed(w, r, err)
 		return
 	}
+	audit.Of(ctx).About(h.Customer, h.Journey)
 	v.Handoff = h
 	v.Closed = h.State == handoff.HandoffResolved || h.State == handoff.HandoffWithdrawn
 	v.Mine = h.State == handoff.HandoffClaimed && h.Agent == p.agent(r)

@@ -37,6 +37,7 @@ type journeyView struct {
 	Stages                 []stageRow
 	Groups                 []groupRow
 	Verdict                string // of the comparison, in words
+	Audit                  auditView
 	Live                   bool
 }
 

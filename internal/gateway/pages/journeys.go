@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/tabi-journeys/tabi/internal/analytics"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/stats"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -112,6 +113,10 @@ func (p *Pages) Journey(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	view := viewJourney(n, program.Definition, chosen)
+	if view.Audit, err = p.readAudit(r, audit.Filter{Journey: name}); err != nil {
+		p.pageFailed(w, r, err)
+		return
+	}
 	view.Live = r.URL.Query().Get("live") == "1"
 	p.Render(w, r, http.StatusOK, "journey.html", name, view)
 }

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 )
@@ -47,6 +48,7 @@ func (p *Pages) Login(w http.ResponseWriter, r *http.Request) {
 		again(http.StatusBadRequest, "Please enter your name. It is shown with your actions.")
 		return
 	}
+	audit.Of(r.Context()).By(name, "token:"+token.Name, string(token.Role))
 	p.auth.SignIn(w, name, id)
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }

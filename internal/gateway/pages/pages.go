@@ -18,6 +18,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/analytics"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
@@ -52,6 +53,7 @@ type layout struct {
 // Rooms are the rooms that pages read, and in which agents claim and resolve hand-offs.
 type Rooms struct {
 	Analytics   Analytics
+	Audit       Audit
 	Catalog     Catalog
 	Customers   Customers
 	Enrollments Enrollments
@@ -64,6 +66,11 @@ type Rooms struct {
 // Analytics has a customer's timeline.
 type Analytics interface {
 	Timeline(ctx context.Context, customer string, limit int) ([]analytics.TimelineEntry, error)
+}
+
+// Audit has what people did.
+type Audit interface {
+	List(ctx context.Context, f audit.Filter) ([]audit.Entry, error)
 }
 
 // Catalog has the current release, and the compiled journeys.

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/cluster"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 )
@@ -108,7 +110,10 @@ func clusterAdoptCommand(b app.Build) *cobra.Command {
 					if err := v.confirm(c, yes); err != nil {
 						return err
 					}
-					if err := cluster.Adopt(c.Context(), s.Store.Database, v.Found); err != nil {
+					e := audit.Entry{What: "cluster.adopt", Kind: "namespace", ID: v.Found.NamespaceID}
+					if err := app.Audited(c.Context(), s.Store.Database, e, "", func(ctx context.Context) error {
+						return cluster.Adopt(ctx, s.Store.Database, v.Found)
+					}); err != nil {
 						return err
 					}
 					v.Adopted = true

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"context"
 	"errors"
 	"os"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 )
@@ -43,8 +45,11 @@ func reconcileCommand(b app.Build) *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, s.Close()) }()
-			report, err := s.Reconciler().Reconcile(c.Context(), o)
-			if err != nil {
+			var report background.Report
+			if err := audited(c, s, o.DryRun, audit.Entry{What: "enrollment.reconcile"}, func(ctx context.Context) (err error) {
+				report, err = s.Reconciler().Reconcile(ctx, o)
+				return err
+			}); err != nil {
 				return app.Unreachable("not finished: %w", err)
 			}
 			if err := terminal.Show(c, output, report, func(p *terminal.Printer) { printReconciled(p, report) }); err != nil {

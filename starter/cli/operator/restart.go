@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"context"
 	"errors"
 	"os"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
@@ -54,8 +56,12 @@ func restartCommand(b app.Build) *cobra.Command {
 			if o.Since, err = momentOf(since, s.Clock.At(clock.Wall())); err != nil {
 				return err
 			}
-			report, err := s.Reconciler().Restart(c.Context(), o)
-			if err != nil {
+			var report background.RestartReport
+			e := audit.Entry{What: "enrollment.restart", Journey: o.Journey}
+			if err := audited(c, s, o.DryRun, e, func(ctx context.Context) (err error) {
+				report, err = s.Reconciler().Restart(ctx, o)
+				return err
+			}); err != nil {
 				return app.Unreachable("not finished; run it again: %w", err)
 			}
 			return terminal.Show(c, output, report, func(p *terminal.Printer) { printRestarted(p, report) })
