@@ -12,7 +12,8 @@ import (
 // never appear in errors or logs.
 type Config struct {
 	// SMTPURL (TABI_SMTP_URL) is the mail server: smtp://user:password@host:port, or smtps:// for TLS from the first
-	// byte. STARTTLS is used where the server offers it, insisted on with ?tls=required, and never used with ?tls=off.
+	// byte. STARTTLS is required, unless the server is on this machine: there it is used if it is offered, and required with
+	// ?tls=required. It is never used with ?tls=none.
 	// A password goes over an encrypted connection or to this machine only. Default ports: 587, and 465 for smtps.
 	SMTPURL string
 	// MailFrom (TABI_MAIL_FROM) is the sender: "Shop <shop@example.com>". Needed with SMTPURL.

@@ -77,7 +77,7 @@ func TestWrongConfigurationNamesItsVariable(t *testing.T) {
 		"no password":   {channels.Config{SMTPURL: "smtp://u@mail", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "password"}},
 		"parameter":     {channels.Config{SMTPURL: "smtp://mail?ssl=1", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "tls"}},
 		"tls value":     {channels.Config{SMTPURL: "smtp://mail?tls=yes", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "required"}},
-		"contradiction": {channels.Config{SMTPURL: "smtps://mail?tls=off", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL"}},
+		"contradiction": {channels.Config{SMTPURL: "smtps://mail?tls=none", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL"}},
 		"no file":       {channels.Config{FCMCredentials: "/nowhere/account.json"}, []string{"TABI_FCM_CREDENTIALS"}},
 		"not account": {channels.Config{FCMCredentials: `{"type":"authorized_user"}`},
 			[]string{"TABI_FCM_CREDENTIALS", "service account"}},

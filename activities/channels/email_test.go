@@ -263,6 +263,30 @@ func TestEmailLogsIn(t *testing.T) {
 	}
 }
 
+// A server on another machine gets nothing without STARTTLS, unless the URL says so. 0.0.0.0 leads to this machine, and is not local.
+func TestEmailRequiresEncryption(t *testing.T) {
+	t.Parallel()
+	s := start(t, devsinks.Options{})
+	_, port, err := net.SplitHostPort(s.SMTPAddress())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for url, want := range map[string]channel.Outcome{
+		"smtp://0.0.0.0:" + port:                   channel.NotSent,
+		"smtp://0.0.0.0:" + port + "?tls=required": channel.NotSent,
+		"smtp://0.0.0.0:" + port + "?tls=none":     channel.Sent,
+		"smtp://127.0.0.1:" + port:                 channel.Sent,
+		"smtp://localhost:" + port:                 channel.Sent,
+		"smtp://127.0.0.1:" + port + "?tls=none":   channel.Sent,
+	} {
+		c := open(t, "email", channels.Config{SMTPURL: url, MailFrom: "shop@example.com"})
+		r := c.Send(t.Context(), mailTo("ana@example.com"))
+		if r.Outcome != want || want == channel.NotSent && !strings.Contains(r.Reason, "STARTTLS") {
+			t.Errorf("%s: %+v, want %s", url, r, want)
+		}
+	}
+}
+
 func TestEmailNeverBegins(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

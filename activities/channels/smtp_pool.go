@@ -238,13 +238,14 @@ func (p *pool) dial(ctx context.Context) (_ *session, err error) {
 
 // encrypt runs STARTTLS as the URL asks.
 func (p *pool) encrypt(c *smtp.Client) error {
-	if p.server.encrypt == tlsImplicit || p.server.encrypt == tlsOff {
+	if p.server.encrypt == tlsImplicit || p.server.encrypt == tlsNone {
 		return nil
 	}
 	offered, _ := c.Extension("STARTTLS")
 	if !offered {
 		if p.server.encrypt == tlsRequired {
-			return errors.New("STARTTLS: the server does not offer it, and TABI_SMTP_URL says tls=required")
+			return errors.New("STARTTLS: the server does not offer it, and without it nothing is sent to another machine; use smtps://, or ?tls=none in " +
+				"TABI_SMTP_URL where the network is trusted")
 		}
 		return nil
 	}

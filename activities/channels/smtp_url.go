@@ -14,9 +14,9 @@ import (
 
 // How an SMTP connection is encrypted.
 const (
-	tlsOffered  = ""         // STARTTLS where the server offers it
-	tlsRequired = "required" // STARTTLS or no connection
-	tlsOff      = "off"
+	tlsOffered  = ""         // STARTTLS where the server offers it: the default for a server on this machine
+	tlsRequired = "required" // STARTTLS or no connection: the default for all others
+	tlsNone     = "none"
 	tlsImplicit = "implicit" // smtps
 )
 
@@ -28,7 +28,7 @@ type server struct {
 	config         *tls.Config
 }
 
-// parseSMTPURL reads smtp://user:password@host:port?tls=required. Its errors never hold the URL, which has the
+// parseSMTPURL reads smtp://user:password@host:port?tls=none. Its errors never hold the URL, which has the
 // password.
 func parseSMTPURL(raw string, roots *x509.CertPool) (*server, error) {
 	u, err := url.Parse(strings.TrimSpace(raw))
@@ -62,15 +62,18 @@ func parseSMTPURL(raw string, roots *x509.CertPool) (*server, error) {
 			return nil, errors.New("needs both user and password, or neither")
 		}
 	}
+	if s.encrypt == tlsOffered && !s.local() {
+		s.encrypt = tlsRequired // a machine between them can remove STARTTLS from the server's answer
+	}
 	for key, values := range u.Query() {
 		value := values[len(values)-1]
 		switch {
 		case key != "tls":
 			return nil, errors.New("knows the parameter tls only")
-		case value != tlsRequired && value != tlsOff:
-			return nil, errors.New("knows tls=required and tls=off")
-		case s.encrypt == tlsImplicit && value == tlsOff:
-			return nil, errors.New("smtps:// and tls=off contradict each other")
+		case value != tlsRequired && value != tlsNone:
+			return nil, errors.New("knows tls=required and tls=none")
+		case s.encrypt == tlsImplicit && value == tlsNone:
+			return nil, errors.New("smtps:// and tls=none contradict each other")
 		case s.encrypt != tlsImplicit:
 			s.encrypt = value
 		}

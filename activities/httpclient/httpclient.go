@@ -15,14 +15,18 @@ import (
 	"time"
 )
 
+// global is the part of IPv6 that is handed out for the open internet. Everything else is refused, whatever it is used for later:
+// translated addresses of IPv4 (64:ff9b::/96, ::ffff:0:0:0/96), segment routing (5f00::/16), site-local ones.
+var global = netip.MustParsePrefix("2000::/3")
+
 // notPublic are the ranges that netip has no predicate for: this network, carrier NAT, protocol assignments, relays,
-// documentation, benchmarks, reserved, a cloud's metadata service at an address that looks public, and the IPv6 ranges
-// that embed an IPv4 address.
+// documentation, benchmarks, reserved, a cloud's metadata service at an address that looks public, and within the global part of
+// IPv6 the protocol assignments (with Teredo, benchmarks, ORCHID), documentation, and 6to4, which embeds an IPv4 address.
 var notPublic = func() []netip.Prefix {
 	var ranges []netip.Prefix
 	for _, s := range strings.Fields("0.0.0.0/8 100.64.0.0/10 168.63.129.16/32 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 198.18.0.0/15 " +
 		"198.51.100.0/24 203.0.113.0/24 240.0.0.0/4 " +
-		"64:ff9b::/96 64:ff9b:1::/48 100::/64 2001::/32 2001:db8::/32 2002::/16 fec0::/10 ::/96") {
+		"2001::/23 2001:db8::/32 2002::/16 3fff::/20") {
 		ranges = append(ranges, netip.MustParsePrefix(s))
 	}
 	return ranges
@@ -33,7 +37,7 @@ var notPublic = func() []netip.Prefix {
 // after the name was resolved: a name can resolve differently when it is checked and when it is used.
 func Public(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.Is6() && !global.Contains(ip) {
 		return false
 	}
 	for _, p := range notPublic {

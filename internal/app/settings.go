@@ -210,7 +210,7 @@ func (c *Config) settings() []setting {
 			Channels,
 			"smtp-url",
 			"TABI_SMTP_URL",
-			"mail server: smtp://user:password@host:port or smtps://…, with ?tls=required or ?tls=off; empty: e-mail is not configured",
+			"mail server: smtp://user:password@host:port or smtps://…, encrypted unless it is on this machine or has ?tls=none; empty: e-mail is not configured",
 			hid(&c.secrets.smtp),
 		},
 		{Channels, "mail-from", "TABI_MAIL_FROM", `sender of e-mails: "Shop <shop@example.com>"`, str(&ch.MailFrom, "")},

@@ -228,7 +228,7 @@ func (g *cluster) command(name string, port int) *exec.Cmd {
 	} else {
 		const secret = "whsec_Y2hhb3NjaGFvc2NoYW9zY2hhb3NjaGFvc2NoYW9z"
 		args = append(args, "--metrics-listen", "", "--send-timeout", sendTimeout.String(), "--smtp-url",
-			"smtp://"+g.providers.mail.address+"?tls=off",
+			"smtp://"+g.providers.mail.address+"?tls=none",
 			"--mail-from", "chaos@example.com", "--smtp-connections", "16", "--fcm-credentials", g.providers.keyed.credentials,
 			"--fcm-url", g.providers.keyed.base,
 			"--sms-url", g.providers.keyed.base+"/sms", "--sms-secret", secret, "--webhook-secret", secret, "--webhook-allow-private")

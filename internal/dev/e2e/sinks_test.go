@@ -52,7 +52,7 @@ func newMailSink(t testing.TB) *mailSink {
 }
 
 // url returns the URL for tabi.
-func (s *mailSink) url() string { return "smtp://" + s.address + "?tls=off" }
+func (s *mailSink) url() string { return "smtp://" + s.address + "?tls=none" }
 
 // answer sets the responses to an address's mails, one after another; the last stays.
 func (s *mailSink) answer(address string, answers ...func() error) {
