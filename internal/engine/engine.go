@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/analytics"
 	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/catalog"
@@ -30,6 +31,7 @@ type Engine struct {
 	Catalog  *catalog.Catalog
 	Units    *unit.Units
 
+	Access      *access.Room
 	Analytics   *analytics.Room
 	Audit       *audit.Room
 	Customers   *customer.Room
@@ -80,6 +82,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		Catalog:  releases,
 		Units:    db,
 
+		Access:      access.New(database),
 		Analytics:   analytics.New(db),
 		Audit:       audit.New(database),
 		Customers:   customer.New(db, onTraitsSet()),

@@ -257,6 +257,26 @@ create table rejected_calls (
   bytes   integer not null
 );
 
+-- API keys, without their secrets. digest is the SHA-256 of the secret (hex), hint its first characters, scope JSON: what the key may
+-- do within its kind, proof the sealed proof secret of a web key. family is the id of the first key of a chain of rotations. Times are
+-- of the wall clock; used_at is exact to the minute.
+create table api_keys (
+  id         text primary key,
+  family     text not null,
+  name       text not null,
+  kind       text not null,
+  digest     text not null unique,
+  hint       text not null,
+  scope      text not null,
+  proof      text not null,
+  created_at bigint not null,
+  created_by text not null,
+  expires_at bigint not null,
+  revoked_at bigint not null,
+  revoked_by text not null,
+  used_at    bigint not null
+);
+
 -- For analytics.
 create view rejected_call_log as select id from rejected_calls;
 

@@ -1,0 +1,9 @@
+package access_test
+
+import (
+	"testing"
+
+	"github.com/tabi-journeys/tabi/internal/engine/enginetest"
+)
+
+func TestMain(m *testing.M) { enginetest.Main(m) }
