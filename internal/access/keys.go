@@ -122,8 +122,17 @@ func (k Key) Check() error {
 // Errors of keys.
 var (
 	ErrNoKey       error = sqldb.Refusal("no live key has this id or name")
-	ErrTooManyKeys error = sqldb.Refusal(fmt.Sprintf("%d keys are live, which is the most: revoke some", MaxKeys))
+	ErrTooManyKeys error = KeyConflict(fmt.Sprintf("%d keys are live, which is the most: revoke some", MaxKeys))
 )
+
+// KeyConflict is an error because of other keys.
+type KeyConflict string
+
+// Error is for people.
+func (e KeyConflict) Error() string { return string(e) }
+
+// Refusal says that the database is not at fault.
+func (e KeyConflict) Refusal() {}
 
 // Room keeps who may call.
 type Room struct{ db *sqldb.Database }
@@ -156,7 +165,7 @@ func (s *Room) CreateKey(ctx context.Context, now time.Time, k Key) (Key, string
 			return err
 		}
 		if taken {
-			return sqldb.Refusal("a key with this name is live: choose another name, or rotate that one")
+			return KeyConflict("a key with this name is live: choose another name, or rotate that one")
 		}
 		k.Family = ""
 		k, secret, err = insertKey(ctx, tx, now, k)
@@ -231,7 +240,7 @@ func (s *Room) RevokeKey(ctx context.Context, now time.Time, ref, by string) (k 
 			for i, one := range list {
 				ids[i] = one.ID
 			}
-			return sqldb.Refusal("several keys have this name, since it is being rotated: give the id of one of " + strings.Join(ids, ", "))
+			return KeyConflict("several keys have this name, since it is being rotated: give the id of one of " + strings.Join(ids, ", "))
 		}
 		k = list[0].Key
 		k.RevokedAt, k.RevokedBy = sqldb.Moment(sqldb.Millis(now)), by

@@ -114,6 +114,9 @@ func (c *Config) Register(fs *pflag.FlagSet, groups Groups) {
 
 // Load sets the flags that were not given from the environment, and checks all values. Call it once the flags are parsed.
 func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) error {
+	if err := c.refuseSecretFlags(fs); err != nil {
+		return err
+	}
 	for _, s := range c.settings() {
 		f := fs.Lookup(s.flag)
 		if f == nil || f.Changed || strings.HasPrefix(s.env, "TEMPORAL_") { // envconfig reads TEMPORAL_*

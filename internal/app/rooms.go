@@ -17,8 +17,8 @@ func ActivityRooms(e *engine.Engine) activities.Rooms {
 // GatewayRooms returns the rooms of an engine that the gateway uses.
 func GatewayRooms(e *engine.Engine) gateway.Rooms {
 	return gateway.Rooms{
-		Analytics: e.Analytics, Audit: e.Audit, Catalog: e.Catalog, Customers: e.Customers, Enrollments: e.Enrollments,
-		Handoffs: e.Handoffs, Intake: e.Intake, Intents: e.Intents, Messages: e.Messages, Offers: e.Offers, Outbox: e.Outbox,
+		Access: e.Access, Analytics: e.Analytics, Audit: e.Audit, Catalog: e.Catalog, Customers: e.Customers,
+		Enrollments: e.Enrollments, Handoffs: e.Handoffs, Intake: e.Intake, Intents: e.Intents, Messages: e.Messages, Offers: e.Offers, Outbox: e.Outbox,
 		Rejections: e.Rejections,
 	}
 }

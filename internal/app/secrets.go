@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -19,6 +20,53 @@ var readsFile = []string{"database", "sms-url"}
 func takesFile(f *pflag.Flag) bool {
 	_, secret := f.Value.(*Secret)
 	return secret || slices.Contains(readsFile, f.Name)
+}
+
+// refuseSecretFlags refuses a secret on the command line.
+func (c *Config) refuseSecretFlags(fs *pflag.FlagSet) error {
+	for _, s := range c.settings() {
+		f := fs.Lookup(s.flag)
+		if f == nil || !f.Changed || !takesFile(f) {
+			continue
+		}
+		value := f.Value.String()
+		if secret, ok := f.Value.(*Secret); ok {
+			value = string(*secret)
+		}
+		if err := NotAsFlag(s.flag, s.env, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// NotAsFlag returns an error if the value of a flag is a secret: every user of a machine reads the command lines of all processes, and
+// shells keep them. A file is named by @FILE. An address counts as a secret if it has a password or, unless it is a database's, a query.
+func NotAsFlag(flag, env, value string) error {
+	const stays = "--%s: a secret on the command line is seen by every user of this machine: set %s, or give --%s @FILE"
+	switch {
+	case value == "" || strings.HasPrefix(value, "@"):
+		return nil
+	case flag == "fcm-credentials":
+		if !strings.Contains(value, "{") {
+			return nil // a path
+		}
+	case flag == "database" || strings.HasSuffix(flag, "-url"):
+		if !addressHasSecret(value, flag == "database" || flag == "smtp-url") {
+			return nil
+		}
+	}
+	return Usage(stays, flag, env, flag)
+}
+
+// addressHasSecret reports whether an address may have a secret. Of some, the query has none except a password.
+func addressHasSecret(address string, query bool) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return strings.Contains(address, "@")
+	}
+	_, password := u.User.Password()
+	return password || u.Query().Has("password") || !query && u.RawQuery != ""
 }
 
 // FromFile returns the value of a secret setting: the contents of the file for @FILE, otherwise the value. name is used in

@@ -295,27 +295,6 @@ func (b Build) render(ctx context.Context, r inbound.Rendering) (map[string]stri
 	return activities.RenderNow(ctx, b.registry().Spec(r.Channel), r.Message, r.Tone, r.Language, r.Vars)
 }
 
-// CheckServe returns an error that names every key, token or secret that is missing for serve to start securely.
-func (c *Config) CheckServe() error {
-	if c.Insecure {
-		return nil
-	}
-	var missing []error
-	for _, m := range []struct {
-		value Secret
-		name  string
-	}{{c.WriteKeys, "write keys: set TABI_WRITE_KEYS"}, {c.Tokens, "token: set TABI_TOKENS"},
-		{c.Secret, "secret: set TABI_SECRET"}} {
-		if m.value == "" {
-			missing = append(missing, errors.New("no "+m.name))
-		}
-	}
-	if len(missing) > 0 {
-		return Usage("serve does not start without keys, tokens and a secret, unless --insecure is set:\n%w", errors.Join(missing...))
-	}
-	return nil
-}
-
 // ListenHTTP listens on the gateway's address, and sets PublicURL if it is empty.
 func (c *Config) ListenHTTP() (net.Listener, error) {
 	l, err := net.Listen("tcp", c.Listen)

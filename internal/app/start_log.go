@@ -26,6 +26,9 @@ func (s *Services) LogSettings(ctx context.Context) {
 		fields = append(fields, zap.String("classifier", hostOf(c.Classifier.URL)))
 	}
 	s.Log.Info("settings", fields...)
+	if c.serves {
+		s.warnAboutKeys(ctx)
+	}
 	if release == "0" {
 		s.Log.Warn("nothing is published in this database: tabi publish DIR makes the first release")
 	}

@@ -56,16 +56,21 @@ func Weak(secret string) error {
 	return nil
 }
 
-// repeats reports whether a text is a shorter text, again and again.
+// repeats reports whether a text is one of at most half its length, again and again, the last time perhaps cut off.
 func repeats(text string) bool {
-	return strings.Contains((text + text)[1:2*len(text)-1], text)
+	for n := 1; n <= len(text)/2; n++ {
+		if text[n:] == text[:len(text)-n] {
+			return true
+		}
+	}
+	return false
 }
 
 // Named is a secret with the setting that it is from.
 type Named struct {
 	Setting string // TABI_WRITE_KEYS
 	Value   string
-	Public  bool // it is no secret, such as a web key: it may be weak, and must not be used as a secret
+	Lenient bool // it may be weak, because it is public or somebody else's choice; it must still not be used for anything else
 }
 
 // Check returns everything that is wrong with some secrets: weak ones, and values that are used twice. Settings in one group share
@@ -73,7 +78,7 @@ type Named struct {
 func Check(list []Named, groups ...[]string) (problems []error) {
 	first := map[string]Named{}
 	for _, one := range list {
-		if err := Weak(one.Value); err != nil && !one.Public {
+		if err := Weak(one.Value); err != nil && !one.Lenient {
 			problems = append(problems, fmt.Errorf("%s: a value %w", one.Setting, err))
 		}
 		other, taken := first[one.Value]

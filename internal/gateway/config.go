@@ -35,6 +35,7 @@ import (
 
 // Rooms are the rooms that the gateway's parts use, together. All are required.
 type Rooms struct {
+	Access    auth.KeyRoom
 	Analytics interface {
 		adminapi.Analytics
 		figures.Analytics
@@ -153,8 +154,8 @@ type Gateway struct {
 	draining atomic.Bool // the process is about to stop
 }
 
-// New checks the configuration and builds a Gateway. Outside Dev it fails without write keys and tokens, unless
-// Insecure is set.
+// New checks the configuration and builds a Gateway. Outside Dev, and without Insecure, nobody gets in without a key or a token, also
+// where there is none.
 func New(cfg Config) (*Gateway, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -169,9 +170,12 @@ func New(cfg Config) (*Gateway, error) {
 		env.Log = zap.NewNop()
 	}
 	g := &Gateway{
-		Env: env, cfg: cfg, auth: auth.New(env, cfg.access()), registry: prometheus.NewRegistry(),
+		Env: env, cfg: cfg, registry: prometheus.NewRegistry(),
 	}
 	rooms := cfg.Rooms
+	access := cfg.access()
+	access.Stored = auth.NewKeys(rooms.Access, cfg.Secrets, func() time.Time { return env.Wall() }, env.Log)
+	g.auth = auth.New(env, access)
 	env.Doors = rejection.NewRecorder(rooms.Rejections, env.Log, g.registry)
 	g.figures = figures.New(env, figures.Rooms{Analytics: rooms.Analytics, Catalog: rooms.Catalog})
 	var devPatterns []string
@@ -196,8 +200,9 @@ func New(cfg Config) (*Gateway, error) {
 	}, g.pages)
 	g.admin = adminapi.New(env, adminapi.Rooms{
 		Analytics: rooms.Analytics, Audit: rooms.Audit, Catalog: rooms.Catalog, Customers: rooms.Customers,
-		Enrollments: rooms.Enrollments, Handoffs: rooms.Handoffs, Intake: rooms.Intake, Intents: rooms.Intents, Messages: rooms.Messages, Offers: rooms.Offers,
-		Outbox: rooms.Outbox, Rejections: rooms.Rejections,
+		Enrollments: rooms.Enrollments, Handoffs: rooms.Handoffs, Intake: rooms.Intake, Intents: rooms.Intents, Messages: rooms.Messages,
+		Offers: rooms.Offers,
+		Outbox: rooms.Outbox, Rejections: rooms.Rejections, Keys: access.Stored,
 	}, g.figures, cfg.Restart)
 	if g.openAPI, err = g.admin.OpenAPI(); err != nil {
 		return nil, fmt.Errorf("gateway: the OpenAPI document: %w", err)

@@ -30,6 +30,10 @@ func (g *Gateway) guard(r web.Route) http.Handler {
 			if r.Access == web.Program && caller.Kind == auth.KindSession {
 				caller = g.auth.Open() // the API is for programs: a cookie opens pages only
 			}
+			if caller.Problem != nil {
+				web.WriteError(w, caller.Problem)
+				return
+			}
 			if caller.Role == access.Nobody {
 				web.WriteError(w, web.Unauthorized("this needs a token: Authorization: Bearer <token>"))
 				return
@@ -41,6 +45,10 @@ func (g *Gateway) guard(r web.Route) http.Handler {
 			}
 		case web.Page, web.Form:
 			caller := g.auth.Identify(req)
+			if caller.Problem != nil {
+				g.pages.Problem(w, req, caller.Problem.Status, "Not now", caller.Problem.Message)
+				return
+			}
 			if caller.Role == access.Nobody {
 				g.pages.RequireSignIn(w, req)
 				return

@@ -189,8 +189,6 @@ func TestInvalidConfigurations(t *testing.T) {
 		"no database":     {func(c *Config) { c.Ping = nil }, "no database"},
 		"no secret":       {func(c *Config) { c.Secrets = signedlink.Secrets{} }, "TABI_SECRET"},
 		"no link secret":  {func(c *Config) { c.LinkSecrets = signedlink.Secrets{} }, "TABI_LINK_SECRETS"},
-		"no keys":         {func(c *Config) { c.Keys = nil }, "TABI_WRITE_KEYS"},
-		"no token":        {func(c *Config) { c.Tokens = nil }, "TABI_TOKENS"},
 		"short token":     {func(c *Config) { c.Tokens = []auth.Token{{Value: "x", Role: "admin"}} }, "at least 16"},
 		"no role":         {func(c *Config) { c.Tokens = []auth.Token{{Value: adminToken, Role: "root"}} }, `"root"`},
 		"no public URL":   {func(c *Config) { c.PublicURL = "" }, "public URL"},

@@ -16,8 +16,8 @@ func serveCommand(b app.Build) *cobra.Command {
 	cfg := app.Config{Build: b}
 	c := &cobra.Command{
 		Use: "serve", Short: "Run the gateway and the relay",
-		Long: "Runs the gateway, which serves HTTP, and the relay, which delivers events to Temporal. serve requires write keys, " +
-			"tokens and a secret, unless --insecure is set. After SIGTERM /readyz says 503, and the gateway goes on " +
+		Long: "Runs the gateway, which serves HTTP, and the relay, which delivers events to Temporal. serve requires a " +
+			"secret, unless --insecure is set. Keys and tokens are those of tabi keys, and of the settings. After SIGTERM /readyz says 503, and the gateway goes on " +
 			"serving for --drain before it stops.\n\n" +
 			"Workers are separate processes: tabi-worker.",
 		Args: cobra.NoArgs,
@@ -34,6 +34,9 @@ func serveCommand(b app.Build) *cobra.Command {
 			}
 			for _, text := range cfg.UnknownVariables(os.Environ()) {
 				log.Warn(text)
+			}
+			if err := cfg.CheckCredentials(log); err != nil {
+				return err
 			}
 			app.TuneGateway()
 			stopping, cancel := app.After(c.Context(), cfg.Drain)

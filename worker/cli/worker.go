@@ -53,6 +53,9 @@ func command(b app.Build) *cobra.Command {
 			for _, text := range cfg.UnknownVariables(os.Environ()) {
 				log.Warn(text)
 			}
+			if err := cfg.CheckCredentials(log); err != nil {
+				return err
+			}
 			return run(c.Context(), &cfg, log)
 		},
 	}

@@ -175,7 +175,9 @@ func (g *cluster) publish(ctx context.Context, next bool) error {
 	if err != nil {
 		return err
 	}
-	said, err := exec.CommandContext(ctx, g.programs[0].tabi, "publish", dir, "--database", g.database.url).CombinedOutput()
+	cmd := exec.CommandContext(ctx, g.programs[0].tabi, "publish", dir)
+	cmd.Env = append(os.Environ(), "TABI_DATABASE="+g.database.url)
+	said, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("tabi publish: %w: %s", err, said)
 	}
@@ -210,10 +212,6 @@ func (g *cluster) command(name string, port int) *exec.Cmd {
 		build = g.programs[1]
 	}
 	args := []string{
-		"--database",
-		g.database.url,
-		"--secret",
-		"chaos-chaos-chaos-chaos",
 		"--public-url",
 		g.gatewayURL(),
 		"--connect-timeout",
@@ -226,15 +224,16 @@ func (g *cluster) command(name string, port int) *exec.Cmd {
 		path = build.tabi
 		args = append([]string{"serve", "--insecure", "--listen", testservers.Local(port)}, args...)
 	} else {
-		const secret = "whsec_Y2hhb3NjaGFvc2NoYW9zY2hhb3NjaGFvc2NoYW9z"
 		args = append(args, "--metrics-listen", "", "--send-timeout", sendTimeout.String(), "--smtp-url",
 			"smtp://"+g.providers.mail.address+"?tls=none",
 			"--mail-from", "chaos@example.com", "--smtp-connections", "16", "--fcm-credentials", g.providers.keyed.credentials,
 			"--fcm-url", g.providers.keyed.base,
-			"--sms-url", g.providers.keyed.base+"/sms", "--sms-secret", secret, "--webhook-secret", secret, "--webhook-allow-private")
+			"--sms-url", g.providers.keyed.base+"/sms", "--webhook-allow-private")
 	}
 	cmd := exec.Command(path, args...)
-	cmd.Env = append(childproc.Environment(os.Environ()), "TEMPORAL_ADDRESS="+g.temporalAddress())
+	cmd.Env = append(childproc.Environment(os.Environ()), "TEMPORAL_ADDRESS="+g.temporalAddress(),
+		"TABI_DATABASE="+g.database.url, "TABI_SECRET=storms-k7x-and-m2q-monkeys", "TABI_SMS_SECRET=whsec_c21zc21zc21zc21zc21zc21zc21zc21zc21zc21z",
+		"TABI_WEBHOOK_SECRET=whsec_Y2hhb3NjaGFvc2NoYW9zY2hhb3NjaGFvc2NoYW9z")
 	cmd.Dir = g.o.dir
 	return cmd
 }

@@ -37,7 +37,7 @@ const (
 	agentToken = "an-agent-token-of-the-tests"
 	tokens     = ":agent=" + agentToken + ",:admin=" + adminToken
 	adminToken = "an-admin-token-of-the-tests"
-	secret     = "a-secret-of-the-tests-0123456789"
+	secret     = "a-secret-of-the-tests-7k3q9x2m"
 	mailFrom   = "Shop <shop@example.com>"
 )
 

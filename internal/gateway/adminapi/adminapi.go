@@ -42,6 +42,7 @@ type Rooms struct {
 	Offers      Offers
 	Outbox      Outbox
 	Rejections  Rejections
+	Keys        Keys
 }
 
 // Analytics counts.
@@ -166,6 +167,10 @@ func New(env *web.Env, rooms Rooms, f *figures.Figures, restart Restart) *Handle
 	register(h, a, api.ListRejectedCalls, h.listRejectedCalls)
 	register(h, a, api.GetRejectedCall, h.getRejectedCall)
 	register(h, a, api.DropRejectedCalls, h.dropRejectedCalls)
+	register(h, a, api.CreateKey, h.createKey)
+	register(h, a, api.ListKeys, h.listKeys)
+	register(h, a, api.RotateKey, h.rotateKey)
+	register(h, a, api.RevokeKey, h.revokeKey)
 	register(h, a, api.ExplainDecision, h.explainDecision)
 	register(h, a, api.GetReport, h.getReport)
 	register(h, a, api.ListAudit, h.listAudit)

@@ -35,6 +35,7 @@ type Token struct {
 type Config struct {
 	Keys   map[string]Key // write keys
 	Tokens []Token        // of people and programs, with their roles
+	Stored *Keys          // the API keys of the store; nil: none
 	// Secrets seal sessions and user tokens, LinkSecrets the links in mails.
 	Secrets, LinkSecrets signedlink.Secrets
 	PublicURL            string // how browsers reach the gateway
@@ -80,14 +81,6 @@ func (c Config) Check() (problems []error) {
 	if c.LinkSecrets.Empty() {
 		add("gateway: there is no secret for links; set TABI_LINK_SECRETS, or TABI_SECRET for both")
 	}
-	if !c.Dev && !c.Insecure {
-		if len(c.Keys) == 0 {
-			add("gateway: no write keys; set TABI_WRITE_KEYS, or --insecure to let everyone in")
-		}
-		if len(c.Tokens) == 0 {
-			add("gateway: no token; set TABI_TOKENS, or --insecure")
-		}
-	}
 	for _, t := range c.Tokens {
 		if t.Value == "" || !c.Dev && !c.Insecure && len(t.Value) < 16 {
 			add("gateway: a token has %d bytes; it needs at least 16", len(t.Value))
@@ -118,6 +111,8 @@ type Principal struct {
 	Role    access.Role // empty: may do nothing
 	Queues  []string    // of an agent; empty: all
 	Session *Session    // set for KindSession
+	// Problem is set where nobody can say who calls, because the store cannot be read.
+	Problem *web.Error
 }
 
 // May reports whether the caller has a permission.
@@ -172,6 +167,15 @@ func (a *Auth) Identify(r *http.Request) Principal {
 	if t, _ := a.Token(Bearer(r)); t != nil {
 		return t.principal(KindToken)
 	}
+	stored, err := a.Stored.find(r.Context(), Bearer(r))
+	if err != nil {
+		return Principal{Problem: a.unreadable(r, err)}
+	}
+	if stored != nil && stored.Kind == access.TokenKey {
+		return Principal{
+			Kind: KindKey, Name: stored.Name, Subject: "key:" + stored.ID, Role: stored.Scope.Role, Queues: stored.Scope.Queues,
+		}
+	}
 	if s, ok := a.session(r); ok {
 		if p := a.sessionPrincipal(s); p.Role != access.Nobody {
 			return p
@@ -187,10 +191,18 @@ func (t Token) principal(kind string) Principal {
 
 // Open returns the caller whom nobody asks for a token: an admin in dev, and with Insecure where there is no token; otherwise nobody.
 func (a *Auth) Open() Principal {
-	if a.Dev || a.Insecure && len(a.Tokens) == 0 {
+	if a.Dev || a.Insecure && len(a.Tokens) == 0 && a.noStoredToken() {
 		return Principal{Kind: KindOpen, Subject: KindOpen, Role: access.Admin}
 	}
 	return Principal{}
+}
+
+// noStoredToken reports whether the store surely has no live token.
+func (a *Auth) noStoredToken() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), usedTimeout)
+	defer cancel()
+	any, err := a.Stored.any(ctx, access.TokenKey)
+	return err == nil && !any
 }
 
 // Token looks a token up, in constant time per configured token; nil: it is unknown. The digest names the token in a session.

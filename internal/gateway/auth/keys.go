@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -10,7 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/segmentcall"
 )
@@ -32,6 +38,8 @@ type Key struct {
 	// Space is web only: it separates the message ids of this key from those of all others. A key that is rotated keeps it, so that a
 	// repeat is still a duplicate. Empty: a digest of the key.
 	Space string
+	// Routes are server only: what it may be used for, of access.Routes. Empty: everything.
+	Routes []string
 }
 
 // minProof is the shortest secret of a userHash, in bytes.
@@ -43,6 +51,7 @@ var protectedEvents = segmentcall.ProtectedEvents
 // ProtectedTraits are addresses and permissions: only a server key may set them.
 var ProtectedTraits = segmentcall.ProtectedTraits
 
+// check returns what is wrong with a write key of the configuration.
 func (k Key) check(name string) (problems []error) {
 	shown := name
 	if len(shown) > 4 {
@@ -51,26 +60,34 @@ func (k Key) check(name string) (problems []error) {
 	if name == "" {
 		problems = append(problems, errors.New("gateway: a write key is empty"))
 	}
+	for _, err := range k.problems(" " + shown) {
+		problems = append(problems, fmt.Errorf("gateway: %w", err))
+	}
+	return problems
+}
+
+// problems returns what a write key lists that its kind may not do. shown names the key, after a space.
+func (k Key) problems(shown string) (problems []error) {
 	if k.Kind != ServerKey && k.Kind != WebKey {
-		problems = append(problems, fmt.Errorf("gateway: write key %s has kind %q; it is %q or %q", shown, k.Kind, ServerKey, WebKey))
+		problems = append(problems, fmt.Errorf("write key%s has kind %q; it is %q or %q", shown, k.Kind, ServerKey, WebKey))
 	}
 	if k.Kind == ServerKey && len(k.Proofs) > 0 {
-		problems = append(problems, fmt.Errorf("gateway: write key %s is a server key with a secret for userHash; a server needs no proof", shown))
+		problems = append(problems, fmt.Errorf("write key%s is a server key with a secret for userHash; a server needs no proof", shown))
 	}
 	for _, secret := range k.Proofs {
 		if len(secret) < minProof {
-			problems = append(problems, fmt.Errorf("gateway: the userHash secret of write key %s has %d bytes; it needs at least %d", shown,
+			problems = append(problems, fmt.Errorf("the userHash secret of write key%s has %d bytes; it needs at least %d", shown,
 				len(secret), minProof))
 		}
 	}
 	for _, e := range k.Events {
 		if protectedEvents[e] {
-			problems = append(problems, fmt.Errorf("gateway: write key %s lists event %q, which only server keys may track", shown, e))
+			problems = append(problems, fmt.Errorf("write key%s lists event %q, which only server keys may track", shown, e))
 		}
 	}
 	for _, t := range k.Traits {
 		if ProtectedTraits[t] {
-			problems = append(problems, fmt.Errorf("gateway: write key %s lists trait %q, which only server keys may set", shown, t))
+			problems = append(problems, fmt.Errorf("write key%s lists trait %q, which only server keys may set", shown, t))
 		}
 	}
 	return problems
@@ -107,9 +124,13 @@ func digestKeys(keys map[string]Key) []namedKey {
 }
 
 // WriteKey finds the key of a request: user of basic authentication, bearer token, or writeKey in the body (nil: it was not
-// read). In dev, and where no keys are configured (which only Insecure allows), every request has a server key.
+// read). In dev, and with Insecure where there is no key, every request has a server key.
 func (a *Auth) WriteKey(r *http.Request, body []byte) (Key, *web.Error) {
-	if a.Dev || len(a.keys) == 0 {
+	open, err := a.openToWriters(r.Context())
+	if err != nil {
+		return Key{}, a.unreadable(r, err)
+	}
+	if open {
 		return Key{Kind: ServerKey}, nil
 	}
 	given := Bearer(r)
@@ -135,9 +156,47 @@ func (a *Auth) WriteKey(r *http.Request, body []byte) (Key, *web.Error) {
 		}
 	}
 	if found == nil {
-		return Key{}, web.Unauthorized("unknown write key")
+		stored, err := a.Stored.find(r.Context(), given)
+		if err != nil {
+			return Key{}, a.unreadable(r, err)
+		}
+		if stored == nil || stored.Kind == access.TokenKey {
+			return Key{}, web.Unauthorized("unknown write key")
+		}
+		found = &stored.write
+	}
+	if route := routeOf(r.URL.Path); len(found.Routes) > 0 && !slices.Contains(found.Routes, route) {
+		return Key{}, web.Forbidden("", "this key is for "+strings.Join(found.Routes, ", ")+", not for "+route)
 	}
 	return *found, nil
+}
+
+// routeOf returns which of access.Routes a path belongs to.
+func routeOf(path string) string {
+	for _, route := range access.Routes {
+		if rest, ok := strings.CutPrefix(path, "/v1/"+route); ok && (rest == "" || rest[0] == '/') {
+			return route
+		}
+	}
+	return "track" // its paths have several names
+}
+
+// openToWriters reports whether every request counts as one with a server key.
+func (a *Auth) openToWriters(ctx context.Context) (bool, error) {
+	if a.Dev || !a.Insecure || len(a.keys) > 0 {
+		return a.Dev, nil
+	}
+	any, err := a.Stored.any(ctx, access.ServerKey, access.WebKey)
+	return !any, err
+}
+
+// unreadable is the answer while the keys of the store cannot be read: callers should try again, not take their key for a wrong one.
+func (a *Auth) unreadable(r *http.Request, err error) *web.Error {
+	a.env.Log.Error("the API keys cannot be read, so no call with one gets in", zap.String("route", r.Pattern), zap.Error(err))
+	return &web.Error{
+		Status: http.StatusServiceUnavailable, Code: "unavailable", Retry: 5,
+		Message: "the key cannot be looked up now; nothing was stored, send the request again",
+	}
 }
 
 // ServerKey refuses a request without a server key in its headers.

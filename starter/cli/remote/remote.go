@@ -26,15 +26,22 @@ func (r *Client) Register(c *cobra.Command, key, token bool) {
 	f.StringVar(&r.URL, "url", "", "address of the gateway; default: the running dev (see --data-dir), or http://127.0.0.1:8080 [TABI_URL]")
 	f.StringVar(&r.DataDir, "data-dir", ".tabi", "data folder of the running dev to use, if there is one [TABI_DATA_DIR]")
 	if key {
-		f.Var(&r.WriteKey, "write-key", "write key; not needed for dev [TABI_WRITE_KEY]")
+		f.Var(&r.WriteKey, "write-key", "file with a write key, as @FILE; not needed for dev [TABI_WRITE_KEY]")
 	}
 	if token {
-		f.Var(&r.Token, "token", "token of TABI_TOKENS; not needed for dev [TABI_TOKEN]")
+		f.Var(&r.Token, "token", "file with a token, as @FILE; not needed for dev [TABI_TOKEN]")
 	}
 }
 
 // Load sets the flags that were not given from the environment, and checks the address.
 func (r *Client) Load(c *cobra.Command) error {
+	for flag, value := range map[string]*app.Secret{"write-key": &r.WriteKey, "token": &r.Token} {
+		if f := c.Flags().Lookup(flag); f != nil && f.Changed {
+			if err := app.NotAsFlag(flag, "TABI_"+strings.ToUpper(strings.ReplaceAll(flag, "-", "_")), string(*value)); err != nil {
+				return err
+			}
+		}
+	}
 	for flag, env := range map[string]string{"url": "TABI_URL", "data-dir": "TABI_DATA_DIR", "write-key": "TABI_WRITE_KEY",
 		"token": "TABI_TOKEN"} {
 		f := c.Flags().Lookup(flag)

@@ -1,0 +1,98 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net/url"
+
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/access"
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/credential"
+)
+
+// CheckCredentials refuses secrets that are weak, that stand in documents and samples, or that two settings share. With Insecure it
+// logs them. It covers every secret that the command knows, whatever it is for.
+func (c *Config) CheckCredentials(log *zap.Logger) error {
+	problems := credential.Check(c.credentials(), []string{"TABI_SECRET", "TABI_LINK_SECRETS"})
+	if len(problems) == 0 {
+		return nil
+	}
+	if c.Insecure {
+		log.Warn("weak or shared credentials are accepted, because of --insecure", zap.Errors("problems", problems))
+		return nil
+	}
+	return Usage("weak or shared credentials stop the start, unless --insecure is set:\n%w", errors.Join(problems...))
+}
+
+// credentials returns every secret value of the settings, with its variable.
+func (c *Config) credentials() (out []credential.Named) {
+	add := func(name, value string, lenient bool) {
+		if value != "" {
+			out = append(out, credential.Named{Setting: name, Value: value, Lenient: lenient})
+		}
+	}
+	for _, list := range []struct {
+		name string
+		text Secret
+	}{{"TABI_SECRET", c.Secret}, {"TABI_LINK_SECRETS", c.LinkSecretList}} {
+		if secrets, err := secretList(list.name, list.text); err == nil {
+			secrets.Each(func(value []byte) { add(list.name, string(value), false) })
+		}
+	}
+	keys, _ := c.Keys() // what cannot be read is refused elsewhere
+	for value, key := range keys {
+		add("TABI_WRITE_KEYS", value, key.Kind == access.WebKey)
+		for _, proof := range key.Proofs {
+			add("the proof secrets of TABI_WRITE_KEYS", proof, false)
+		}
+	}
+	tokens, _ := ParseTokens("tokens", string(c.Tokens))
+	for _, t := range tokens {
+		add("TABI_TOKENS", t.Value, false)
+	}
+	// Those that a provider has chosen may be anything, except one of ours.
+	add("TABI_CLASSIFIER_TOKEN", string(c.secrets.classifier), true)
+	add("TABI_SMS_SECRET", string(c.secrets.sms), true)
+	add("TABI_WEBHOOK_SECRET", string(c.secrets.webhook), true)
+	if u, err := url.Parse(string(c.secrets.smtp)); err == nil && u.User != nil {
+		password, _ := u.User.Password()
+		add("the password of TABI_SMTP_URL", password, true)
+	}
+	return out
+}
+
+// CheckServe returns an error for people if the gateway may not start with these settings.
+func (c *Config) CheckServe() error {
+	if c.Secret == "" && !c.Insecure {
+		return Usage("serve does not start without a secret, unless --insecure is set: set TABI_SECRET, the same for every gateway " +
+			"(openssl rand -hex 32)")
+	}
+	return nil
+}
+
+// warnAboutKeys says what to do where nobody can call, because there is neither a key nor a token. The gateway starts anyhow: a key of
+// the store may come later, and works without a restart.
+func (s *Services) warnAboutKeys(ctx context.Context) {
+	c := s.Config
+	if c.Insecure {
+		return
+	}
+	live, err := s.Store.Access.LiveKeys(ctx, clock.Wall())
+	if err != nil {
+		s.Log.Warn("the API keys cannot be read", zap.Error(err))
+		return
+	}
+	var write, token bool
+	for _, k := range live {
+		write, token = write || k.Kind != access.TokenKey, token || k.Kind == access.TokenKey
+	}
+	if c.WriteKeys == "" && !write {
+		s.Log.Warn("no write key exists, so every call of the tracking API is answered 401: tabi keys create server NAME makes one")
+	}
+	if c.Tokens == "" && !token {
+		s.Log.Warn("no token exists, so nobody opens the admin API or a page with one: tabi keys create token NAME --role admin --offline " +
+			"makes the first, with the settings of the database")
+	}
+}
