@@ -24,6 +24,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/scenario"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 	"github.com/tabi-journeys/tabi/internal/journey/template"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -153,6 +154,7 @@ func (w *scenarioRun) open(start time.Time) (err error) {
 		return err
 	}
 	w.activities = newActivityRunner(activities.New(activities.Config{
+		Links: links,
 		Rooms: activities.Rooms{
 			Catalog: w.store.Catalog, Enrollments: w.store.Enrollments, Handoffs: w.store.Handoffs, Intake: w.store.Intake,
 			Intents: w.store.Intents, Messages: w.store.Messages, Offers: w.store.Offers, Outbox: w.store.Outbox,
@@ -244,3 +246,6 @@ func (w *scenarioRun) oddValue(field string, note template.Note) {
 func (w *scenarioRun) record(at time.Duration, place source.Place, format string, args ...any) {
 	w.log = append(w.log, Entry{At: at, Text: fmt.Sprintf(format, args...), Place: place})
 }
+
+// links make the unsubscribe links of scenarios. Nobody gets such a mail, so their secret is none.
+var links = signedlink.Links{Secrets: signedlink.MustSecrets("links of scenarios lead nowhere")}
