@@ -103,6 +103,10 @@ var audits = map[string]audited{
 	"POST /v1/admin/addresses/revive":          {acts, "address.revive", ""},
 	"GET /v1/admin/rejected-calls":             {none, noCustomer, ""},
 	"GET /v1/admin/rejected-calls/{id}":        {looks, "rejected_call.read", "rejected_call"},
+	"POST /v1/admin/keys":                      {acts, "key.create", ""},
+	"GET /v1/admin/keys":                       {looks, "key.list", ""},
+	"POST /v1/admin/keys/{key}/rotate":         {acts, "key.rotate", ""},
+	"POST /v1/admin/keys/{key}/revoke":         {acts, "key.revoke", ""},
 	"POST /v1/admin/rejected-calls/drop":       {acts, "rejected_call.drop", ""},
 }
 

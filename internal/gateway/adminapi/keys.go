@@ -8,6 +8,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 )
@@ -48,6 +49,10 @@ func (h *Handlers) createKey(ctx context.Context, in *api.CreateKeyInput) (*api.
 	if b.ExpiresIn > 0 {
 		key.ExpiresAt = h.Wall().Add(time.Duration(b.ExpiresIn) * time.Second)
 	}
+	act := audit.Of(ctx)
+	act.Object("key", b.Name)
+	act.Note("kind", b.Kind)
+	act.Note("role", b.Role)
 	issued, err := h.rooms.Keys.Create(ctx, key)
 	if err != nil {
 		return nil, keyError(err)
@@ -69,6 +74,7 @@ func (h *Handlers) listKeys(ctx context.Context, in *api.APIKeyFilter) (*api.API
 }
 
 func (h *Handlers) rotateKey(ctx context.Context, in *api.RotateKeyInput) (*api.RotatedKey, error) {
+	audit.Of(ctx).Object("key", in.Key)
 	old, next, err := h.rooms.Keys.Rotate(ctx, in.Key, auth.Actor(ctx, ""), time.Duration(in.Body.Overlap)*time.Second)
 	if err != nil {
 		return nil, keyError(err)
@@ -77,6 +83,7 @@ func (h *Handlers) rotateKey(ctx context.Context, in *api.RotateKeyInput) (*api.
 }
 
 func (h *Handlers) revokeKey(ctx context.Context, in *api.KeyInput) (*api.APIKey, error) {
+	audit.Of(ctx).Object("key", in.Key)
 	key, err := h.rooms.Keys.Revoke(ctx, in.Key, auth.Actor(ctx, ""))
 	if err != nil {
 		return nil, keyError(err)
