@@ -56,6 +56,10 @@ demo: build ## Play four customers through the journeys, live; CI=1 asserts it a
 chaos: build $(if $(findstring --long,$(ARGS)),bin/temporal-server) ## Kill, fill and break everything under 1,000 journeys, and reconcile; ARGS="--long" for 10,000 on PostgreSQL
 	@$(GO) run ./internal/dev/chaos $(ARGS)
 
+.PHONY: attacks
+attacks: build ## Play attacks of strangers against a gateway and a worker as in production; ARGS="-only merge" plays some
+	@$(GO) run ./internal/dev/attacks $(ARGS)
+
 .PHONY: test
 test: build ## Vet and test everything; TESTFLAGS=-v is passed on
 	$(GO) vet ./...

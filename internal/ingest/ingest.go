@@ -110,6 +110,10 @@ func (s *Room) IngestEach(ctx context.Context, now time.Time, calls []customer.S
 			refused[i] = s.db.Limits.RequestFull()
 			continue
 		}
+		if meter.Over() {
+			refused[i] = s.db.Limits.CostExceeded()
+			continue
+		}
 		c.Meter = meter
 		one, err := s.Ingest(ctx, now, []customer.SegmentCall{c})
 		switch {
