@@ -91,6 +91,13 @@ func (Table) Stop(ctx context.Context, tx sqldb.Conn, id, cause string, due int6
 	return err
 }
 
+// Shorten implements outbox.Queues. The new token keeps the holder of a lease from marking deliveries by their old numbers.
+func (Table) Shorten(ctx context.Context, tx sqldb.Conn, id string, last int64) error {
+	_, err := tx.ExecContext(ctx, `update enrollments set last_seq = $2, lease_token = lease_token + 1, lease_until = 0 where id = $1`, id,
+		last)
+	return err
+}
+
 // Restart implements outbox.Queues.
 func (Table) Restart(ctx context.Context, tx sqldb.Conn, id string) error {
 	_, err := tx.ExecContext(ctx, `update enrollments set due_at = 0, attempts = 0, last_error = '' where id = $1`, id)

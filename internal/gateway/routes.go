@@ -81,6 +81,8 @@ func (g *Gateway) routes() []web.Route {
 		{"GET", "/v1/admin/dead-letters", program, access.CustomersList, same, g.admin.ServeHTTP},
 		{"POST", "/v1/admin/dead-letters/retry", program, access.EnrollmentsAct, same, g.admin.ServeHTTP},
 		{"POST", "/v1/admin/dead-letters/drop", program, access.EnrollmentsAct, same, g.admin.ServeHTTP},
+		{"GET", "/v1/admin/backlogs", program, access.CustomersList, same, g.admin.ServeHTTP},
+		{"POST", "/v1/admin/customers/{id}/drop-backlog", program, access.EnrollmentsAct, same, g.admin.ServeHTTP},
 		{"POST", "/v1/admin/customers/{id}/split", program, access.CustomersChange, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/handoffs", program, access.CustomersList, same, g.admin.ServeHTTP},
 		{"POST", "/v1/admin/handoffs/{id}/acts", program, access.HandoffsAssign, same, g.admin.ServeHTTP},

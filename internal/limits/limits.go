@@ -27,7 +27,7 @@ type Limits struct {
 	IDs int
 	// Descendants is the maximum number of events within DescendantsWithin that steps may cause from one event; default 200.
 	Descendants int
-	// Cost is the maximum cost of all conditions that a request evaluates, in units of CEL; default 10 million, about a second.
+	// Cost is the maximum cost of all conditions that a request evaluates, in units of CEL; default 5 million, about half a second.
 	Cost uint64
 }
 
@@ -49,7 +49,7 @@ func (l Limits) WithDefaults() Limits {
 		}
 	}
 	if l.Cost == 0 {
-		l.Cost = 10_000_000
+		l.Cost = 5_000_000
 	}
 	return l
 }

@@ -42,6 +42,8 @@ type Queues interface {
 	Fail(ctx context.Context, tx sqldb.Conn, id string, token int64, cause string, due int64) error
 	// Stop counts a failed attempt and ends any lease. The next attempt is due at due, or after Restart.
 	Stop(ctx context.Context, tx sqldb.Conn, id, cause string, due int64) error
+	// Shorten ends any lease, and makes last the last delivery of the queue.
+	Shorten(ctx context.Context, tx sqldb.Conn, id string, last int64) error
 	// Restart makes the next attempt due now.
 	Restart(ctx context.Context, tx sqldb.Conn, id string) error
 	// EnterDeferred decides a deferred entry that has reached the head of its queue.

@@ -80,7 +80,8 @@ func (t *target) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if t.dev, err = app.StartDevServer(app.DevServerOptions{DataDir: filepath.Join(t.dir, "temporal"), Headless: true, Port: port}); err != nil {
+	options := app.DevServerOptions{DataDir: filepath.Join(t.dir, "temporal"), Headless: true, Port: port}
+	if t.dev, err = app.StartDevServer(options); err != nil {
 		return err
 	}
 	starting, cancel := context.WithTimeout(ctx, time.Minute)
@@ -105,7 +106,7 @@ func (t *target) start(ctx context.Context) (err error) {
 		"TABI_SECRET=a-secret-of-the-attacks-of-36-bytes", "TABI_LOG_FORMAT=json", "TABI_LOG_LEVEL=info",
 		"TABI_LISTEN="+testservers.Local(gatewayPort), "TABI_PUBLIC_URL="+t.url,
 		"TABI_METRICS_LISTEN="+testservers.Local(metricsPort),
-		"TABI_WRITE_KEYS="+serverKey+"=server,"+webKey+"=web:Cart Updated|Checkout Started|Costly Event|traits.first_name|traits.prefs",
+		"TABI_WRITE_KEYS="+serverKey+"=server,"+webKey+"=web:Cart Updated|Checkout Started|Costly Event|trait.first_name|trait.prefs",
 		"TABI_TOKENS=attacks:admin="+adminToken, "TABI_URL="+t.url, "TABI_TOKEN="+adminToken,
 		"TABI_TRUSTED_PROXIES=127.0.0.1", // so that each attack comes from an address of its own
 	)

@@ -100,10 +100,12 @@ type Offers interface {
 	Explain(ctx context.Context, now time.Time, customer, group string, actions []string, channel string) (offer.Decision, error)
 }
 
-// Outbox lists and retries dead letters.
+// Outbox lists, retries and drops what waits for delivery, and dead letters.
 type Outbox interface {
 	DeadLetters(ctx context.Context, f outbox.DeadLetterFilter) ([]outbox.DeadLetter, error)
 	RetryDeadLetters(ctx context.Context, now time.Time, list []outbox.DeadLetter, drop bool) (int, error)
+	Backlogs(ctx context.Context, limit int) ([]outbox.Backlog, error)
+	DropBacklog(ctx context.Context, now time.Time, customerID string) (outbox.Backlog, error)
 }
 
 // Restart begins a page of lost enrollments again. It asks Temporal, which no room does.
@@ -160,6 +162,8 @@ func New(env *web.Env, rooms Rooms, f *figures.Figures, restart Restart) *Handle
 	register(h, a, api.RetryDeadLetters, h.retryDeadLetters)
 	register(h, a, api.DropDeadLetters, h.dropDeadLetters)
 	register(h, a, api.SplitCustomer, h.splitCustomer)
+	register(h, a, api.ListBacklogs, h.listBacklogs)
+	register(h, a, api.DropBacklog, h.dropBacklog)
 	register(h, a, api.ListHandoffs, h.listHandoffs)
 	register(h, a, api.ActOnHandoff, h.actOnHandoff)
 	register(h, a, api.ListAddresses, h.listAddresses)

@@ -13,8 +13,8 @@ import (
 )
 
 func customerCommand() *cobra.Command {
-	c := &cobra.Command{Use: "customer", Short: "Undo a merge of the wrong customers"}
-	c.AddCommand(customerSplitCommand())
+	c := &cobra.Command{Use: "customer", Short: "Undo a merge of the wrong customers, look at backlogs and drop them"}
+	c.AddCommand(customerSplitCommand(), backlogCommand(), dropBacklogCommand())
 	return c
 }
 
