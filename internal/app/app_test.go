@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -85,7 +86,8 @@ func TestSettingsTable(t *testing.T) {
 
 func TestParseWriteKeys(t *testing.T) {
 	t.Parallel()
-	got, err := ParseWriteKeys("abc=server,web1=web:Page Viewed|Cart Updated|trait.plan,web2=web:proof.0123456789abcdef|proof.fedcba9876543210")
+	got, err := ParseWriteKeys("abc=server,web1=web:Page Viewed|Cart Updated|trait.plan," +
+		"web2=web:proof.0123456789abcdef|proof.fedcba9876543210")
 	want := map[string]auth.Key{
 		"abc":  {Kind: auth.ServerKey},
 		"web1": {Kind: auth.WebKey, Events: []string{"Page Viewed", "Cart Updated"}, Traits: []string{"plan"}},
@@ -107,6 +109,21 @@ func TestParseWriteKeys(t *testing.T) {
 		"hush-key=server,hush-key=server", "@" + file + "-not-there", "hush-key=server:x", "hush\u202ekey=server"} {
 		if _, err := ParseWriteKeys(bad); ExitCode(err) != ExitUsage || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+func TestLogLinesControlNoTerminal(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"console", "json"} {
+		var out bytes.Buffer
+		log, err := (&Config{LogLevel: "info", LogFormat: format}).Logger(&out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log.Info("a\x1b[31mb\u009bc", zap.String("name", "d\u202e\u009be"))
+		if line := out.String(); strings.ContainsAny(line, "\x1b\u009b\u202e") || !strings.Contains(line, `\u202e`) {
+			t.Errorf("%s: %q", format, line)
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"go.uber.org/zap/exp/zapslog"
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/term"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // Logger writes to w at the level and in the form of the configuration.
@@ -30,8 +32,19 @@ func (c *Config) Logger(w io.Writer) (*zap.Logger, error) {
 		enc.CallerKey = ""
 		encoder = zapcore.NewConsoleEncoder(enc)
 	}
-	core := zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level)
+	core := zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(quoting{w})), level)
 	return zap.New(core, zap.AddCaller()), nil
+}
+
+// quoting writes log lines so that no text in them controls the terminal that shows them. JSON stays the same value.
+type quoting struct{ io.Writer }
+
+// Write implements io.Writer.
+func (q quoting) Write(line []byte) (int, error) {
+	if _, err := io.WriteString(q.Writer, human.Quote(string(line), "\n\t")); err != nil {
+		return 0, err
+	}
+	return len(line), nil
 }
 
 // sdkLogger lets the SDK log where we do.

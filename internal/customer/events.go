@@ -247,7 +247,8 @@ type KnownEvent struct{ Name, Customer, Origin string }
 // KnownEvents returns those of the ids that belong to a stored event.
 func KnownEvents(ctx context.Context, tx sqldb.Conn, ids ...string) (map[string]KnownEvent, error) {
 	out := map[string]KnownEvent{}
-	err := sqldb.Within(ctx, tx, `select id, name, customer, origin from events where id in (%s)`, sqldb.Sorted(ids), func(r *sql.Rows) error {
+	query := `select id, name, customer, origin from events where id in (%s)`
+	err := sqldb.Within(ctx, tx, query, sqldb.Sorted(ids), func(r *sql.Rows) error {
 		var id string
 		var known KnownEvent
 		err := r.Scan(&id, &known.Name, &known.Customer, &known.Origin)

@@ -154,6 +154,8 @@ func LinkIdentities(ctx context.Context, b *unit.Unit, names map[string]string, 
 		from := names[id]
 		switch {
 		case from == survivor.ID:
+		case link.web && id != Anonymous(c.AnonymousID) && !event.Anonymous(from): // since the gateway has looked, or in the same batch
+			return out, sqldb.InputError("previousId belongs to a user: a web key joins visitors only")
 		case from != id && id == Anonymous(c.AnonymousID), from != id && id == Anonymous(c.PreviousID):
 			// An anonymous id that was merged before now belongs to another user. Its past events stay where they are.
 			names[id] = survivor.ID

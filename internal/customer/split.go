@@ -69,7 +69,8 @@ func merges(ctx context.Context, tx sqldb.Conn, where string, args ...any) ([]*m
 		out = append(out, &m)
 		return err
 	}, `select m.gone, m.survivor, m.at, m.n, m.gone_traits, m.gone_created, m.gone_draw, m.survivor_traits, m.survivor_created,
-		m.survivor_draw, c.merged_into, m.web from merges m join customers c on c.id = m.gone where `+where+` order by m.at, m.n, m.gone`, args...)
+		m.survivor_draw, c.merged_into, m.web from merges m join customers c on c.id = m.gone where `+where+
+		` order by m.at, m.n, m.gone`, args...)
 	return out, err
 }
 

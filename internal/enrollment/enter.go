@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
@@ -124,8 +126,11 @@ func EnterAll(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, names [
 // enterNoted is enter with a receipt. If the customer has too many open enrollments, a strict entry is an error, and otherwise the
 // receipt has a warning: a change of traits that makes an entry condition true is stored all the same.
 func enterNoted(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, q entry, receipt *customer.Receipt) error {
-	address, _, err := enter(ctx, b, p, q)
+	address, refused, err := enter(ctx, b, p, q)
 	var over *limits.Error
+	if strings.HasSuffix(refused, badKey) {
+		receipt.Warnings = append(receipt.Warnings, "journey "+q.journey+" is not entered: "+refused)
+	}
 	switch {
 	case errors.As(err, &over) && !q.strict:
 		receipt.Warnings = append(receipt.Warnings, over.Message)
@@ -230,6 +235,9 @@ func enter(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, q entry) (
 			if key == "" {
 				return "", fmt.Sprintf("its key %s has no value", program.Entry.Key), nil
 			}
+			if event.Control(key) {
+				return "", fmt.Sprintf("its key %s %s", program.Entry.Key, badKey), nil
+			}
 		}
 	}
 	refused, blockers, err := checkReentry(ctx, b, p, program, key, q.at)
@@ -257,6 +265,9 @@ func enter(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, q entry) (
 	outbox.Enqueue(b, e, outbox.DeliverStart, q.event.ID, "", sqldb.Millis(b.Now))
 	return e.WorkflowID, "", nil
 }
+
+// badKey is why a customer with such a key does not enter. It is the only reason that the sender of the event can mend.
+const badKey = "has a control character, which no key has"
 
 // notEntered tells a simulation that the condition of an entry is not true, and why.
 func notEntered(b *unit.Unit, program *journey.Program, customerID string, vars expr.Vars) {

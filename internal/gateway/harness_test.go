@@ -64,8 +64,9 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 		Rooms: roomsOf(s), Ping: s.Database.Ping, Secrets: secrets, LinkSecrets: secrets,
 		PublicURL: "http://tabi.example.com",
 		Keys: map[string]auth.Key{
-			serverKey:   {Kind: auth.ServerKey},
-			webKey:      {Kind: auth.WebKey, Events: []string{"Product Viewed"}, Traits: []string{"first_name"}, Proofs: []string{proofSecret}},
+			serverKey: {Kind: auth.ServerKey},
+			webKey: {Kind: auth.WebKey, Events: []string{"Product Viewed"}, Traits: []string{"first_name"},
+				Proofs: []string{proofSecret}},
 			otherWebKey: {Kind: auth.WebKey},
 		},
 		Restart: func(_ context.Context, in api.RestartRequest) (api.RestartPage, error) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,7 +16,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tabi-journeys/tabi/internal/engine/enginetest"
+	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/gateway/segment"
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -43,7 +47,8 @@ func TestWebKeysAreLimited(t *testing.T) {
 	}
 	stored := h.stored()
 	got := h.web("/v1/page", page, from(1))
-	if code, _, _ := got.problem(); got.status != http.StatusTooManyRequests || code != "rate_limited" || got.header.Get("Retry-After") != "1" {
+	if code, _, _ := got.problem(); got.status != http.StatusTooManyRequests || code != "rate_limited" ||
+		got.header.Get("Retry-After") != "1" {
 		t.Errorf("one more: %d %s, Retry-After %s", got.status, got.body, got.header.Get("Retry-After"))
 	}
 	if got := h.web("/v1/batch", batch, from(1)); got.status != http.StatusTooManyRequests || got.header.Get("Retry-After") != "1" {
@@ -104,8 +109,8 @@ func (h *house) traits(id string) map[string]any {
 func TestWebKeysCarryNoAddressOver(t *testing.T) {
 	eachHouse(t, func(h *house) {
 		visitor := func(id string) {
-			h.accepted(h.call("/v1/identify", `{"anonymousId":"`+id+`","traits":{"email":"mallory@evil.example","phone":"+8190","push_token":"t",
-				"consent":{"marketing":false},"color":"red"}}`))
+			h.accepted(h.call("/v1/identify", `{"anonymousId":"`+id+`","traits":{"email":"mallory@evil.example","phone":"+8190",
+				"push_token":"t","consent":{"marketing":false},"color":"red"}}`))
 			h.accepted(h.web("/v1/track", `{"anonymousId":"`+id+`","event":"Product Viewed"}`))
 		}
 		for i, c := range []struct {
@@ -211,31 +216,31 @@ func TestWebKeysDoNotRepointVisitors(t *testing.T) {
 // A web key's message ids take no id of a server, nor of another web key; and an id that is used for something else is told.
 func TestMessageIDsOfWebKeys(t *testing.T) {
 	eachHouse(t, func(h *house) {
-		h.accepted(h.web("/v1/page", `{"anonymousId":"m","messageId":"order-1001"}`))
-		order := `{"userId":"ana","event":"Order Completed","properties":{"total":99},"messageId":"order-1001"}`
+		h.accepted(h.web("/v1/page", `{"anonymousId":"m","messageId":"order-1"}`))
+		order := `{"userId":"ana","event":"Order Completed","properties":{"total":99},"messageId":"order-1"}`
 		out := h.accepted(h.call("/v1/track", order))
-		if len(out.Receipts) != 1 || out.Receipts[0].Duplicate || out.MessageIDs[0] != "order-1001" || len(h.events("ana")) != 1 {
+		if len(out.Receipts) != 1 || out.Receipts[0].Duplicate || out.MessageIDs[0] != "order-1" || len(h.events("ana")) != 1 {
 			t.Errorf("the order: %+v", out)
 		}
 		if out := h.accepted(h.call("/v1/track", order)); !out.Receipts[0].Duplicate {
 			t.Errorf("its repeat: %+v", out)
 		}
-		out = h.accepted(h.do("POST", "/v1/page", `{"anonymousId":"other","messageId":"order-1001"}`, "Authorization: Bearer "+otherWebKey))
-		if out.MessageIDs[0] != "order-1001" || len(h.events("anon:other")) != 1 {
+		out = h.accepted(h.do("POST", "/v1/page", `{"anonymousId":"other","messageId":"order-1"}`, "Authorization: Bearer "+otherWebKey))
+		if out.MessageIDs[0] != "order-1" || len(h.events("anon:other")) != 1 {
 			t.Errorf("another web key: %+v", out)
 		}
 		stored := h.stored()
-		if out := h.accepted(h.web("/v1/page", `{"anonymousId":"m","messageId":"order-1001"}`)); out.MessageIDs[0] != "order-1001" {
+		if out := h.accepted(h.web("/v1/page", `{"anonymousId":"m","messageId":"order-1"}`)); out.MessageIDs[0] != "order-1" {
 			t.Errorf("a repeat of a page: %+v", out)
 		}
 		for name, c := range map[string][2]string{
-			"another event":                   {serverKey, `{"type":"track","userId":"ana","event":"Order Refunded","messageId":"order-1001"}`},
-			"another type":                    {serverKey, `{"type":"page","userId":"ana","messageId":"order-1001"}`},
-			"another customer":                {serverKey, `{"type":"track","userId":"ben","event":"Order Completed","messageId":"order-1001"}`},
-			"another visitor":                 {webKey, `{"type":"page","anonymousId":"n","messageId":"order-1001"}`},
-			"another event of a visitor":      {webKey, `{"type":"track","anonymousId":"m","event":"Product Viewed","messageId":"order-1001"}`},
-			"another customer by a web key":   {webKey, `{"type":"page","userId":"ana","messageId":"order-1001"` + proven("ana")},
-			"the id of another call in a row": {serverKey, `{"type":"track","userId":"ben","event":"Order Completed","messageId":"row-1"}`},
+			"another event":            {serverKey, `{"type":"track","userId":"ana","event":"Order Refunded","messageId":"order-1"}`},
+			"another type":             {serverKey, `{"type":"page","userId":"ana","messageId":"order-1"}`},
+			"another customer":         {serverKey, `{"type":"track","userId":"ben","event":"Order Completed","messageId":"order-1"}`},
+			"another visitor":          {webKey, `{"type":"page","anonymousId":"n","messageId":"order-1"}`},
+			"another visitor's event":  {webKey, `{"type":"track","anonymousId":"m","event":"Product Viewed","messageId":"order-1"}`},
+			"another customer, proven": {webKey, `{"type":"page","userId":"ana","messageId":"order-1"` + proven("ana")},
+			"in a row":                 {serverKey, `{"type":"track","userId":"ben","event":"Order Completed","messageId":"row-1"}`},
 		} {
 			auth := "Authorization: Bearer " + c[0]
 			batch := `{"batch":[` + c[1] + `]}`
@@ -244,7 +249,8 @@ func TestMessageIDsOfWebKeys(t *testing.T) {
 				stored++
 			}
 			out := h.accepted(h.do("POST", "/v1/batch", batch, auth))
-			if len(out.Rejected) != 1 || out.Rejected[0].Code != "message_id_taken" || strings.Contains(out.Rejected[0].Message, "order-1001") ||
+			if len(out.Rejected) != 1 || out.Rejected[0].Code != "message_id_taken" ||
+				strings.Contains(out.Rejected[0].Message, "order-1") ||
 				out.Rejected[0].Field != fmt.Sprintf("batch[%d].messageId", out.Rejected[0].Index) {
 				t.Errorf("%s: %+v", name, out)
 			}
@@ -262,7 +268,7 @@ func TestMessageIDsOfWebKeys(t *testing.T) {
 		}
 		// A repeat after the visitor has become a user is a repeat.
 		h.accepted(h.web("/v1/identify", `{"userId":"cleo","anonymousId":"m"`+proven("cleo")))
-		h.accepted(h.web("/v1/page", `{"anonymousId":"m","messageId":"order-1001"}`))
+		h.accepted(h.web("/v1/page", `{"anonymousId":"m","messageId":"order-1"}`))
 		if n := len(h.events("cleo")); n != 2 {
 			t.Errorf("cleo has %d events", n)
 		}
@@ -343,7 +349,8 @@ func TestIDsHaveNoControlCharacters(t *testing.T) {
 		path := "a" + url.PathEscape(string(c)) + "b"
 		for _, door := range [][2]string{
 			{"/v1/track", `{"userId":"` + id + `","event":"X"}`}, {"/v1/track", `{"anonymousId":"` + id + `","event":"X"}`},
-			{"/v1/track", `{"userId":"ana","event":"X","messageId":"` + id + `"}`}, {"/v1/alias", `{"userId":"ana","previousId":"` + id + `"}`},
+			{"/v1/track", `{"userId":"ana","event":"X","messageId":"` + id + `"}`},
+			{"/v1/alias", `{"userId":"ana","previousId":"` + id + `"}`},
 			{"/v1/group", `{"userId":"ana","groupId":"` + id + `"}`}, {"/v1/inbox/" + path + "/token", ""},
 			{"/v1/decide", `{"userId":"` + id + `","group":"g","channel":"app"}`},
 			{"/v1/decide", `{"userId":"ana","group":"g","channel":"app","requestId":"` + id + `"}`},
@@ -361,5 +368,63 @@ func TestIDsHaveNoControlCharacters(t *testing.T) {
 	}
 	if h.stored() != 0 {
 		t.Errorf("%d events are stored", h.stored())
+	}
+}
+
+// A merge by a web key makes no entry condition true by an address or a permission; what the visitor did goes on for the user.
+func TestAWebKeysMergeEntersNobodyByAnAddress(t *testing.T) {
+	eachHouse(t, func(h *house) {
+		reached := enginetest.Cart(enginetest.Named("reached"), func(d *journey.Definition) {
+			d.Entry.Events, d.Entry.When, d.Goal = nil, `has(customer.email)`, nil
+		})
+		content := enginetest.Content([]*journey.Definition{enginetest.Cart(), reached}, enginetest.Reminder())
+		if _, err := h.store.Catalog.Publish(t.Context(), instant, content); err != nil {
+			t.Fatal(err)
+		}
+		h.accepted(h.call("/v1/identify", `{"userId":"ana"}`))
+		h.accepted(h.call("/v1/track", `{"anonymousId":"a1","event":"Cart Updated"}`))
+		h.accepted(h.call("/v1/identify", `{"anonymousId":"a1","traits":{"email":"mallory@evil.example"}}`))
+		h.accepted(h.web("/v1/identify", `{"userId":"ana","anonymousId":"a1"`+proven("ana")))
+		open, err := h.store.Enrollments.List(t.Context(), enrollment.Filter{Customer: "ana"})
+		var names []string
+		for _, one := range open {
+			names = append(names, one.WorkflowID)
+		}
+		slices.Sort(names)
+		if diff := cmp.Diff([]string{"cart/anon:a1", "reached/anon:a1"}, names); err != nil || diff != "" {
+			t.Error(err, diff)
+		}
+	})
+}
+
+// A visitor that becomes a user's between the check of an alias and its transaction is not merged as that user.
+func TestAnAliasOfAWebKeyJoinsVisitorsOnly(t *testing.T) {
+	eachHouse(t, func(h *house) {
+		h.accepted(h.call("/v1/identify", `{"userId":"ana","traits":{"first_name":"Ana"}}`))
+		h.accepted(h.call("/v1/identify", `{"userId":"mallory"}`))
+		out := h.accepted(h.web("/v1/batch", `{"batch":[{"type":"identify","userId":"ana","anonymousId":"a1"`+proven("ana")+`,
+			{"type":"alias","userId":"mallory","previousId":"a1"`+proven("mallory")+`]}`))
+		if len(out.Rejected) != 1 || out.Rejected[0].Index != 1 {
+			t.Errorf("%+v", out)
+		}
+		if got := h.customer("ana").ID; got != "ana" {
+			t.Errorf("ana became %s", got)
+		}
+	})
+}
+
+// A key with a control character opens no enrollment, and the sender is told.
+func TestKeysHaveNoControlCharacters(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	content := enginetest.Content([]*journey.Definition{enginetest.Cart(enginetest.Keyed)}, enginetest.Reminder())
+	if _, err := h.store.Catalog.Publish(t.Context(), instant, content); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{`k\u202e1`, `k\n1`, `k\u20281`} {
+		out := h.accepted(h.call("/v1/track", `{"userId":"ana","event":"Cart Updated","properties":{"cart_id":"`+key+`"}}`))
+		if r := out.Receipts[0]; len(r.Entered) != 0 || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "event.cart_id") {
+			t.Errorf("%s: %+v", key, r)
+		}
 	}
 }

@@ -4,15 +4,17 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/tabi-journeys/tabi/internal/event"
 )
 
 // Join returns a list separated by commas.
 func Join(words []string) string { return strings.Join(words, ", ") }
 
-// Printable replaces the control characters of untrusted text, so that it cannot control the terminal.
+// Printable replaces the control characters of untrusted text, so that it can control neither the terminal nor the direction of text.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r != '\t' && unicode.IsControl(r) {
+		if r != '\t' && event.ControlRune(r) {
 			return unicode.ReplacementChar
 		}
 		return r

@@ -131,6 +131,13 @@ func TestRecordMeansTheCustomerOfNow(t *testing.T) {
 		r, err = record("s2", e.ID)
 		s.Must(err)
 		s.Equal([]any{r.Customer, r.Duplicate}, []any{"ana", true})
+		_, err = s.Intake.Record(s.Ctx, enginetest.Noon, e.ID, customer.SegmentCall{Type: "track", MessageID: "s2",
+			Event: "Order Refunded"})
+		s.WantError(err, customer.ErrTaken)
+		_, err = record("s2\u202e", e.ID)
+		if !message.IsInput(err) {
+			s.T.Errorf("an id that turns text: %v", err)
+		}
 		s.Drain()
 		s.End(e, contract.Goal, enginetest.Noon)
 		r, err = record("s3", e.ID) // it happened, whatever became of the enrollment

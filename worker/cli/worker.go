@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // Main runs the command that the process was started with, and returns its exit status.
@@ -23,7 +24,7 @@ func Main(b app.Build) int {
 	defer stop()
 	err := command(b).ExecuteContext(ctx)
 	if err != nil && err.Error() != "" {
-		fmt.Fprintln(os.Stderr, "tabi-worker: "+err.Error())
+		fmt.Fprintln(os.Stderr, "tabi-worker: "+human.Quote(err.Error(), "\n\t"))
 	}
 	return app.ExitCode(err)
 }

@@ -42,7 +42,7 @@ func diffCommand(b app.Build) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report, err := comparison.Compare(c.Context(), c.ErrOrStderr(), b, args, live, renamed)
+			report, err := comparison.Compare(c.Context(), terminal.To(c.ErrOrStderr()), b, args, live, renamed)
 			if err != nil {
 				return err
 			}

@@ -53,12 +53,12 @@ func intentsTrainCommand(b app.Build) *cobra.Command {
 			if err := from.check(c, split); err != nil {
 				return err
 			}
-			t, err := training.Train(c.ErrOrStderr(), from.Material, split, save)
+			t, err := training.Train(terminal.To(c.ErrOrStderr()), from.Material, split, save)
 			if err != nil {
 				return err
 			}
 			if save {
-				if t.Version, err = training.Save(c.Context(), c.ErrOrStderr(), &cfg, t); err != nil {
+				if t.Version, err = training.Save(c.Context(), terminal.To(c.ErrOrStderr()), &cfg, t); err != nil {
 					return err
 				}
 			}
@@ -101,7 +101,7 @@ func intentsEvalCommand(b app.Build) *cobra.Command {
 			if split > 0 && from.Given() {
 				return app.Usage("--split trains on the rest of the file: leave out --train and --examples")
 			}
-			t, err := training.Evaluate(c.Context(), c.ErrOrStderr(), &cfg, from.Material, file, split)
+			t, err := training.Evaluate(c.Context(), terminal.To(c.ErrOrStderr()), &cfg, from.Material, file, split)
 			if err != nil {
 				return err
 			}
@@ -147,7 +147,7 @@ func intentsExplainCommand(b app.Build) *cobra.Command {
 			if len(args) == 0 && customer == "" {
 				return app.Usage(`a text is missing: write tabi intents explain "what somebody wrote"; or give --customer`)
 			}
-			e, err := training.Explain(c.Context(), c.ErrOrStderr(), &cfg, from.Material, args, customer)
+			e, err := training.Explain(c.Context(), terminal.To(c.ErrOrStderr()), &cfg, from.Material, args, customer)
 			if err != nil {
 				return err
 			}

@@ -148,7 +148,7 @@ func (v *clusterView) confirm(c *cobra.Command, yes bool) error {
 	if !ok || !term.IsTerminal(int(in.Fd())) {
 		return app.Usage("cannot ask for confirmation without a terminal: check with tabi cluster status, then give --yes")
 	}
-	_, _ = fmt.Fprintf(c.ErrOrStderr(), "Make %s the one that the database belongs to? [y/N] ", v.Found)
+	_, _ = fmt.Fprintf(c.ErrOrStderr(), "Make %s the one that the database belongs to? [y/N] ", terminal.Quote(fmt.Sprint(v.Found)))
 	answer, err := bufio.NewReader(in).ReadString('\n')
 	if word := strings.ToLower(strings.TrimSpace(answer)); err != nil || word != "y" && word != "yes" {
 		return &app.ExitError{Code: app.ExitBad, Err: errors.New("nothing was changed")}

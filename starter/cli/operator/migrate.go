@@ -108,7 +108,7 @@ func confirm(c *cobra.Command, r migration.Report) error {
 	if !ok || !term.IsTerminal(int(in.Fd())) {
 		return app.Usage("cannot ask for confirmation without a terminal: check with --dry-run, then give --yes")
 	}
-	_, _ = fmt.Fprintf(c.ErrOrStderr(), "Move %d enrollments to revision %s? [y/N] ", r.Movable(), r.To)
+	_, _ = fmt.Fprintf(c.ErrOrStderr(), "Move %d enrollments to revision %s? [y/N] ", r.Movable(), terminal.Quote(r.To))
 	answer, err := bufio.NewReader(in).ReadString('\n')
 	if word := strings.ToLower(strings.TrimSpace(answer)); err != nil || word != "y" && word != "yes" {
 		return &app.ExitError{Code: app.ExitBad, Err: errors.New("nothing was moved")}

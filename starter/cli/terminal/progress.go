@@ -35,7 +35,7 @@ const (
 )
 
 // Say prints a line.
-func (p *Progress) Say(text string) { _, _ = fmt.Fprintln(p.w, text) }
+func (p *Progress) Say(text string) { _, _ = fmt.Fprintln(p.w, Lines(text)) }
 
 // Draw shows the part that is done (0 to 1) and a text. It skips updates that follow too soon.
 func (p *Progress) Draw(part float64, words string) {
@@ -64,7 +64,7 @@ func (p *Progress) Draw(part float64, words string) {
 		}
 	}
 	p.drawn = true
-	_, _ = fmt.Fprintf(p.w, "\r%s %3.0f%%  %s\033[K", string(bar), part*100, words)
+	_, _ = fmt.Fprintf(p.w, "\r%s %3.0f%%  %s\033[K", string(bar), part*100, Quote(words))
 }
 
 // End removes the line.

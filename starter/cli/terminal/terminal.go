@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // OutputFlag adds --output, with its completion. formats are the possible ones, the default first; without any, text and json.
@@ -88,7 +89,7 @@ func (p *Printer) Paint(colors text.Colors, format string, args ...any) {
 			safe[i] = arg
 		}
 	}
-	line := fmt.Sprintf(format, safe...)
+	line := Lines(fmt.Sprintf(format, safe...)) // what is in a list, or a type of its own
 	if p.color && len(colors) > 0 {
 		line = colors.EscapeSeq() + line + text.Reset.EscapeSeq()
 	}
@@ -133,7 +134,7 @@ func Show(c *cobra.Command, output string, v any, people func(*Printer)) error {
 		if err := enc.Encode(v); err != nil {
 			return err
 		}
-		_, err := io.WriteString(c.OutOrStdout(), quote(text.String(), "\n"))
+		_, err := io.WriteString(c.OutOrStdout(), human.Quote(text.String(), "\n"))
 		return err
 	case "text":
 		people(To(c.OutOrStdout()))

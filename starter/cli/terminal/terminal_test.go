@@ -13,6 +13,9 @@ import (
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 )
 
+// named is a type of its own, as many of the API are.
+type named string
+
 // What customers wrote cannot move the cursor, set the title or turn the text, whichever way it is printed; JSON is the same value.
 func TestNothingControlsTheTerminal(t *testing.T) {
 	t.Parallel()
@@ -23,6 +26,10 @@ func TestNothingControlsTheTerminal(t *testing.T) {
 		c.SetOut(&out)
 		err := terminal.Show(c, output, map[string]string{"name": evil}, func(p *terminal.Printer) {
 			p.Line("%s %v", evil, errors.New(evil))
+			p.Line("%v %s %v", []string{evil}, named(evil), map[string]any{evil: struct{ Name string }{evil}})
+			progress := terminal.NewProgress(&out)
+			progress.Say(evil)
+			progress.Draw(1, evil)
 			p.Fact("name", evil)
 			p.Table(table.Row{"NAME"}, []table.Row{{evil}})
 			_, _ = p.Write([]byte(evil))
