@@ -46,9 +46,10 @@ func (r *run) local(ctx workflow.Context, name, summary string, in, out any) err
 func (r *run) report(ctx workflow.Context, parked *contract.Position) error {
 	r.state.Reports++
 	passed := r.state.Passed
-	r.state.Passed = nil
+	acts := r.state.Acts
+	r.state.Passed, r.state.Acts = nil, nil
 	what := "report how the enrollment ended"
-	out := contract.Report{Ref: r.ref(), Seq: r.state.Reports, Passed: passed, Parked: parked, Ended: r.state.Ended}
+	out := contract.Report{Ref: r.ref(), Seq: r.state.Reports, Passed: passed, Parked: parked, Ended: r.state.Ended, Acts: acts}
 	if parked != nil {
 		what, out.Key = "report where the enrollment waits", r.state.Wait.Key
 		out.Snapshot = r.state.reportable()
@@ -56,6 +57,7 @@ func (r *run) report(ctx workflow.Context, parked *contract.Position) error {
 	err := r.local(ctx, contract.ReportActivity, what, out, nil)
 	if err != nil {
 		r.state.Passed = append(passed, r.state.Passed...) // for the next report
+		r.state.Acts = append(acts, r.state.Acts...)
 	}
 	return err
 }

@@ -34,6 +34,11 @@ func (r *run) handleOutbox(ctx workflow.Context, w *wait) (moved bool, err error
 			r.state.remember(d.ID)
 		}
 		if d.Command != nil {
+			if d.ID == "" {
+				r.acted(contract.Act{
+					Kind: d.Command.Kind, By: d.Command.By, Target: d.Command.Target, Vain: r.checkCommand(*d.Command, r.state.Paused) != nil,
+				})
+			}
 			if err := r.execute(ctx, *d.Command); err != nil {
 				return false, err
 			}
@@ -152,6 +157,17 @@ func (r *run) execute(ctx workflow.Context, c contract.Command) error {
 		}
 	}
 	return nil
+}
+
+// maxActs bounds the acts that wait for a report. There is one after each, so that more means that none arrives.
+const maxActs = 50
+
+// acted keeps what a person did by Temporal for the audit log.
+func (r *run) acted(a contract.Act) {
+	a.By, a.Target = clip(a.By, 80), clip(a.Target, 80)
+	if len(r.state.Acts) < maxActs {
+		r.state.Acts = append(r.state.Acts, a)
+	}
 }
 
 // pause pauses the enrollment and records why, in words. Without a reason it resumes the enrollment. The next report

@@ -79,6 +79,7 @@ func (r *run) run(ctx workflow.Context) (contract.Result, error) {
 	case errors.As(err, &next):
 		return contract.Result{}, err
 	case temporal.IsCanceledError(err):
+		r.acted(contract.Act{Kind: "cancel"})
 		r.end(ctx, contract.Cancelled, "cancelled in Temporal", 0)
 		if closing := r.close(ctx); closing != nil {
 			return contract.Result{}, closing

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -380,4 +381,26 @@ func TestLateWake(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What people do with a run by Temporal is reported once, for the audit log; what comes through the outbox is recorded there.
+func TestActsByTemporalAreReported(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t, journeyOf("  - {id: a, wait: 5h}\n  - {id: b, wait: 5h}\n"))
+	var got []string
+	p.report = func(_ int, r contract.Report) error {
+		for _, a := range r.Acts {
+			got = append(got, fmt.Sprint(a.Kind, " by ", a.By, " vain ", a.Vain))
+		}
+		return nil
+	}
+	p.order(time.Hour, contract.PauseUpdate, contract.Command{By: "kim"})
+	p.order(2*time.Hour, contract.ResumeUpdate, contract.Command{By: "lea"})
+	p.at(3*time.Hour, func() {
+		d := contract.Delivery{ID: "command/1", Enrollment: p.in.Enrollment, Command: &contract.Command{Kind: contract.PauseUpdate, By: "max"}}
+		p.env.SignalWorkflow(contract.DeliveryName, d)
+	})
+	p.at(4*time.Hour, func() { p.env.CancelWorkflow() })
+	p.env.ExecuteWorkflow(Journey, p.in)
+	p.same("acts", []string{"pause by kim vain false", "resume by lea vain false", "cancel by  vain false"}, got)
 }

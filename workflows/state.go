@@ -55,6 +55,7 @@ type Snapshot struct {
 	Log            []string             `json:"log,omitempty"`              // the last lines of its story, for people
 	LogCut         int                  `json:"log_cut,omitempty"`          // lines that the log had before those
 	Dropped        map[string]int       `json:"dropped,omitempty"`          // events that were kept and did not fit, by name
+	Acts           []contract.Act       `json:"acts,omitempty"`             // what people did by Temporal, not yet reported
 	Silent         bool                 `json:"silent,omitempty"`           // its path has ended; only the goal is watched
 	Ended          *contract.Ended      `json:"ended,omitempty"`            // set once
 	Jump           *int                 `json:"-"`                          // index of the step to which a person or a rule moves it
@@ -119,6 +120,7 @@ const reportedLog = 5
 func (s *Snapshot) reportable() json.RawMessage {
 	next := *s
 	next.Log = next.Log[max(0, len(next.Log)-reportedLog):]
+	next.Acts = nil // this report has them
 	if s.Wait.Activity != "" && s.Visits[s.Cursor] > 0 {
 		next.Wait, next.Visits = nil, maps.Clone(s.Visits)
 		next.Visits[s.Cursor]--

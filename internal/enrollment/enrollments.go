@@ -111,12 +111,14 @@ func (s *Room) CloseAs(ctx context.Context, now time.Time, id string, ended cont
 	if ended.At.IsZero() {
 		ended.At = now
 	}
-	err = s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
-		closed = false
+	var gone *unit.EnrollmentRow
+	err = s.db.Change(withClosing(ctx, &gone, ended), now, func(tx sqldb.Conn, b *unit.Unit) error {
+		closed, gone = false, nil
 		e, p, err := s.db.LockEnrollment(ctx, tx, id)
 		if err != nil || e.State == unit.StateClosed {
 			return err
 		}
+		gone = e
 		if err := b.Adopt(ctx, p); err != nil {
 			return err
 		}

@@ -20,12 +20,16 @@ import (
 // Report records the step of an enrollment. It claims the enrollment; on ErrSuperseded the run must end. Of reports with
 // the same Seq the last one counts, and a report with a lower Seq than a stored one changes nothing.
 func (s *Room) Report(ctx context.Context, now time.Time, r contract.Report) error {
+	var counts bool
+	if len(r.Acts) > 0 {
+		ctx = withActs(ctx, r, &counts)
+	}
 	if r.Ended != nil {
-		return s.ended(ctx, now, r)
+		return s.ended(ctx, now, r, &counts)
 	}
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		new, err := s.position(ctx, tx, r)
-		if err != nil || !new {
+		if counts = new; err != nil || !new {
 			return err
 		}
 		if r.Parked != nil {
@@ -111,7 +115,7 @@ func writeStepVisits(ctx context.Context, tx sqldb.Conn, r contract.Report) erro
 }
 
 // ended closes the enrollment. It locks the customer, because a deferred entry may be decided now.
-func (s *Room) ended(ctx context.Context, now time.Time, r contract.Report) error {
+func (s *Room) ended(ctx context.Context, now time.Time, r contract.Report, counts *bool) error {
 	return s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		e, p, err := s.db.LockEnrollment(ctx, tx, r.Enrollment)
 		if errors.Is(err, sqldb.ErrNotFound) {
@@ -123,7 +127,7 @@ func (s *Room) ended(ctx context.Context, now time.Time, r contract.Report) erro
 		// A run whose workflow task was lost after its reports repeats that task with the events that have arrived
 		// meanwhile. Its end may then have the Seq of a stored position, and counts anyway.
 		new, err := s.position(ctx, tx, r)
-		if err != nil || !new && e.State == unit.StateClosed {
+		if *counts = new; err != nil || !new && e.State == unit.StateClosed {
 			return err
 		}
 		if err := writeStepVisits(ctx, tx, r); err != nil {

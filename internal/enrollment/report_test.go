@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/engine/enginetest"
 	"github.com/tabi-journeys/tabi/internal/handoff"
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -220,5 +221,35 @@ func TestLastTaskIsRepeatable(t *testing.T) {
 		s.WantError(s.Handoffs.Open(s.Ctx, enginetest.Noon, handoffID, ""), unit.ErrSuperseded)
 		end.Seq = 2
 		s.WantError(s.Enrollments.Report(s.Ctx, enginetest.Noon, end), unit.ErrSuperseded)
+	})
+}
+
+// What people did with a run by Temporal is in the audit log, once, with what came of it.
+func TestActsByTemporalAreAudited(t *testing.T) {
+	each(t, func(s *suite) {
+		s.Publish([]*journey.Definition{enginetest.Cart()})
+		e := s.Enter("ana", nil)
+		parked := contract.Report{Ref: enginetest.Ref(e), Seq: 2, Acts: []contract.Act{
+			{Kind: contract.PauseUpdate, By: "kim"}, {Kind: contract.SkipUpdate, Target: "response", Vain: true},
+		}, Parked: &contract.Position{Step: "response", Kind: "wait_for", Since: enginetest.Noon, Until: enginetest.Noon.Add(time.Hour)}}
+		s.Must(s.Enrollments.Report(s.Ctx, enginetest.Noon, parked))
+		late := parked
+		late.Seq = 1
+		s.Must(s.Enrollments.Report(s.Ctx, enginetest.Noon, late))
+		end := contract.Report{Ref: enginetest.Ref(e), Seq: 3, Acts: []contract.Act{{Kind: "cancel"}},
+			Ended: &contract.Ended{Outcome: contract.Cancelled, At: enginetest.Noon}}
+		s.Must(s.Enrollments.Report(s.Ctx, enginetest.Noon, end))
+		list, err := s.Audit.List(s.Ctx, audit.Filter{OldestFirst: true})
+		s.Must(err)
+		var got []string
+		for _, e := range list {
+			got = append(got, fmt.Sprint(e.Who, " ", e.What, " ", e.Detail["command"], " ", e.Result, " ", e.Reason, " on ", e.Customer,
+				" in ", e.Journey, " by ", e.Door))
+		}
+		s.Equal(got, []string{
+			"kim enrollment.command pause ok  on ana in cart by temporal",
+			"anyone enrollment.command skip refused pointless on ana in cart by temporal",
+			"anyone enrollment.command cancel ok  on ana in cart by temporal",
+		})
 	})
 }

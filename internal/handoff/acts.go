@@ -152,9 +152,23 @@ func (s *Room) ReturnIdle(ctx context.Context, now, wall time.Time, idle time.Du
 			break
 		}
 		returned := false
-		err = s.db.Write(ctx, func(tx sqldb.Conn) error {
+		var (
+			h     Handoff
+			agent string
+		)
+		recorded := audit.With(ctx, func(context.Context, sqldb.Conn) ([]audit.Entry, error) {
+			if !returned {
+				return nil, nil
+			}
+			return []audit.Entry{{
+				Who: audit.Self, Door: audit.Automatic, What: "handoff.return", Kind: "handoff", ID: id, Customer: h.Customer,
+				Journey: h.Journey, Detail: audit.Detail{"agent": agent},
+			}}, nil
+		})
+		err = s.db.Write(recorded, func(tx sqldb.Conn) error {
 			returned = false
-			h, _, err := lockHandoff(ctx, tx, id)
+			var err error
+			h, _, err = lockHandoff(ctx, tx, id)
 			if errors.Is(err, ErrTooLate) || errors.Is(err, sqldb.ErrNotFound) {
 				return nil
 			}
@@ -166,7 +180,7 @@ func (s *Room) ReturnIdle(ctx context.Context, now, wall time.Time, idle time.Du
 			if err != nil || !still {
 				return err
 			}
-			returned = true
+			returned, agent = true, h.Agent
 			return h.release(ctx, tx, wall, Act{Kind: ActReturned, Agent: h.Agent, By: "tabi", At: now})
 		})
 		if err == nil && returned {

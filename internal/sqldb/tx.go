@@ -61,7 +61,7 @@ func (s *Database) once(ctx context.Context, f func(tx Conn) error) (again bool,
 	if err != nil {
 		return Transient(err), err
 	}
-	last := atCommit(ctx)
+	last := LastOf(ctx)
 	err = f(s.engine(tx))
 	if err == nil {
 		err = last.Write(ctx, s.engine(tx))
@@ -95,7 +95,8 @@ func WithLast(ctx context.Context, l Last) context.Context {
 // WithoutLast returns a context whose transactions are not part of what the caller does: they end without its last rows.
 func WithoutLast(ctx context.Context) context.Context { return WithLast(ctx, nothing{}) }
 
-func atCommit(ctx context.Context) Last {
+// LastOf returns what ends the transactions of a context.
+func LastOf(ctx context.Context) Last {
 	if l, ok := ctx.Value(lastKey{}).(Last); ok {
 		return l
 	}

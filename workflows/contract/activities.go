@@ -80,6 +80,16 @@ type Report struct {
 	Ended  *Ended      `json:"ended,omitempty"`
 	// Snapshot is the state in which another run can continue from here (workflows.Snapshot, JSON); nil: the last one stays.
 	Snapshot json.RawMessage `json:"snapshot,omitempty"`
+	// Acts are what people did with the run by Temporal itself, for the audit log. What they did by tabi is there already.
+	Acts []Act `json:"acts,omitempty"`
+}
+
+// Act is a command that came to a run by an update, and not through the outbox.
+type Act struct {
+	Kind   string `json:"kind"`             // name of the update; cancel: the workflow was canceled
+	By     string `json:"by,omitempty"`     // as the update says; nobody has checked it
+	Target string `json:"target,omitempty"` // step or path
+	Vain   bool   `json:"vain,omitempty"`   // what was handled before it had made it pointless
 }
 
 // Ended says how an enrollment ended.
