@@ -60,6 +60,14 @@ chaos: build $(if $(findstring --long,$(ARGS)),bin/temporal-server) ## Kill, fil
 attacks: build ## Play attacks of strangers against a gateway and a worker as in production; ARGS="-only merge" plays some
 	@$(GO) run ./internal/dev/attacks $(ARGS)
 
+FUZZTIME ?= 1m
+
+.PHONY: fuzz
+fuzz: ## Fuzz the gateway, the workflow Track and the signals of a run, each for FUZZTIME (1m)
+	$(GO) test -run '^$$' -fuzz '^FuzzGateway$$' -fuzztime $(FUZZTIME) ./internal/gateway
+	$(GO) test -run '^$$' -fuzz '^FuzzTrack$$' -fuzztime $(FUZZTIME) ./activities
+	$(GO) test -run '^$$' -fuzz '^FuzzSignals$$' -fuzztime $(FUZZTIME) ./workflows
+
 .PHONY: test
 test: build ## Vet and test everything; TESTFLAGS=-v is passed on
 	$(GO) vet ./...

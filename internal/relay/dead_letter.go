@@ -83,7 +83,8 @@ func classify(err error) errorClass {
 // An entry that Temporal refuses blocks its enrollment forever, since nothing may overtake it. An outage looks the same
 // at first, and must not turn every entry of an hour into a dead letter that people have to retry by hand. So an entry
 // needs few attempts while others are delivered, and many (…Alone) while nothing is. With backoff's rests 3 attempts
-// take a second, 20 take 13 minutes, 25 take 18 minutes, and 500 take eight hours.
+// take a second, 20 take 13 minutes, 25 take 18 minutes, and 500 take eight hours. What names the fault, as a foreign workflow
+// does that holds the id, needs few attempts in any case.
 //
 // An error that looks like an outage makes a dead letter too if others were delivered between the attempts of this entry,
 // transientPassed times: then it is no outage. One part of Temporal may be away for some minutes while the others work, so the
@@ -104,6 +105,9 @@ const recent = time.Minute
 // delivered between.
 func (r *Relay) isDead(attempts, passed int, cause error) bool {
 	alone := clock.Wall().Sub(time.UnixMilli(r.lastSuccess.Load())) > recent
+	if foreign := (*foreignError)(nil); errors.As(cause, &foreign) {
+		alone = false // Temporal has said what holds the id: this is no outage, also where nothing else is delivered
+	}
 	switch classify(cause) {
 	case permanent:
 		return attempts >= permanentAttempts && (!alone || attempts >= permanentAttemptsAlone)
