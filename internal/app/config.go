@@ -11,8 +11,10 @@ import (
 	"github.com/tabi-journeys/tabi/activities/call"
 	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/cluster"
+	"github.com/tabi-journeys/tabi/internal/codec"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/httpclassifier"
+	"github.com/tabi-journeys/tabi/internal/keyring"
 	"github.com/tabi-journeys/tabi/internal/limits"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
 )
@@ -39,6 +41,10 @@ type Config struct {
 	given  []string // variables of the secrets that have a value
 	sends  bool     // the command sends messages
 	serves bool     // the command serves HTTP
+
+	MasterKeys  Secret // see keyring.ParseMasters
+	Pseudonyms  string // on or off
+	ClearQueues string // see codec.New
 
 	LogLevel  string
 	LogFormat string
@@ -80,6 +86,9 @@ type Config struct {
 	TimeScale  float64
 	TimeOrigin string
 
+	keys        *keyring.Room        // of the database; nil: this process has none
+	codec       *codec.Codec         // of the client that DialTemporal made last; nil: it has no keys
+	remote      *codec.Remote        // decrypts by a gateway, for a process without keys
 	connections *cluster.Connections // of the client that DialTemporal made last
 }
 
@@ -151,6 +160,12 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 		return Usage("--log-format is %q: give console or json", c.LogFormat)
 	case c.TimeScale < 0 || c.TimeScale > 1e6:
 		return Usage("--time-scale is %v: give virtual seconds per second, at most 1000000", c.TimeScale)
+	}
+	if _, err := c.masters(); err != nil {
+		return err
+	}
+	if err := c.checkPseudonyms(); err != nil {
+		return err
 	}
 	if c.KeepDays < 0 {
 		return Usage("--decision-retention is %d: give a number of days, or 0 to keep them forever", c.KeepDays)

@@ -144,6 +144,10 @@ func (c *Config) temporalOptions(log *zap.Logger) (client.Options, error) {
 	if err != nil {
 		return client.Options{}, Usage("invalid settings of Temporal: %w; check the TEMPORAL_* variables and the profile", err)
 	}
+	if profile.Codec != nil && c.keys != nil {
+		return client.Options{}, Usage("TEMPORAL_CODEC_ENDPOINT, TEMPORAL_CODEC_AUTH or the codec of Temporal's profile is set, and " +
+			"would not be used: this process encrypts with TABI_MASTER_KEYS. Unset it here, and keep it for Temporal's tools")
+	}
 	if opts.HostPort == "" {
 		opts.HostPort = client.DefaultHostPort
 	}
@@ -164,6 +168,7 @@ func (c *Config) DialTemporal(ctx context.Context, log *zap.Logger, handler clie
 		return nil, opts, err
 	}
 	opts.MetricsHandler = handler
+	c.useCodec(&opts)
 	var tc client.Client
 	err = reach(ctx, log, "Temporal at "+opts.HostPort, c.ConnectTimeout, func(ctx context.Context) (err error) {
 		if tc == nil {

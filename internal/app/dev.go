@@ -55,6 +55,10 @@ func (d *Dev) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { _ = listener.Close() }()
+	if err := c.makeMasterKey(); err != nil {
+		return err
+	}
+	d.Temporal.CodecEndpoint = localURL(listener.Addr()) + "/v1/codec"
 	server, err := StartDevServer(d.Temporal)
 	if err != nil {
 		return err

@@ -28,6 +28,8 @@ type DevServerOptions struct {
 	UIPort   int  // 0: 8233, or a free one
 	Headless bool // without the UI
 	KeepLog  bool // append to the log of the previous server
+	// CodecEndpoint is where the UI has payloads decrypted; empty: nowhere.
+	CodecEndpoint string
 }
 
 // FindTemporal returns the Temporal command line: beside this executable, in bin of the working folder, or in PATH.
@@ -89,6 +91,9 @@ func StartDevServer(o DevServerOptions) (*DevServer, error) {
 			return nil, err
 		}
 		args = append(args, "--ui-port", strconv.Itoa(ui))
+		if o.CodecEndpoint != "" {
+			args = append(args, "--ui-codec-endpoint", o.CodecEndpoint)
+		}
 		d.UI = "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(ui)) + "/namespaces/default/workflows"
 	}
 	how := os.O_TRUNC

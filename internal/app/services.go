@@ -46,7 +46,8 @@ type Services struct {
 	limits  *ratelimit.Limiter
 	doors   *rejection.Recorder // of what comes over Temporal
 
-	temporalWords string // where Temporal is, for the log
+	options       client.Options // of Temporal
+	temporalWords string         // where Temporal is, for the log
 }
 
 // Connect connects to the database, then to Temporal, and refuses a Temporal that the database does not belong to. The
@@ -96,10 +97,14 @@ func (c *Config) ConnectAny(ctx context.Context, log *zap.Logger) (*Services, er
 	s.metrics.registry.MustRegister(brainMetrics{s.Store})
 	s.limits = ratelimit.New(s.Store.Messages, clock.Wall, rates, s.metrics.registry)
 	s.doors = rejection.NewRecorder(s.Store.Rejections, s.Log.Named("doors"), s.metrics.registry)
+	if err := c.useKeys(ctx, s.Store); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	var opts client.Options
 	if s.Temporal, opts, err = c.DialTemporal(ctx, log, s.metrics.handler); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.options = opts
 	s.temporalWords = opts.HostPort + ", namespace " + opts.Namespace
 	s.Home = cluster.NewGuard(s.Temporal, opts.Namespace, s.Store.Database, c.connections, log)
 	s.metrics.registry.MustRegister(s.Home)
@@ -225,7 +230,12 @@ func (s *Services) RunWorker(ctx context.Context) error {
 		default:
 		}
 	}
-	w := worker.New(s.Temporal, contract.TaskQueue, options)
+	serving, err := s.workerClient(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot start the worker: %w", err)
+	}
+	defer serving.Close()
+	w := worker.New(serving, contract.TaskQueue, options)
 	workflows.Register(w)
 	activities.Register(w, activities.New(activities.Config{
 		Rooms: ActivityRooms(s.Store), Channels: opened, Specs: s.Config.Build.Specs(), Clock: s.Clock,
@@ -283,6 +293,7 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 		Ready: s.TemporalReady, Restart: s.restart,
 		DevHandlers: pages, Render: c.Build.render,
 		MaxPending: c.MaxPending, Proxies: proxies, WebRates: segment.Rates{Key: orNone(c.WebKeyRate), Peer: orNone(c.WebPeerRate)},
+		Codec: s.payloadCodec(),
 	})
 	if err != nil {
 		return nil, &ExitError{Code: ExitUsage, Err: err}

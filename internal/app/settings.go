@@ -91,6 +91,29 @@ func (c *Config) settings() []setting {
 			"seal the links in mails: of several, separated by commas, the first seals and all open; empty: those of secret",
 			hid(&c.LinkSecretList),
 		},
+		{
+			Storage,
+			"master-keys",
+			"TABI_MASTER_KEYS",
+			"encrypt what Temporal keeps: 32 random bytes each, as hexadecimal digits or base64 (openssl rand -hex 32); of several, " +
+				"separated by commas, the first wraps the keys of customers and all unwrap; empty: not encrypted",
+			hid(&c.MasterKeys),
+		},
+		{
+			Storage,
+			"pseudonyms",
+			"TABI_PSEUDONYMS",
+			"on: workflow ids and the search attribute CustomerId have a random id in place of the customer's; needs master keys",
+			str(&c.Pseudonyms, "off"),
+		},
+		{
+			Temporal | Work,
+			"clear-queues",
+			"TABI_CLEAR_QUEUES",
+			"task queues of other teams whose workers cannot decrypt: the inputs of their activities stay readable in Temporal; " +
+				"separated by commas",
+			str(&c.ClearQueues, ""),
+		},
 
 		{Logging, "log-level", "TABI_LOG_LEVEL", "debug, info, warn or error", str(&c.LogLevel, "info")},
 		{Logging, "log-format", "TABI_LOG_FORMAT", "console or json; empty: console on a terminal", str(&c.LogFormat, "")},

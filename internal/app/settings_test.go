@@ -61,6 +61,8 @@ func TestEverySecretTakesAFile(t *testing.T) {
 	contents := map[string]string{
 		"database": "postgres://tabi:hush@host/tabi", "classifier-url": "https://classifier.example.com/x",
 		"write-keys": "# ours\nserver-key-0123456789=server\nweb=web:A,B|C", "smtp-url": "smtp://u:p@mail.example.com:25",
+		"master-keys": "# new\n00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n" +
+			"# old\nffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100",
 	}
 	secrets := 0
 	for _, s := range c.settings() {

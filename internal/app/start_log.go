@@ -18,6 +18,7 @@ func (s *Services) LogSettings(ctx context.Context) {
 	fields := []zap.Field{
 		zap.String("database", c.databaseWords()), zap.String("temporal", s.temporalWords), zap.String("release", release),
 		zap.String("public_url", c.PublicURL), zap.Strings("secrets", append([]string{}, c.given...)),
+		zap.String("encryption", s.encryptionWords()), zap.Bool("pseudonyms", c.UsesPseudonyms()),
 	}
 	if names, err := c.Build.registry().Configured(c.Channels); err == nil && c.sends {
 		fields = append(fields, zap.Strings("channels", names))
@@ -28,6 +29,9 @@ func (s *Services) LogSettings(ctx context.Context) {
 	s.Log.Info("settings", fields...)
 	if c.serves {
 		s.warnAboutKeys(ctx)
+	}
+	if s.Store.Keyring.Masters() == nil {
+		s.Log.Warn("what Temporal keeps of customers is not encrypted: set TABI_MASTER_KEYS (docs/operations.md)")
 	}
 	if release == "0" {
 		s.Log.Warn("nothing is published in this database: tabi publish DIR makes the first release")

@@ -56,11 +56,11 @@ type Codec struct {
 	namespace string
 	clear     []string // task queues whose activities get and return clear payloads
 
-	workflow string // the workflow that is served; empty: none, or not known
-	off      bool   // the payload is for one of the queues in clear
-	inTask   bool   // this is a workflow task of a worker, or the SDK cannot tell
-	panics   bool   // in workflow tasks, a key store that does not answer makes Decode panic
-	ctx      context.Context
+	workflow string          // the workflow that is served; empty: none, or not known
+	off      bool            // the payload is for one of the queues in clear
+	inTask   bool            // this is a workflow task of a worker, or the SDK cannot tell
+	panics   bool            // in workflow tasks, a key store that does not answer makes Decode panic
+	ctx      context.Context // bounds looks into the key store; nil: keyTimeout does
 }
 
 // New returns a codec for a namespace. clear are task queues of other teams whose workers cannot decrypt.
@@ -81,13 +81,6 @@ func (c *Codec) WithSerializationContext(sc converter.SerializationContext) conv
 		bound.workflow, bound.inTask = sc.WorkflowID, false
 		bound.off = !sc.IsLocal && slices.Contains(c.clear, sc.TaskQueue)
 	}
-	return &bound
-}
-
-// WithContext returns the codec for calls that end with ctx. Without it a look into the key store ends after three seconds.
-func (c *Codec) WithContext(ctx context.Context) *Codec {
-	bound := *c
-	bound.ctx = ctx
 	return &bound
 }
 
@@ -173,6 +166,13 @@ func (c *Codec) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error
 	return out, nil
 }
 
+// EncodeFor encrypts as Encode does, for a call that ends with ctx.
+func (c *Codec) EncodeFor(ctx context.Context, payloads []*commonpb.Payload) ([]*commonpb.Payload, error) {
+	bound := *c
+	bound.ctx = ctx
+	return bound.Encode(payloads)
+}
+
 // DecodeEach decrypts what it can, and replaces each payload whose key is gone by a text that says so, for people. It returns an error
 // where the key store does not answer.
 func (c *Codec) DecodeEach(ctx context.Context, payloads []*commonpb.Payload) ([]*commonpb.Payload, error) {
@@ -192,6 +192,21 @@ func (c *Codec) DecodeEach(ctx context.Context, payloads []*commonpb.Payload) ([
 		}
 	}
 	return out, nil
+}
+
+// Customers returns the customers whose keys encrypt payloads, each once. Payloads without a key are left out.
+func (c *Codec) Customers(ctx context.Context, payloads []*commonpb.Payload) []string {
+	var out []string
+	for _, p := range payloads {
+		if !Encrypted(p) {
+			continue
+		}
+		key, err := c.keys.ByID(ctx, string(p.Metadata[KeyID]))
+		if err == nil && key.Customer != "" && !slices.Contains(out, key.Customer) {
+			out = append(out, key.Customer)
+		}
+	}
+	return out
 }
 
 // unreadableError says that a payload does not belong to its key: it was changed, or is of another namespace.

@@ -72,7 +72,9 @@ func (f *failures) ErrorToFailure(err error) (out *failurepb.Failure) {
 }
 
 // FailureToError implements converter.FailureConverter.
-func (f *failures) FailureToError(failure *failurepb.Failure) error { return f.inner.FailureToError(failure) }
+func (f *failures) FailureToError(failure *failurepb.Failure) error {
+	return f.inner.FailureToError(failure)
+}
 
 // withheld is a failure without the words of its error.
 func withheld(err error) *failurepb.Failure {

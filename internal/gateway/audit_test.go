@@ -31,10 +31,11 @@ func TestEveryRouteIsAudited(t *testing.T) {
 		if row.how != none && (len(words) != 2 || strings.ContainsAny(row.what, " /{}")) {
 			t.Errorf("%s: the act %q is not named as handoff.claim is", name, row.what)
 		}
-		if row.how == none && r.Needs != "" && r.Method != http.MethodGet {
+		changes := r.Method != http.MethodGet && !strings.HasPrefix(r.Path, "/v1/codec/") // the codec server only computes
+		if row.how == none && r.Needs != "" && changes {
 			t.Errorf("%s: people change something by it, so it is recorded", name)
 		}
-		if row.how == looks && r.Method != http.MethodGet {
+		if row.how == looks && changes {
 			t.Errorf("%s: it changes something, so it is an act", name)
 		}
 	}

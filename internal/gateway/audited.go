@@ -73,6 +73,8 @@ var audits = map[string]audited{
 	"POST /v1/g":             {none, byPrograms, ""},
 	"POST /v1/batch":         {none, byPrograms, ""},
 	"POST /v1/b":             {none, byPrograms, ""},
+	"POST /v1/codec/decode":  {looks, "payload.decrypt", ""},
+	"POST /v1/codec/encode":  {none, "shows nothing that the caller has not sent", ""},
 	"GET /v1/openapi.yaml":   {none, noCustomer, ""},
 	"GET /healthz":           {none, forMachines, ""},
 	"GET /readyz":            {none, forMachines, ""},

@@ -27,6 +27,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/inbound"
 	"github.com/tabi-journeys/tabi/internal/gateway/mail"
 	"github.com/tabi-journeys/tabi/internal/gateway/pages"
+	"github.com/tabi-journeys/tabi/internal/gateway/payloads"
 	"github.com/tabi-journeys/tabi/internal/gateway/segment"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/rejection"
@@ -118,6 +119,9 @@ type Config struct {
 	// http://localhost:8233/namespaces/default/workflows. Empty: no links.
 	TemporalUI string
 
+	// Codec encrypts and decrypts what Temporal keeps, for the codec server; nil: nothing is encrypted.
+	Codec payloads.Codec
+
 	// Render renders a message for a customer who is here (POST /v1/decide); nil: the answer has the message's name only.
 	Render func(context.Context, inbound.Rendering) (map[string]string, error)
 
@@ -145,6 +149,7 @@ type Gateway struct {
 	segment  *segment.Handlers
 	inbound  *inbound.Handlers
 	mail     *mail.Handlers
+	payloads *payloads.Handlers
 	admin    *adminapi.Handlers
 	pages    *pages.Pages
 	openAPI  []byte
@@ -204,6 +209,7 @@ func New(cfg Config) (*Gateway, error) {
 		Offers: rooms.Offers,
 		Outbox: rooms.Outbox, Rejections: rooms.Rejections, Keys: access.Stored,
 	}, g.figures, cfg.Restart)
+	g.payloads = payloads.New(env, cfg.Codec, cfg.TemporalUI)
 	if g.openAPI, err = g.admin.OpenAPI(); err != nil {
 		return nil, fmt.Errorf("gateway: the OpenAPI document: %w", err)
 	}

@@ -99,10 +99,10 @@ func TestResponsesMatchOpenAPI(t *testing.T) {
 	h := newHouse(t, nil)
 	_, ref := h.enter()
 	h.sent(ref, "email", message.Settlement{Status: contract.StatusSent})
-	// The tests of decisions have actions to choose from, those of the inbox a hand-off, those of doors
+	// Those of payloads have keys. The tests of decisions have actions to choose from, those of the inbox a hand-off, those of doors
 	// refused calls, TestSplitCustomer a merge.
 	called := map[string]bool{"decide": true, "explainDecision": true, "actOnHandoff": true, "getRejectedCall": true,
-		"splitCustomer": true}
+		"splitCustomer": true, "decodePayloads": true, "encodePayloads": true}
 	for _, c := range contractCalls {
 		method, path, _ := strings.Cut(c.call, " ")
 		req := httptest.NewRequest(method, path, strings.NewReader(c.body))

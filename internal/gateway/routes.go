@@ -99,6 +99,9 @@ func (g *Gateway) routes() []web.Route {
 		{"GET", "/v1/admin/audit", program, access.AuditRead, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/report", program, access.JourneysRead, same, g.admin.ServeHTTP},
 
+		{"POST", "/v1/codec/decode", scrape, access.PayloadsDecode, same, g.payloads.Decode},
+		{"POST", "/v1/codec/encode", scrape, access.PayloadsDecode, same, g.payloads.Encode},
+
 		{"GET", "/v1/openapi.yaml", anyone, none, same, g.serveOpenAPI},
 		{"GET", "/healthz", anyone, none, same, g.healthz},
 		{"GET", "/readyz", anyone, none, same, g.readyz},
@@ -129,7 +132,12 @@ func (g *Gateway) build() http.Handler {
 	mux := http.NewServeMux()
 	preflight := map[string]bool{}
 	for _, r := range g.routes() {
-		mux.Handle(strings.TrimSpace(r.Method+" "+r.Path), g.audit(r, g.guard(r)))
+		handler := g.audit(r, g.guard(r))
+		if strings.HasPrefix(r.Path, "/v1/codec/") { // called from the pages of the Temporal UI
+			handler = g.payloads.CORS(handler)
+			mux.Handle("OPTIONS "+r.Path, handler)
+		}
+		mux.Handle(strings.TrimSpace(r.Method+" "+r.Path), handler)
 		if r.CORS && !preflight[r.Path] {
 			preflight[r.Path] = true
 			mux.Handle("OPTIONS "+r.Path, http.HandlerFunc(g.preflight))

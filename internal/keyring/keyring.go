@@ -38,8 +38,9 @@ var ErrNoKey = errors.New("its key does not exist: the customer was forgotten, o
 
 // A Key encrypts and decrypts. Its id may be shown.
 type Key struct {
-	ID   string
-	AEAD cipher.AEAD // puts a random nonce before the ciphertext
+	ID       string
+	Customer string      // whose it is; empty: a shared one
+	AEAD     cipher.AEAD // puts a random nonce before the ciphertext
 }
 
 // Room keeps the keys.
@@ -84,7 +85,7 @@ func (s *Room) ByID(ctx context.Context, id string) (*Key, error) {
 	if k, ok := s.keys.Get(id); ok {
 		return k, nil
 	}
-	k, err := s.first(ctx, `select id, wrapped, master from customer_keys where id = $1`, id)
+	k, err := s.first(ctx, `select id, customer, wrapped, master from customer_keys where id = $1`, id)
 	if err == nil && k == nil {
 		err = fmt.Errorf("data key %s: %w", id, ErrNoKey)
 	}
@@ -110,7 +111,7 @@ func (s *Room) ForWorkflow(ctx context.Context, workflowID string) (*Key, error)
 	case customer == "":
 		k, err = s.Shared(ctx)
 	case id.Valid:
-		k, err = s.open(id.String, wrapped.String, master.String)
+		k, err = s.open(id.String, customer, wrapped.String, master.String)
 	default:
 		k, err = s.ForCustomer(ctx, customer)
 	}
@@ -122,14 +123,14 @@ func (s *Room) ForWorkflow(ctx context.Context, workflowID string) (*Key, error)
 
 // ForCustomer returns the key of a customer, by the id of a row of customers, and creates the one that does not exist.
 func (s *Room) ForCustomer(ctx context.Context, customer string) (*Key, error) {
-	k, err := s.first(ctx, `select id, wrapped, master from customer_keys where customer = $1`, customer)
+	k, err := s.first(ctx, `select id, customer, wrapped, master from customer_keys where customer = $1`, customer)
 	if k != nil || err != nil {
 		return k, err
 	}
 	if err := s.create(ctx, "c", customer); err != nil {
 		return nil, err
 	}
-	k, err = s.first(ctx, `select id, wrapped, master from customer_keys where customer = $1`, customer)
+	k, err = s.first(ctx, `select id, customer, wrapped, master from customer_keys where customer = $1`, customer)
 	if err == nil && k == nil {
 		err = ErrNoKey // deleted since
 	}
@@ -144,7 +145,7 @@ func (s *Room) Shared(ctx context.Context) (*Key, error) {
 	if k, ok := s.keys.Get(sharedName); ok {
 		return k, nil
 	}
-	query, since := `select id, wrapped, master from customer_keys where customer = '' and created_at > $1
+	query, since := `select id, customer, wrapped, master from customer_keys where customer = '' and created_at > $1
 		order by created_at desc, id limit 1`, sqldb.Millis(clock.Wall().Add(-sharedLife))
 	k, err := s.first(ctx, query, since)
 	if err == nil && k == nil {
@@ -183,18 +184,19 @@ func (s *Room) create(ctx context.Context, kind, customer string) error {
 
 // first returns the key in the first row of a query; nil if there is none.
 func (s *Room) first(ctx context.Context, query string, args ...any) (*Key, error) {
-	var id, wrapped, master string
-	if err := sqldb.Rows(ctx, s.db.Reader, func(r *sql.Rows) error { return r.Scan(&id, &wrapped, &master) }, query, args...); err != nil {
+	var id, customer, wrapped, master string
+	err := sqldb.Rows(ctx, s.db.Reader, func(r *sql.Rows) error { return r.Scan(&id, &customer, &wrapped, &master) }, query, args...)
+	if err != nil {
 		return nil, sqldb.DatabaseError(err)
 	}
 	if id == "" {
 		return nil, nil
 	}
-	return s.open(id, wrapped, master)
+	return s.open(id, customer, wrapped, master)
 }
 
 // open unwraps a key and keeps it.
-func (s *Room) open(id, wrapped, master string) (*Key, error) {
+func (s *Room) open(id, customer, wrapped, master string) (*Key, error) {
 	m := s.Masters()
 	if m == nil {
 		return nil, errNoMasters
@@ -207,7 +209,7 @@ func (s *Room) open(id, wrapped, master string) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Key{ID: id, AEAD: aead}
+	k := &Key{ID: id, Customer: customer, AEAD: aead}
 	s.keys.Add(id, k)
 	return k, nil
 }

@@ -41,6 +41,23 @@ func (s *Room) Usage(ctx context.Context) ([]Usage, error) {
 	return out, sqldb.DatabaseError(err)
 }
 
+// MastersInUse returns the ids of the master keys that wrap at least one key. It reads one row of an index for each.
+func (s *Room) MastersInUse(ctx context.Context) ([]string, error) {
+	var out []string
+	for last := ""; ; {
+		var next sql.NullString
+		row := s.db.Reader.QueryRowContext(ctx, `select min(master) from customer_keys where master > $1`, last)
+		if err := row.Scan(&next); err != nil {
+			return nil, sqldb.DatabaseError(err)
+		}
+		if !next.Valid {
+			return out, nil
+		}
+		last = next.String
+		out = append(out, last)
+	}
+}
+
 // rewrapPage is the number of data keys that one transaction of Rewrap changes.
 const rewrapPage = 500
 

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/tabi-journeys/tabi/internal/codec"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -26,7 +27,7 @@ func StartOptions(e unit.Enrollment) client.StartWorkflowOptions {
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
-		Memo:                                     map[string]any{contract.MemoEnrollment: e.ID},
+		Memo:                                     memo(e.ID),
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			temporal.NewSearchAttributeKeyKeyword(contract.AttrJourney).ValueSet(e.Journey),
 			temporal.NewSearchAttributeKeyKeyword(contract.AttrCustomer).ValueSet(journey.Shorten(e.Customer, journey.MaxStoredID)),
@@ -41,6 +42,15 @@ func StartOptions(e unit.Enrollment) client.StartWorkflowOptions {
 			e.Revision,
 		),
 	}
+}
+
+// memo returns the memo of a run. It is never encrypted: who has no keys must know whose run it is, and the id says nothing else.
+func memo(enrollment string) map[string]any {
+	id, err := codec.Clear(enrollment)
+	if err != nil {
+		return map[string]any{contract.MemoEnrollment: enrollment} // no text fails
+	}
+	return map[string]any{contract.MemoEnrollment: id}
 }
 
 // EnrollmentOf returns the enrollment id in a run's memo; empty where there is none.

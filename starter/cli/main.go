@@ -54,7 +54,7 @@ func newRoot(b app.Build) *cobra.Command {
 		return app.Usage("%w; see %s --help", err, c.CommandPath())
 	})
 	root.AddCommand(devCommand(b), serveCommand(b), publishCommand(b), rollbackCommand(b), releasesCommand(b))
-	root.AddCommand(databaseCommand(), versionCommand(), app.HealthCommand("TABI_LISTEN", "127.0.0.1:8080"))
+	root.AddCommand(databaseCommand(), masterKeyCommand(), versionCommand(), app.HealthCommand("TABI_LISTEN", "127.0.0.1:8080"))
 	root.AddCommand(designer.Commands(b)...)
 	root.AddCommand(operator.Commands(b)...)
 	strict(root)

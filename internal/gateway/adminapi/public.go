@@ -30,6 +30,12 @@ func (h *Handlers) describePublic() {
 		writeKey, nil, reflect.TypeFor[api.UserToken](), user)
 	h.describe(http.MethodPost, "/v1/mail/events", "reportMailEvents", "Accept reports of a mail provider, one or a list", writeKey,
 		reflect.TypeFor[api.MailReports](), reflect.TypeFor[api.MailEventsResponse]())
+	bearer := []map[string][]string{{"bearer": {}}}
+	namespace := &huma.Param{Name: "X-Namespace", In: "header", Schema: &huma.Schema{Type: "string"}}
+	h.describe(http.MethodPost, "/v1/codec/decode", "decodePayloads", "Decrypt payloads of Temporal, as a codec server does", bearer,
+		reflect.TypeFor[api.Payloads](), reflect.TypeFor[api.Payloads](), namespace)
+	h.describe(http.MethodPost, "/v1/codec/encode", "encodePayloads", "Encrypt payloads of Temporal, as a codec server does", bearer,
+		reflect.TypeFor[api.Payloads](), reflect.TypeFor[api.Payloads](), namespace)
 }
 
 func (h *Handlers) describe(method, path, id, summary string, security []map[string][]string, in, out reflect.Type, params ...*huma.Param) {

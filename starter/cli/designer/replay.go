@@ -14,10 +14,13 @@ import (
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/codec"
 	"github.com/tabi-journeys/tabi/internal/simulate"
+	"github.com/tabi-journeys/tabi/starter/cli/remote"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -35,6 +38,7 @@ type replayReport struct {
 func replayCommand(b app.Build) *cobra.Command {
 	var (
 		cfg        = app.Config{Build: b}
+		gateway    remote.Client
 		fromServer bool
 		openOnly   bool
 		query      string
@@ -48,11 +52,14 @@ func replayCommand(b app.Build) *cobra.Command {
 			"Histories are *.json files as written by `temporal workflow show --output json`; default: " + recordedHistories + ". " +
 			"--from-server replays the histories of running and recently closed runs, the latest first. The content of a history is " +
 			"not printed.\n\n" +
+			"Encrypted histories are decrypted with TABI_MASTER_KEYS and TABI_DATABASE, or, where the first is not set, by the gateway " +
+			"at TABI_URL, with a token that may decrypt payloads.\n\n" +
 			"Exit status: 0 all passed, 1 at least one failed, 2 wrong usage, 3 cannot reach Temporal.",
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
+			if err := errors.Join(cfg.Load(c.Flags(), os.LookupEnv), gateway.Load(c)); err != nil {
 				return err
 			}
+			cfg.DataDir = gateway.DataDir
 			if !fromServer && (query != "" || openOnly || c.Flags().Changed("limit")) {
 				return app.Usage("--query, --limit and --open-only require --from-server")
 			}
@@ -82,6 +89,12 @@ func replayCommand(b app.Build) *cobra.Command {
 				}
 				histories = append(histories, live...)
 			}
+			keys := &decrypter{dataDir: cfg.DataDir, namespace: cfg.TemporalNS, gateway: codec.Remote{
+				URL: gateway.URL, Token: string(gateway.Token)}}
+			defer keys.close()
+			for i := range histories {
+				histories[i].Read = keys.reading(histories[i].Read)
+			}
 			report, err := replayAll(c, histories, output == "text")
 			if err != nil {
 				return err
@@ -103,7 +116,7 @@ func replayCommand(b app.Build) *cobra.Command {
 	f.StringVar(&query, "query", "", `with --from-server, only runs that match this list filter, such as 'Journey="cart-recovery"'`)
 	f.IntVar(&limit, "limit", 1000, "with --from-server, number of histories at most")
 	f.BoolVar(&openOnly, "open-only", false, "with --from-server, only running workflows")
-	f.StringVar(&cfg.DataDir, "data-dir", ".tabi", "data folder of the running dev to use, if there is one [TABI_DATA_DIR]")
+	gateway.Register(c, false, true)
 	cfg.Register(f, app.Temporal)
 	terminal.OutputFlag(c, &output)
 	return c
@@ -191,6 +204,41 @@ func fetch(ctx context.Context, tc client.Client, id, run string) (*history.Hist
 		h.Events = append(h.Events, e)
 	}
 	return h, nil
+}
+
+// decrypter decrypts histories, and opens the keys when it meets the first that is encrypted.
+type decrypter struct {
+	dataDir, namespace string
+	gateway            codec.Remote
+
+	once  sync.Once
+	codec converter.PayloadCodec
+	done  func()
+	err   error
+}
+
+// reading returns read with the payloads decrypted.
+func (d *decrypter) reading(read func(context.Context) (*history.History, error)) func(context.Context) (*history.History, error) {
+	return func(ctx context.Context) (*history.History, error) {
+		h, err := read(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if encrypted, err := codec.AnyEncrypted(ctx, h); err != nil || !encrypted {
+			return h, err
+		}
+		d.once.Do(func() { d.codec, d.done, d.err = app.Decrypter(ctx, zap.NewNop(), d.dataDir, d.namespace, &d.gateway) })
+		if d.err != nil {
+			return nil, d.err
+		}
+		return h, codec.DecodeHistory(ctx, d.codec, h)
+	}
+}
+
+func (d *decrypter) close() {
+	if d.done != nil {
+		d.done()
+	}
 }
 
 // replayAll replays as many at once as there are processors, each holding one history in memory.

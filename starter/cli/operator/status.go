@@ -11,6 +11,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/codec"
 	"github.com/tabi-journeys/tabi/starter/cli/remote"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -43,6 +44,7 @@ func statusCommand(b app.Build) *cobra.Command {
 			}
 			cfg.DataDir = r.DataDir
 			cfg.UseDev(c.Flags())
+			cfg.DecryptBy(&codec.Remote{URL: r.URL, Token: string(r.Token)})
 			var v statusView
 			err := remote.ByWorkflowID(args[0], func(id string) (err error) {
 				v.Status, err = api.GetEnrollment.Call(c.Context(), &r, api.EnrollmentID{ID: id})
