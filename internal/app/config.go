@@ -53,17 +53,18 @@ type Config struct {
 	TemporalAddr   string        // overrides TEMPORAL_ADDRESS
 	TemporalNS     string        // overrides TEMPORAL_NAMESPACE
 
-	Listen      string
-	PublicURL   string
-	WriteKeys   Secret // see ParseWriteKeys
-	Tokens      Secret // see ParseTokens
-	Insecure    bool
-	TemporalUI  string        // see gateway.Config
-	MaxPending  int           // see gateway.Config
-	Proxies     string        // see parseProxies
-	WebKeyRate  int           // calls a second; 0: no limit
-	WebPeerRate int           // calls a second; 0: no limit
-	Bounds      limits.Limits // of one customer, event and request; see engine.Options
+	Listen          string
+	TLSCert, TLSKey string // files
+	PublicURL       string
+	WriteKeys       Secret // see ParseWriteKeys
+	Tokens          Secret // see ParseTokens
+	Insecure        bool
+	TemporalUI      string        // see gateway.Config
+	MaxPending      int           // see gateway.Config
+	Proxies         string        // see parseProxies
+	WebKeyRate      int           // calls a second; 0: no limit
+	WebPeerRate     int           // calls a second; 0: no limit
+	Bounds          limits.Limits // of one customer, event and request; see engine.Options
 
 	Channels  channels.Config
 	CallAllow string // see call.ParseAllow
@@ -192,6 +193,9 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 	}
 	if _, err := parseProxies(c.Proxies); err != nil {
 		return err
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return Usage("TLS needs both --tls-cert (TABI_TLS_CERT) and --tls-key (TABI_TLS_KEY)")
 	}
 	if _, err := c.callAllow(); err != nil {
 		return err

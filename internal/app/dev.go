@@ -50,7 +50,7 @@ func (d *Dev) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer unlock()
-	listener, err := c.ListenHTTP()
+	listener, err := c.ListenHTTP(d.Log)
 	if err != nil {
 		return err
 	}

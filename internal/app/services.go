@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -306,14 +307,32 @@ func (b Build) render(ctx context.Context, r inbound.Rendering) (map[string]stri
 	return activities.RenderNow(ctx, b.registry().Spec(r.Channel), r.Message, r.Tone, r.Language, r.Vars)
 }
 
-// ListenHTTP listens on the gateway's address, and sets PublicURL if it is empty.
-func (c *Config) ListenHTTP() (net.Listener, error) {
-	l, err := net.Listen("tcp", c.Listen)
+// ListenHTTP listens on the gateway's address, with TLS if there is a certificate, and sets PublicURL if it is empty. Without TLS and
+// without an address it listens on this machine only, for a proxy.
+func (c *Config) ListenHTTP(log *zap.Logger) (net.Listener, error) {
+	address := c.Listen
+	if address == "" {
+		if address = "127.0.0.1:8080"; c.TLSCert != "" {
+			address = ":8080"
+		}
+	}
+	var certificate *gateway.Certificate
+	if c.TLSCert != "" {
+		var err error
+		if certificate, err = gateway.LoadCertificate(c.TLSCert, c.TLSKey, log); err != nil {
+			return nil, Usage("--tls-cert and --tls-key: %w", err)
+		}
+	}
+	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, Unreachable("cannot listen on %s: %w; choose another address with --listen", c.Listen, err)
+		return nil, Unreachable("cannot listen on %s: %w; choose another address with --listen", address, err)
+	}
+	own := localURL(l.Addr())
+	if certificate != nil {
+		l, own = certificate.Listener(l), strings.Replace(own, "http:", "https:", 1)
 	}
 	if c.PublicURL == "" {
-		c.PublicURL = localURL(l.Addr())
+		c.PublicURL = own
 	}
 	return l, nil
 }

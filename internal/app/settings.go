@@ -155,7 +155,21 @@ func (c *Config) settings() []setting {
 			"how long to go on serving after SIGTERM while /readyz says 503, so that load balancers send no more",
 			dur(&c.Drain, 5*time.Second),
 		},
-		{HTTP, "listen", "TABI_LISTEN", "address to listen on, host:port", str(&c.Listen, ":8080")},
+		{
+			HTTP,
+			"listen",
+			"TABI_LISTEN",
+			"address to listen on, host:port; empty: 127.0.0.1:8080, and with tls-cert :8080",
+			str(&c.Listen, ""),
+		},
+		{
+			HTTP,
+			"tls-cert",
+			"TABI_TLS_CERT",
+			"PEM file with the certificate and its chain, read again when it changes; empty: no TLS, so that a proxy must have it",
+			str(&c.TLSCert, ""),
+		},
+		{HTTP, "tls-key", "TABI_TLS_KEY", "PEM file with the key of tls-cert", str(&c.TLSKey, "")},
 		{
 			HTTP | Channels,
 			"public-url",
@@ -325,7 +339,7 @@ func (c *Config) settings() []setting {
 			"metrics-listen",
 			"TABI_METRICS_LISTEN",
 			"address of the worker's /healthz, /readyz and /metrics, host:port; empty: none",
-			str(&c.MetricsListen, ":9090"),
+			str(&c.MetricsListen, "127.0.0.1:9090"),
 		},
 
 		{

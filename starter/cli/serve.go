@@ -42,7 +42,7 @@ func serveCommand(b app.Build) *cobra.Command {
 			stopping, cancel := app.After(c.Context(), cfg.Drain)
 			defer cancel()
 			defer app.StopWithin(stopping, log)()
-			listener, err := cfg.ListenHTTP()
+			listener, err := cfg.ListenHTTP(log)
 			if err != nil {
 				return err
 			}

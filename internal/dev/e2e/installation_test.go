@@ -202,7 +202,7 @@ func (h *installation) worker() { h.start("worker", h.app.RunWorker) }
 
 func (h *installation) serve() {
 	h.Helper()
-	l, err := h.app.Config.ListenHTTP()
+	l, err := h.app.Config.ListenHTTP(zap.NewNop())
 	if err != nil {
 		h.Fatal(err)
 	}
