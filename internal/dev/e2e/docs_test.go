@@ -147,7 +147,7 @@ func TestDocsOnPostgres(t *testing.T) {
 	register(t, server, namespace)
 	in = newInstall(t, unrelated)
 	in.env = append(in.env, "TABI_WRITE_KEYS=server-key-0123456789=server", "TABI_TOKENS=:admin=admin-token-0123456789")
-	in.deployOn(server, namespace, database)
+	in.deployOn(server, namespace, database, "--insecure") // the page's keys are too weak otherwise
 	in.followExamples(examples(t))
 }
 
