@@ -181,7 +181,7 @@ func (c *Config) settings() []setting {
 			HTTP,
 			"write-keys",
 			"TABI_WRITE_KEYS",
-			"write keys: a comma-separated list of key=server and key=web:Event A|Event B, or @FILE with one per line",
+			"write keys: a comma-separated list of key=server and key=web:Event A|trait.name|proof.SECRET, or @FILE with one per line",
 			hid(&c.WriteKeys),
 		},
 		{

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,38 @@ func TestDocsNameEveryRoute(t *testing.T) {
 		}
 		if !unspoken[path] && !strings.Contains(string(page), path) {
 			t.Errorf("docs/http.md does not name %s %s", r.Method, r.Path)
+		}
+	}
+}
+
+// The examples of docs/http.md make proofs that a web key accepts.
+func TestDocsMakeProofs(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/http.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const user = "ana 雪"
+	for _, c := range []struct{ fence, program, flag, before, after string }{
+		{"```js\n// Node\n", "node", "-e", "const userId = '" + user + "'\n", "\nconsole.log(userHash)"},
+		{"```python\n", "python3", "-c", "user_id = '" + user + "'\n", "\nprint(user_hash)"},
+		{"```php\n<?php\n", "php", "-r", "$userId = '" + user + "';\n", "\necho $userHash;"},
+	} {
+		_, rest, found := strings.Cut(string(page), c.fence)
+		code, _, closed := strings.Cut(rest, "```")
+		if !found || !closed {
+			t.Errorf("docs/http.md has no example in %s", c.program)
+			continue
+		}
+		if _, err := exec.LookPath(c.program); err != nil {
+			t.Logf("%s is not here: its example was not run", c.program)
+			continue
+		}
+		run := exec.Command(c.program, c.flag, c.before+code+c.after)
+		run.Env = append(os.Environ(), "TABI_PROOF_SECRET="+proofSecret)
+		out, err := run.CombinedOutput()
+		if got := strings.TrimSpace(string(out)); err != nil || got != hash(user) {
+			t.Errorf("%s: %q, %v; want %s", c.program, got, err, hash(user))
 		}
 	}
 }

@@ -2,6 +2,9 @@ package e2e
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -71,7 +74,10 @@ func TestRealClients(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		query := url.Values{"key": {webKey}, "host": {strings.TrimPrefix(h.url, "http://")}}
+		mac := hmac.New(sha256.New, []byte(proofSecret))
+		mac.Write([]byte("ada"))
+		query := url.Values{"key": {webKey}, "host": {strings.TrimPrefix(h.url, "http://")}, "user": {"ada"},
+			"hash": {hex.EncodeToString(mac.Sum(nil))}}
 		if err := chromedp.Do(ctx, chromedp.Navigate(site.URL+"/page.html?"+query.Encode())); err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +87,14 @@ func TestRealClients(t *testing.T) {
 				return err
 			}
 			title, err := chromedp.Run(ctx, chromedp.Title())
-			if counts.Events != before.Events+2 || counts.Customers != before.Customers+1 {
+			if _, unknown := h.Store.Customers.Get(context.Background(), "ada"); unknown != nil {
+				return fmt.Errorf("%w; the page says %q", unknown, title)
+			}
+			ada := h.names("ada")
+			if want := []string{"Customer Updated", "Page Viewed", "Product Viewed"}; !slices.Equal(ada, want) {
+				err = fmt.Errorf("ada has %v, want %v; %w", ada, want, err)
+			}
+			if counts.Events != before.Events+3 || err != nil {
 				return fmt.Errorf(
 					"%d more events of %d more customers; the page says %q %v",
 					counts.Events-before.Events,

@@ -32,8 +32,11 @@ import (
 
 // Keys and tokens of the installations under test.
 const (
-	writeKey   = "a-server-key-of-the-tests"
-	webKey     = "a-web-key-of-the-tests"
+	writeKey = "a-server-key-of-the-tests"
+	webKey   = "a-web-key-of-the-tests"
+
+	proofSecret = "a-proof-secret-of-the-tests"
+
 	agentToken = "an-agent-token-of-the-tests"
 	tokens     = ":agent=" + agentToken + ",:admin=" + adminToken
 	adminToken = "an-admin-token-of-the-tests"
@@ -88,7 +91,7 @@ func open(t testing.TB, s settings) *installation {
 		cfg.Database = pgtest.URL(t)
 	}
 	cfg.Secret, cfg.TemporalAddr, cfg.TemporalNS, cfg.Listen = secret, shared.address, h.namespace, "127.0.0.1:0"
-	cfg.WriteKeys = writeKey + "=server," + webKey + "=web:Page Viewed|Product Viewed"
+	cfg.WriteKeys = writeKey + "=server," + webKey + "=web:Page Viewed|Product Viewed|trait.language|proof." + proofSecret
 	cfg.Tokens = tokens
 	cfg.Channels.SMTPURL, cfg.Channels.MailFrom = h.mail.url(), mailFrom
 	cfg.Channels.FCMCredentials, cfg.Channels.FCMURL = h.push.file, h.push.server.URL
