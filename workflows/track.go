@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -30,5 +31,10 @@ func Track(ctx workflow.Context, in json.RawMessage) (contract.TrackResult, erro
 	err := workflow.ExecuteActivity(ctx, contract.RecordActivity, contract.Record{
 		Raw: in, ID: workflow.GetInfo(ctx).WorkflowExecution.ID,
 	}).Get(ctx, &out)
-	return out, err
+	if err != nil || out.Customer == "" {
+		return out, err
+	}
+	// By it the run is found when the customer is forgotten, since its input names the customer.
+	return out, workflow.UpsertTypedSearchAttributes(ctx,
+		temporal.NewSearchAttributeKeyKeyword(contract.AttrCustomer).ValueSet(journey.Shorten(out.Customer, journey.MaxStoredID)))
 }

@@ -29,6 +29,7 @@ type Receipt struct {
 	MessageID   string   `json:"messageId"`
 	Customer    string   `json:"customer"`
 	Duplicate   bool     `json:"duplicate,omitempty"`
+	Forgotten   bool     `json:"forgotten,omitempty" doc:"the customer was forgotten: nothing was stored"`
 	Entered     []string `json:"entered,omitempty"` // workflow IDs of the enrollments that it started
 	DeliveredTo int      `json:"delivered_to,omitempty" doc:"number of running enrollments that it is delivered to"`
 	Unnamed     bool     `json:"unnamed,omitempty" doc:"no journey, intent or action of the release names the event; check its spelling"`

@@ -18,7 +18,8 @@ func ActivityRooms(e *engine.Engine) activities.Rooms {
 func GatewayRooms(e *engine.Engine) gateway.Rooms {
 	return gateway.Rooms{
 		Access: e.Access, Analytics: e.Analytics, Audit: e.Audit, Catalog: e.Catalog, Customers: e.Customers,
-		Enrollments: e.Enrollments, Handoffs: e.Handoffs, Intake: e.Intake, Intents: e.Intents, Messages: e.Messages, Offers: e.Offers, Outbox: e.Outbox,
+		Enrollments: e.Enrollments, Erasure: e.Erasure, Handoffs: e.Handoffs, Intake: e.Intake, Intents: e.Intents,
+		Messages: e.Messages, Offers: e.Offers, Outbox: e.Outbox,
 		Rejections: e.Rejections,
 	}
 }

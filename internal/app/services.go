@@ -16,6 +16,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities"
 	"github.com/tabi-journeys/tabi/activities/call"
+	"github.com/tabi-journeys/tabi/activities/forget"
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/clock"
@@ -30,6 +31,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
+	forgetflow "github.com/tabi-journeys/tabi/workflows/forget"
 )
 
 // Services are the parts of one process of tabi, connected and ready to run.
@@ -154,6 +156,7 @@ func (s *Services) Background() *background.Jobs {
 		Enrollments: s.Store.Enrollments, Starts: s.Store.Outbox, Home: s.Home,
 		Schedules: s.Store.Enrollments, Intents: s.Store.Intents, Offers: s.Store.Offers,
 		Audit: s.Store.Audit, AuditLog: s.Log.Named("audit"),
+		Forgets:  s.Store.Erasure,
 		Handoffs: s.Store.Handoffs, HandoffReturn: s.Config.HandoffReturn,
 		Client: s.Temporal, Clock: s.Clock, Logger: s.Log.Named("background"),
 		Keep: time.Duration(s.Config.KeepDays) * 24 * time.Hour,
@@ -245,6 +248,10 @@ func (s *Services) RunWorker(ctx context.Context) error {
 		Ends:   ends,
 		Limits: s.limits, Trusted: c.TemporalTrusted,
 		Doors: s.doors,
+	}))
+	forgetflow.Register(w)
+	forget.Register(w, forget.New(forget.Config{
+		Erasure: s.Store.Erasure, Client: s.Temporal, Namespace: s.options.Namespace, Clock: s.Clock, Logger: s.Log.Named("forget"),
 	}))
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("cannot start the worker: %w", err)

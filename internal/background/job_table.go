@@ -53,6 +53,11 @@ type Handoffs interface {
 	ReturnIdle(ctx context.Context, now, wall time.Time, idle time.Duration, limit int) (n int, err error)
 }
 
+// Forgets has the requests to forget a customer that are not done.
+type Forgets interface {
+	OpenRequests(ctx context.Context) ([]string, error)
+}
+
 // DefaultHandoffReturn is how long a claimed hand-off stays with an agent who gives no sign, in wall time, unless configured
 // otherwise.
 const DefaultHandoffReturn = 30 * time.Minute
@@ -74,6 +79,7 @@ type Config struct {
 	Offers      Offers
 	Handoffs    Handoffs
 	Audit       Audit
+	Forgets     Forgets // nil: none
 	Client      client.Client
 	Home        relay.Home  // nil: any Temporal is the right one
 	Clock       clock.Clock // of the installation
@@ -86,6 +92,7 @@ type Config struct {
 	LearnEvery     time.Duration // default 5 s
 	AuditEvery     time.Duration // how often entries of the audit log are logged; default 2 s
 	PruneEvery     time.Duration // default 1 min
+	ForgetEvery    time.Duration // how often requests to forget a customer are looked for; default 2 s
 	HandoffReturn  time.Duration // how long a hand-off stays with an agent who gives no sign, in wall time; 0: forever
 	Keep           time.Duration // how long decisions are kept, in virtual time; 0: forever, and pruning is off
 
@@ -128,6 +135,12 @@ func New(cfg Config) *Jobs {
 	if cfg.PruneEvery == 0 {
 		cfg.PruneEvery = time.Minute
 	}
+	if cfg.ForgetEvery == 0 {
+		cfg.ForgetEvery = 2 * time.Second
+	}
+	if cfg.Forgets == nil {
+		cfg.ForgetEvery = -1
+	}
 	if cfg.Keep <= 0 {
 		cfg.PruneEvery = -1
 	}
@@ -147,6 +160,7 @@ func (j *Jobs) jobs() []job {
 		{name: "learning from outcomes", every: j.cfg.LearnEvery, page: j.learn},
 		{name: "returning idle hand-offs", every: j.cfg.returnEvery, page: j.returnHandoffs},
 		{name: "logging the audit log", every: j.cfg.AuditEvery, page: j.logAudit},
+		{name: "starting to forget customers", every: j.cfg.ForgetEvery, page: j.startForgets},
 		{name: "retention cleanup", every: j.cfg.PruneEvery, page: j.prune(), late: true},
 		{name: "reconciling enrollments", every: j.cfg.ReconcileEvery, page: j.closeGone(), late: true},
 		{name: "reconciling runs", every: j.cfg.ReconcileEvery, page: j.lookAtRuns(), late: true},

@@ -216,3 +216,46 @@ func Before(ctx context.Context, tx sqldb.Conn, id string) (string, error) {
 	}
 	return before, err
 }
+
+// Exports are the lists of this room in a copy of all that is known of a customer.
+var Exports = []unit.Export{
+	{
+		Table: "customers", Title: "Your profile and your ids", Where: `id = $1 or merged_into = $1`, Key: "id",
+		Hide: []string{"version", "draw_id"},
+	},
+	{
+		Table: "merges", Title: "Which ids became one", Where: `survivor = $1 or gone in (select id from customers where merged_into = $1)`,
+		Key: "gone, survivor", Hide: []string{"n", "gone_draw", "survivor_draw"},
+	},
+	{Table: "customer_timezones", Title: "Your time zone", Where: `customer = $1`, Key: "customer"},
+	{Table: "addresses", Title: "What is known of your addresses", Read: exportAddresses},
+	{Table: "events", Title: "What you did and said", Where: `customer = $1`, Key: "received_at, n, id", Hide: []string{"n", "depth"}},
+}
+
+// exportAddresses reads what is known of the addresses that a customer has. Others may have them too; it has nothing of theirs.
+func exportAddresses(ctx context.Context, db *unit.Units, tx sqldb.Conn, customerID string) ([]map[string]any, error) {
+	p, err := Read(ctx, tx, customerID)
+	if err != nil {
+		return nil, err
+	}
+	var out []map[string]any
+	for i := range db.Channels {
+		spec := &db.Channels[i]
+		keys := KeysOf(spec.Address, p.Traits)
+		if len(keys) == 0 {
+			continue
+		}
+		states, err := States(ctx, tx, db.Salt, spec.Name, keys)
+		if err != nil {
+			return nil, err
+		}
+		for _, key := range keys {
+			row := map[string]any{"channel": spec.Name, "address": key, "dead": states[key].Dead, "opted_out": states[key].OptedOut}
+			if why := states[key].Reason; why != "" {
+				row["reason"] = why
+			}
+			out = append(out, row)
+		}
+	}
+	return out, nil
+}

@@ -76,6 +76,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		Limits: o.Limits.WithDefaults()}
 	hooks := unit.Hooks{Flush: flush(), OnMerge: onMerge(), OnSplit: onSplit(), OnClose: onClose(), OnForget: onForget()}
 	db := unit.New(releases, options, customer.Table{}, enrollment.Table{}, hooks)
+	log := audit.New(database)
 	intents, ledger := intent.New(db, o.Classifier, o.Notice), message.New(db, onSettled())
 	return &Engine{
 		Database: database,
@@ -84,10 +85,10 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 
 		Access:      access.New(database),
 		Analytics:   analytics.New(db),
-		Audit:       audit.New(database),
+		Audit:       log,
 		Customers:   customer.New(db, onTraitsSet()),
 		Enrollments: enrollment.New(db),
-		Erasure:     erasure.New(db, Keeps),
+		Erasure:     erasure.New(db, Keeps, exports(log)),
 		Handoffs:    handoff.New(db),
 		Intake:      ingest.New(db, intents, onEvent()),
 		Intents:     intents,

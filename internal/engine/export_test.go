@@ -2,7 +2,9 @@ package engine
 
 // The lists of hooks, for the test that changes their order.
 var (
-	Flush   = flush
-	OnEvent = onEvent
-	OnMerge = onMerge
+	NotExported = notExported
+	Exports     = exports
+	Flush       = flush
+	OnEvent     = onEvent
+	OnMerge     = onMerge
 )

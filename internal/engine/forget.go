@@ -92,3 +92,35 @@ func openSalt(ctx context.Context, database *sqldb.Database) ([]byte, error) {
 	}
 	return hex.DecodeString(salt)
 }
+
+// exports lists what a copy of all that is known of a customer has, in the order of the page. TestEveryTableIsExported walks all
+// tables, and wants each here or in notExported.
+func exports(log *audit.Room) []unit.Export {
+	return slices.Concat(customer.Exports, enrollment.Exports, message.Exports, handoff.Exports, offer.Exports, intent.Exports,
+		variables.Exports, outbox.Exports, []unit.Export{{Table: "audit_log", Title: "Who looked at your data, and changed it", Read: auditOf(log)}})
+}
+
+// auditOf returns a function that reads who did what with a customer: what and when, by which role; not which of the staff.
+func auditOf(log *audit.Room) func(context.Context, *unit.Units, sqldb.Conn, string) ([]map[string]any, error) {
+	return func(ctx context.Context, _ *unit.Units, tx sqldb.Conn, customerID string) ([]map[string]any, error) {
+		f := unit.Forgetting{Customer: customerID}
+		if err := customer.Identified(ctx, tx, &f, nil); err != nil {
+			return nil, err
+		}
+		entries, err := log.List(ctx, audit.Filter{Customers: f.IDs, Limit: 1000})
+		var out []map[string]any
+		for _, e := range entries {
+			out = append(out, map[string]any{"at": e.At, "what": e.What, "role": e.Role, "result": e.Result})
+		}
+		return out, err
+	}
+}
+
+// notExported has the tables with something of customers that a copy leaves out, with the reason.
+var notExported = map[string]string{
+	"rejected_calls":  "calls that were not taken, which may name several customers: only a hint for their senders",
+	"schedule_zones":  "how far a schedule has come",
+	"forgotten":       "digests of customers who are no more",
+	"forget_requests": "says nothing of a customer",
+	"customer_keys":   "a secret, by which histories are read",
+}

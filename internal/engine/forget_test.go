@@ -61,3 +61,26 @@ func TestEveryTableIsForgotten(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryTableIsExported: a new table is part of a customer's copy, or is declared as holding nothing that belongs into it.
+func TestEveryTableIsExported(t *testing.T) {
+	t.Parallel()
+	listed := map[string]bool{}
+	for _, e := range engine.Exports(nil) {
+		listed[e.Table] = true
+		if e.Title == "" || e.Read == nil && (e.Where == "" || e.Key == "") {
+			t.Errorf("%s: the list has no title, or no condition", e.Table)
+		}
+	}
+	for _, table := range tables(t) {
+		reasons := 0
+		for _, is := range []bool{listed[table], engine.Keeps[table] != "", engine.NotExported[table] != ""} {
+			if is {
+				reasons++
+			}
+		}
+		if reasons != 1 {
+			t.Errorf("%s: must be in one of a room's Exports, engine.Keeps, or engine.notExported; it is in %d", table, reasons)
+		}
+	}
+}

@@ -129,3 +129,23 @@ func OrderEnd(ctx context.Context, b *unit.Unit, customerID string, ids []string
 	}
 	return nil
 }
+
+// Exports are the lists of this room in a copy of all that is known of a customer.
+var Exports = []unit.Export{
+	{
+		Table: "enrollments", Title: "Journeys that you are or were in", Where: `customer = $1`, Key: "id",
+		Hide: []string{
+			"draw_id", "first_run_id", "lost_run_id", "report_seq", "next_seq", "last_seq", "queued_at", "due_at", "lease_token", "lease_until",
+			"attempts", "missing_since", "snapshot", "depth", "until_at",
+		},
+	},
+	{
+		Table: "step_visits", Title: "Steps of these journeys", Where: `enrollment in (select id from enrollments where customer = $1)`,
+		Key: "enrollment, step, visit, skipped_at", Hide: []string{"seq", "position"},
+	},
+	{
+		Table: "migrations", Title: "Changes of these journeys", Where: `enrollment in (select id from enrollments where customer = $1)`,
+		Key: "enrollment, revision",
+	},
+	{Table: "entry_conditions", Title: "Conditions that hold for you", Where: `customer = $1`, Key: "customer, journey"},
+}

@@ -64,12 +64,16 @@ type Runs struct {
 
 // Room keeps the requests.
 type Room struct {
-	db    *unit.Units
-	keeps map[string]string
+	db      *unit.Units
+	keeps   map[string]string
+	exports []unit.Export
 }
 
-// New returns the room. keeps has the tables that forgetting leaves alone, with the reasons, for the report.
-func New(db *unit.Units, keeps map[string]string) *Room { return &Room{db: db, keeps: keeps} }
+// New returns the room. keeps has the tables that forgetting leaves alone, with the reasons, for the report; exports the lists that a
+// copy of all that is known of a customer has.
+func New(db *unit.Units, keeps map[string]string, exports []unit.Export) *Room {
+	return &Room{db: db, keeps: keeps, exports: exports}
+}
 
 // Start begins to forget a customer: from its commit on, no call finds or creates it. The workflow Forget does the rest. reason is
 // kept, and must not name the customer. With dryRun nothing changes, and the report has what would go. It returns

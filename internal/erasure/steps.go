@@ -108,6 +108,21 @@ func (s *Room) enrollments(ctx context.Context, id, after string, live bool) ([]
 	return out, err
 }
 
+// IDs returns all ids of the customer, its own first; none once the request is done.
+func (s *Room) IDs(ctx context.Context, id string) (ids []string, err error) {
+	err = s.db.Read(ctx, func(tx sqldb.Conn) error {
+		o, err := request(ctx, tx, id)
+		if err != nil || o.State == Done {
+			return err
+		}
+		f := unit.Forgetting{Customer: o.customer, Pseudonym: o.pseudonym}
+		err = customer.Identified(ctx, tx, &f, nil)
+		ids = f.IDs
+		return err
+	})
+	return ids, err
+}
+
 // CloseEnrollment closes an enrollment whose run was terminated.
 func (s *Room) CloseEnrollment(ctx context.Context, now time.Time, id, enrollmentID string) error {
 	closed, err := enrollment.New(s.db).CloseLost(ctx, now, enrollmentID, "exited", "the customer is forgotten")

@@ -60,6 +60,7 @@ type Rooms struct {
 		adminapi.Enrollments
 		pages.Enrollments
 	}
+	Erasure  adminapi.Erasure
 	Handoffs pages.Handoffs
 	Intake   interface {
 		adminapi.Intake
@@ -205,8 +206,8 @@ func New(cfg Config) (*Gateway, error) {
 	}, g.pages)
 	g.admin = adminapi.New(env, adminapi.Rooms{
 		Analytics: rooms.Analytics, Audit: rooms.Audit, Catalog: rooms.Catalog, Customers: rooms.Customers,
-		Enrollments: rooms.Enrollments, Handoffs: rooms.Handoffs, Intake: rooms.Intake, Intents: rooms.Intents, Messages: rooms.Messages,
-		Offers: rooms.Offers,
+		Enrollments: rooms.Enrollments, Erasure: rooms.Erasure, Handoffs: rooms.Handoffs, Intake: rooms.Intake, Intents: rooms.Intents,
+		Messages: rooms.Messages, Offers: rooms.Offers,
 		Outbox: rooms.Outbox, Rejections: rooms.Rejections, Keys: access.Stored,
 	}, g.figures, cfg.Restart)
 	g.payloads = payloads.New(env, cfg.Codec, cfg.TemporalUI)

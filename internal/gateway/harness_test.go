@@ -216,8 +216,8 @@ func pad(n int) string { return string(bytes.Repeat([]byte("x"), n)) }
 func roomsOf(e *engine.Engine) Rooms {
 	return Rooms{
 		Access: e.Access, Analytics: e.Analytics, Audit: e.Audit, Catalog: e.Catalog, Customers: e.Customers, Enrollments: e.Enrollments,
-		Handoffs: e.Handoffs,
-		Intake:   e.Intake, Intents: e.Intents, Messages: e.Messages, Offers: e.Offers, Outbox: e.Outbox,
+		Handoffs: e.Handoffs, Erasure: e.Erasure,
+		Intake: e.Intake, Intents: e.Intents, Messages: e.Messages, Offers: e.Offers, Outbox: e.Outbox,
 		Rejections: e.Rejections,
 	}
 }

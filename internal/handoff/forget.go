@@ -15,3 +15,8 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 		"that there was a hand-off and how it ended, for the numbers of its queue; not for whom and what was written",
 		f.Customer, f.Pseudonym)
 }
+
+// Exports are the lists of this room in a copy of all that is known of a customer.
+var Exports = []unit.Export{
+	{Table: "handoffs", Title: "Requests to our staff about you", Where: `customer = $1`, Key: "opened_at, id", Hide: []string{"active_at"}},
+}

@@ -18,3 +18,16 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 	}
 	return f.Erase(ctx, b, "intents", "customer, intent", `customer = $1`, "what the customer seemed to want", f.Customer)
 }
+
+// Exports are the lists of this room in a copy of all that is known of a customer.
+var Exports = []unit.Export{
+	{Table: "intents", Title: "What you seem to want", Where: `customer = $1`, Key: "customer, intent", Hide: []string{"definition"}},
+	{
+		Table: "intent_evidence", Title: "What this is based on", Where: `customer = $1`,
+		Key: "customer, intent, event, n", Hide: []string{"n"},
+	},
+	{
+		Table: "classifications", Title: "How your messages were understood",
+		Where: `event in (select id from event_log where customer = $1)`, Key: "event",
+	},
+}

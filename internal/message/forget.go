@@ -67,3 +67,12 @@ func hideAddresses(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error 
 	}
 	return nil
 }
+
+// Exports are the lists of this room in a copy of all that is known of a customer.
+var Exports = []unit.Export{
+	{
+		Table: "sends", Title: "Messages to you", Where: `customer = $1`, Key: "at, key",
+		Hide: []string{"token", "lease_until", "rate_slot_at", "release", "until_at"},
+	},
+	{Table: "channel_engagement", Title: "How you answer, by channel", Where: `customer = $1`, Key: "customer, channel"},
+}

@@ -43,3 +43,9 @@ func renameInbound(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error 
 	f.Left -= int64(len(keys))
 	return sqldb.Update(ctx, b.Tx, "offers", "key", "key = v.column2", []string{"text", "text"}, f.Aliases(keys))
 }
+
+// Exports are the lists of this room in a copy of all that is known of a customer.
+var Exports = []unit.Export{
+	{Table: "decisions", Title: "What was decided for you", Where: `customer = $1`, Key: "at, key", Hide: []string{"release"}},
+	{Table: "offers", Title: "Offers to you", Where: `customer = $1`, Key: "decided_at, key", Hide: []string{"learned"}},
+}

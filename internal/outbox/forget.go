@@ -14,3 +14,9 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 	}
 	return f.Erase(ctx, b, "dead_letters", "enrollment, seq", own, "what the customer's runs refused", f.Customer)
 }
+
+// Exports are the lists of this room in a copy of all that is known of a customer.
+var Exports = []unit.Export{
+	{Table: "outbox", Title: "What waits to be handled", Where: `enrollment in (select id from enrollment_states where customer = $1)`, Key: "enrollment, seq"},
+	{Table: "dead_letters", Title: "What could not be handled", Where: `enrollment in (select id from enrollment_states where customer = $1)`, Key: "enrollment, seq"},
+}

@@ -23,6 +23,9 @@ const (
 	Signal = "signal" // signals and updates to a run
 )
 
+// Forgotten is the kind of change of a call that was dropped, because it names a customer who was forgotten.
+const Forgotten = "forgotten"
+
 // Keeper keeps refused calls: a Room.
 type Keeper interface {
 	Keep(ctx context.Context, now time.Time, calls []Call) (left int, err error)
@@ -56,7 +59,7 @@ func NewRecorder(keeper Keeper, log *zap.Logger, metrics prometheus.Registerer) 
 			Name: "tabi_rejected_calls_total", Help: "Calls and reports that were refused: see tabi rejected.",
 		}, []string{"door", "reason"}),
 		adjusted: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tabi_adjusted_calls_total", Help: "Changes to calls that were accepted, such as control characters removed.",
+			Name: "tabi_adjusted_calls_total", Help: "Changes to calls that were accepted, such as control characters removed; forgotten: dropped.",
 		}, []string{"door", "change"}),
 	}
 	metrics.MustRegister(d.rejected, d.adjusted)

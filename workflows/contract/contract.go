@@ -239,4 +239,5 @@ type TrackResult struct {
 	ID        string `json:"id"`
 	Customer  string `json:"customer"`
 	Duplicate bool   `json:"duplicate,omitempty"`
+	Forgotten bool   `json:"forgotten,omitempty"` // the customer was forgotten: nothing was stored
 }

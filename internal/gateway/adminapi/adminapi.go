@@ -35,6 +35,7 @@ type Rooms struct {
 	Catalog     Catalog
 	Customers   Customers
 	Enrollments Enrollments
+	Erasure     Erasure
 	Handoffs    Handoffs
 	Intake      Intake
 	Intents     Intents
@@ -164,6 +165,11 @@ func New(env *web.Env, rooms Rooms, f *figures.Figures, restart Restart) *Handle
 	register(h, a, api.SplitCustomer, h.splitCustomer)
 	register(h, a, api.ListBacklogs, h.listBacklogs)
 	register(h, a, api.DropBacklog, h.dropBacklog)
+	register(h, a, api.ExportCustomer, h.exportCustomer)
+	register(h, a, api.ForgetCustomer, h.forgetCustomer)
+	register(h, a, api.RememberCustomer, h.rememberCustomer)
+	register(h, a, api.ListForgets, h.listForgets)
+	register(h, a, api.GetForget, h.getForget)
 	register(h, a, api.ListHandoffs, h.listHandoffs)
 	register(h, a, api.ActOnHandoff, h.actOnHandoff)
 	register(h, a, api.ListAddresses, h.listAddresses)

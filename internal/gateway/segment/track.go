@@ -278,9 +278,12 @@ func (h *Handlers) answer(w http.ResponseWriter, r *http.Request, key auth.Key, 
 	}
 	for _, got := range j.receipts {
 		h.warnings.Add(float64(len(got.Warnings)))
+		if got.Forgotten {
+			h.Doors.Adjusted(rejection.HTTP, []tolerant.Change{{Kind: rejection.Forgotten}})
+		}
 		if key.Kind == auth.ServerKey {
 			out.Receipts = append(out.Receipts, api.Receipt{
-				MessageID: got.ID, Customer: got.Customer, Duplicate: got.Duplicate, Entered: got.Entered,
+				MessageID: got.ID, Customer: got.Customer, Duplicate: got.Duplicate, Forgotten: got.Forgotten, Entered: got.Entered,
 				DeliveredTo: len(got.DeliveredTo), Unnamed: got.Unnamed, Warnings: got.Warnings,
 			})
 		}

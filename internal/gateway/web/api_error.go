@@ -13,6 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/limits"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/tolerant"
+	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
 // Error is an error response of the API: {"error": {"code", "message", "field"}}. Message explains what is wrong and what to do,
@@ -175,6 +176,9 @@ func (e *Env) StoreErrorAt(ctx context.Context, route string, err error) *Error 
 	var over *limits.Error
 	if errors.As(err, &over) {
 		return Refused(&tolerant.Problem{Code: over.Code, Message: over.Message})
+	}
+	if errors.Is(err, unit.ErrForgotten) {
+		return &Error{Status: http.StatusGone, Code: "forgotten", Message: err.Error()}
 	}
 	if message.IsInput(err) {
 		return &Error{Status: http.StatusBadRequest, Code: "bad_value", Message: err.Error()}

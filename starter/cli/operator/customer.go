@@ -13,8 +13,9 @@ import (
 )
 
 func customerCommand() *cobra.Command {
-	c := &cobra.Command{Use: "customer", Short: "Undo a merge of the wrong customers, look at backlogs and drop them"}
-	c.AddCommand(customerSplitCommand(), backlogCommand(), dropBacklogCommand())
+	c := &cobra.Command{Use: "customer", Short: "Export, forget or split a customer; look at backlogs and drop them"}
+	c.AddCommand(customerExportCommand(), customerForgetCommand(), customerRememberCommand(), customerSplitCommand(), backlogCommand(),
+		dropBacklogCommand())
 	return c
 }
 

@@ -1,0 +1,40 @@
+package background
+
+import (
+	"context"
+	"errors"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// startForgets starts the workflow of each request to forget a customer that is not done, unless it runs. It also starts one again
+// that was terminated, or that a restored Temporal does not know.
+func (j *Jobs) startForgets(ctx context.Context) (more bool, err error) {
+	open, err := j.cfg.Forgets.OpenRequests(ctx)
+	if err != nil || len(open) == 0 {
+		return false, err
+	}
+	if j.cfg.Home != nil {
+		if err := j.cfg.Home.Check(ctx); err != nil {
+			return false, err
+		}
+	}
+	for _, request := range open {
+		_, err := j.cfg.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+			ID: contract.ForgetWorkflowID(request), TaskQueue: contract.TaskQueue,
+			WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+			WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+			WorkflowExecutionErrorWhenAlreadyStarted: true,
+			StaticSummary:                            "forget a customer",
+		}, contract.ForgetType, contract.ForgetInput{Request: request})
+		var started *serviceerror.WorkflowExecutionAlreadyStarted
+		if err != nil && !errors.As(err, &started) {
+			return false, err
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,183 @@
+package operator
+
+import (
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/starter/cli/remote"
+)
+
+func customerExportCommand() *cobra.Command {
+	var (
+		r    remote.Client
+		page bool
+	)
+	c := &cobra.Command{
+		Use: "export ID", Short: "Copy all that is known of a customer",
+		Long: "Copies all that is known of a customer, with the ids that were merged into it, to standard output: one JSON document, or " +
+			"with --html a page for the customer. Large copies are written page by page. It holds personal data: keep it in no " +
+			"place where others read it. Nothing of other customers and no secret is in it.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := r.Load(c); err != nil {
+				return err
+			}
+			w := exportWriter(&jsonExport{w: c.OutOrStdout()})
+			if page {
+				w = &htmlExport{w: c.OutOrStdout()}
+			}
+			return export(c, &r, args[0], w)
+		},
+	}
+	c.Flags().BoolVar(&page, "html", false, "a page for the customer instead of JSON")
+	r.Register(c, false, true)
+	return c
+}
+
+// exportWriter writes a copy. begin comes first, list before the rows of each list, and end last.
+type exportWriter interface {
+	begin(customer string) error
+	list(name, title string) error
+	row(row map[string]any) error
+	end() error
+}
+
+// export reads the pages and writes them.
+func export(c *cobra.Command, r *remote.Client, id string, w exportWriter) error {
+	list := ""
+	for in := (api.ExportInput{ID: id}); ; {
+		page, err := api.ExportCustomer.Call(c.Context(), r, in)
+		if err != nil {
+			return err
+		}
+		if list == "" {
+			if err := w.begin(page.Customer); err != nil {
+				return err
+			}
+		}
+		if page.List != list {
+			list = page.List
+			if err := w.list(page.List, page.Title); err != nil {
+				return err
+			}
+		}
+		for _, row := range page.Rows {
+			if err := w.row(row); err != nil {
+				return err
+			}
+		}
+		if in.After = page.Next; in.After == "" {
+			return w.end()
+		}
+	}
+}
+
+// jsonExport writes one document.
+type jsonExport struct {
+	w     io.Writer
+	lists int
+	rows  int
+}
+
+func (j *jsonExport) begin(customer string) error {
+	name, err := json.Marshal(customer)
+	if err == nil {
+		_, err = fmt.Fprintf(j.w, "{\n  \"customer\": %s,\n  \"exported_at\": %q", name, clock.Wall().UTC().Format("2006-01-02T15:04:05Z"))
+	}
+	return err
+}
+
+func (j *jsonExport) list(name, _ string) error {
+	closing := ""
+	if j.lists > 0 {
+		closing = "\n  ]"
+	}
+	j.lists, j.rows = j.lists+1, 0
+	_, err := fmt.Fprintf(j.w, "%s,\n  %q: [", closing, name)
+	return err
+}
+
+func (j *jsonExport) row(row map[string]any) error {
+	comma := ","
+	if j.rows == 0 {
+		comma = ""
+	}
+	j.rows++
+	text, err := json.Marshal(row)
+	if err == nil {
+		_, err = fmt.Fprintf(j.w, "%s\n    %s", comma, text)
+	}
+	return err
+}
+
+func (j *jsonExport) end() error {
+	_, err := fmt.Fprint(j.w, "\n  ]\n}\n")
+	return err
+}
+
+// htmlExport writes a page for the customer.
+type htmlExport struct {
+	w    io.Writer
+	rows int
+}
+
+var (
+	exportHead = template.Must(template.New("head").Parse(`<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>What is known of you</title>
+<style>body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}dl{border-top:1px solid #ccc;padding:.5em 0;margin:0;
+display:grid;grid-template-columns:14em 1fr}dt{color:#555}dd{margin:0;overflow-wrap:anywhere;white-space:pre-wrap}</style>
+<h1>What is known of you</h1>
+<p>This is a copy of all that is stored under your id <b>{{.Customer}}</b> and the ids that belong to it, as of {{.At}}. Times are in UTC.</p>
+`))
+	exportList = template.Must(template.New("list").Parse("{{if .Empty}}<p>Nothing.</p>\n{{end}}<h2>{{.Title}}</h2>\n"))
+	exportRow  = template.Must(template.New("row").Parse(
+		"<dl>{{range .}}<dt>{{.Name}}</dt><dd>{{.Value}}</dd>{{end}}</dl>\n"))
+)
+
+func (h *htmlExport) begin(customer string) error {
+	h.rows = -1
+	return exportHead.Execute(h.w, map[string]any{"Customer": customer, "At": clock.Wall().UTC().Format("2006-01-02 15:04")})
+}
+
+func (h *htmlExport) list(_, title string) error {
+	empty := h.rows == 0
+	h.rows = 0
+	return exportList.Execute(h.w, map[string]any{"Title": title, "Empty": empty})
+}
+
+func (h *htmlExport) row(row map[string]any) error {
+	h.rows++
+	type field struct{ Name, Value string }
+	var fields []field
+	for _, name := range slices.Sorted(maps.Keys(row)) {
+		value := fmt.Sprint(row[name])
+		if _, text := row[name].(string); !text {
+			raw, err := json.MarshalIndent(row[name], "", "  ")
+			if err != nil {
+				return err
+			}
+			value = string(raw)
+		}
+		fields = append(fields, field{strings.ReplaceAll(name, "_", " "), value})
+	}
+	return exportRow.Execute(h.w, fields)
+}
+
+func (h *htmlExport) end() error {
+	if h.rows == 0 {
+		if _, err := fmt.Fprintln(h.w, "<p>Nothing.</p>"); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintln(h.w, "</html>")
+	return err
+}
