@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -40,7 +41,9 @@ type Config struct {
 	Client    client.Client
 	Namespace string
 	Clock     clock.Clock
-	Logger    *zap.Logger // default: logs nothing
+	// EnrollmentOf returns the enrollment that the memo of a run names.
+	EnrollmentOf func(*commonpb.Memo) string
+	Logger       *zap.Logger // default: logs nothing
 }
 
 // Activities are the methods that a worker serves, named in workflows/contract.

@@ -16,8 +16,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/erasure"
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/internal/relay"
-	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -43,7 +41,7 @@ func (a *Activities) Runs(ctx context.Context, in contract.ForgetPage) (contract
 	}
 	for _, e := range page {
 		if err := a.deleteAll(ctx, in.Request, e.WorkflowID, e.Chain, func(run *workflowpb.WorkflowExecutionInfo) bool {
-			return mine(run, e)
+			return a.cfg.EnrollmentOf(run.GetMemo()) == e.ID // another customer's may have had the same workflow id
 		}); err != nil {
 			return in, err
 		}
@@ -91,11 +89,6 @@ func (a *Activities) list(ctx context.Context, query string) (out []*workflowpb.
 			return out, nil
 		}
 	}
-}
-
-// mine reports whether a run is one of an enrollment: another customer's may have had the same workflow id.
-func mine(run *workflowpb.WorkflowExecutionInfo, e unit.Enrollment) bool {
-	return relay.EnrollmentOf(run.GetMemo()) == e.ID
 }
 
 // deleteAll deletes all runs with a workflow id that are the customer's, also those of chains, and notes it in the report.
@@ -245,7 +238,11 @@ func (a *Activities) left(ctx context.Context, run *workflowpb.WorkflowExecution
 	return erasure.Runs{Left: 1, Until: closed.Add(namespace.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration()).UTC()}, nil
 }
 
-func notFound(err error) bool { return relay.NotFound(err) }
+// notFound reports whether err says that there is no such run, or none that is open.
+func notFound(err error) bool {
+	var missing *serviceerror.NotFound
+	return errors.As(err, &missing)
+}
 
 // refused reports whether Temporal will never do it for this caller: an older server, or one that does not allow it.
 func refused(err error) bool {

@@ -251,7 +251,8 @@ func (s *Services) RunWorker(ctx context.Context) error {
 	}))
 	forgetflow.Register(w)
 	forget.Register(w, forget.New(forget.Config{
-		Erasure: s.Store.Erasure, Client: s.Temporal, Namespace: s.options.Namespace, Clock: s.Clock, Logger: s.Log.Named("forget"),
+		Erasure: s.Store.Erasure, Client: s.Temporal, Namespace: s.options.Namespace, Clock: s.Clock,
+		EnrollmentOf: relay.EnrollmentOf, Logger: s.Log.Named("forget"),
 	}))
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("cannot start the worker: %w", err)

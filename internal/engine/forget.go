@@ -97,7 +97,9 @@ func openSalt(ctx context.Context, database *sqldb.Database) ([]byte, error) {
 // tables, and wants each here or in notExported.
 func exports(log *audit.Room) []unit.Export {
 	return slices.Concat(customer.Exports, enrollment.Exports, message.Exports, handoff.Exports, offer.Exports, intent.Exports,
-		variables.Exports, outbox.Exports, []unit.Export{{Table: "audit_log", Title: "Who looked at your data, and changed it", Read: auditOf(log)}})
+		variables.Exports, outbox.Exports, []unit.Export{
+			{Table: "audit_log", Title: "Who looked at your data, and changed it", Read: auditOf(log)},
+		})
 }
 
 // auditOf returns a function that reads who did what with a customer: what and when, by which role; not which of the staff.

@@ -135,8 +135,8 @@ var Exports = []unit.Export{
 	{
 		Table: "enrollments", Title: "Journeys that you are or were in", Where: `customer = $1`, Key: "id",
 		Hide: []string{
-			"draw_id", "first_run_id", "lost_run_id", "report_seq", "next_seq", "last_seq", "queued_at", "due_at", "lease_token", "lease_until",
-			"attempts", "missing_since", "snapshot", "depth", "until_at",
+			"draw_id", "first_run_id", "lost_run_id", "report_seq", "next_seq", "last_seq", "queued_at", "due_at", "lease_token",
+			"lease_until", "attempts", "missing_since", "snapshot", "depth", "until_at",
 		},
 	},
 	{

@@ -18,5 +18,8 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 
 // Exports are the lists of this room in a copy of all that is known of a customer.
 var Exports = []unit.Export{
-	{Table: "handoffs", Title: "Requests to our staff about you", Where: `customer = $1`, Key: "opened_at, id", Hide: []string{"active_at"}},
+	{
+		Table: "handoffs", Title: "Requests to our staff about you", Where: `customer = $1`, Key: "opened_at, id",
+		Hide: []string{"active_at"},
+	},
 }

@@ -6,9 +6,11 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
+// own is the condition of the rows of a customer.
+const own = `enrollment in (select id from enrollment_states where customer = $1)`
+
 // Forget is an OnForget hook of this room: it erases what waited for the customer's runs, and what they refused.
 func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
-	const own = `enrollment in (select id from enrollment_states where customer = $1)`
 	if err := f.Erase(ctx, b, "outbox", "enrollment, seq", own, "what waited for the customer's runs", f.Customer); err != nil {
 		return err
 	}
@@ -17,6 +19,6 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 
 // Exports are the lists of this room in a copy of all that is known of a customer.
 var Exports = []unit.Export{
-	{Table: "outbox", Title: "What waits to be handled", Where: `enrollment in (select id from enrollment_states where customer = $1)`, Key: "enrollment, seq"},
-	{Table: "dead_letters", Title: "What could not be handled", Where: `enrollment in (select id from enrollment_states where customer = $1)`, Key: "enrollment, seq"},
+	{Table: "outbox", Title: "What waits to be handled", Where: own, Key: "enrollment, seq"},
+	{Table: "dead_letters", Title: "What could not be handled", Where: own, Key: "enrollment, seq"},
 }

@@ -59,7 +59,7 @@ func NewRecorder(keeper Keeper, log *zap.Logger, metrics prometheus.Registerer) 
 			Name: "tabi_rejected_calls_total", Help: "Calls and reports that were refused: see tabi rejected.",
 		}, []string{"door", "reason"}),
 		adjusted: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tabi_adjusted_calls_total", Help: "Changes to calls that were accepted, such as control characters removed; forgotten: dropped.",
+			Name: "tabi_adjusted_calls_total", Help: "Changes to calls that were accepted; forgotten: dropped.",
 		}, []string{"door", "change"}),
 	}
 	metrics.MustRegister(d.rejected, d.adjusted)

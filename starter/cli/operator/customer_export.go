@@ -91,7 +91,8 @@ type jsonExport struct {
 func (j *jsonExport) begin(customer string) error {
 	name, err := json.Marshal(customer)
 	if err == nil {
-		_, err = fmt.Fprintf(j.w, "{\n  \"customer\": %s,\n  \"exported_at\": %q", name, clock.Wall().UTC().Format("2006-01-02T15:04:05Z"))
+		_, err = fmt.Fprintf(j.w, "{\n  \"customer\": %s,\n  \"exported_at\": %q", name,
+			clock.Wall().UTC().Format("2006-01-02T15:04:05Z"))
 	}
 	return err
 }
@@ -136,7 +137,8 @@ var (
 <style>body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}dl{border-top:1px solid #ccc;padding:.5em 0;margin:0;
 display:grid;grid-template-columns:14em 1fr}dt{color:#555}dd{margin:0;overflow-wrap:anywhere;white-space:pre-wrap}</style>
 <h1>What is known of you</h1>
-<p>This is a copy of all that is stored under your id <b>{{.Customer}}</b> and the ids that belong to it, as of {{.At}}. Times are in UTC.</p>
+<p>This is a copy of all that is stored under your id <b>{{.Customer}}</b> and the ids that belong to it, as of {{.At}}.
+Times are in UTC.</p>
 `))
 	exportList = template.Must(template.New("list").Parse("{{if .Empty}}<p>Nothing.</p>\n{{end}}<h2>{{.Title}}</h2>\n"))
 	exportRow  = template.Must(template.New("row").Parse(

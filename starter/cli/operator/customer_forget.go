@@ -29,8 +29,8 @@ func customerForgetCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "forget (ID --reason TEXT | --report REQUEST)", Short: "Forget a customer, and show the report of it",
 		Long: "Forgets a customer with all ids: no call finds or creates it from now on. Its enrollments end, their runs are deleted in " +
-			"Temporal, its rows are erased, or kept without what says whose they were. A workflow does that, so it continues after a crash. " +
-			"The command waits for it and prints the report, which names every table and has no personal data; --report prints it " +
+			"Temporal, its rows are erased, or kept without what says whose they were. A workflow does that, so it continues after a " +
+			"crash. The command waits for it and prints the report, which names every table and has no personal data; --report prints it " +
 			"again. Nothing brings the data back.\n\n" +
 			"The reason is kept, so it must not name the customer: give the number of a ticket.",
 		Args: cobra.MaximumNArgs(1),
