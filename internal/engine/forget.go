@@ -64,6 +64,7 @@ var Keeps = map[string]string{
 	"settings":        "single values of the installation",
 	"releases":        "what designers have published",
 	"definitions":     "what designers have published",
+	"api_keys":        "keys of programs, and who of the staff made them",
 	"paused_journeys": "which journeys are paused, and by whom of the staff",
 	"schedules":       "when journeys begin",
 	"rates":           "limits of providers",
