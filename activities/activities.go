@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
@@ -57,6 +58,8 @@ type Config struct {
 	Trusted bool
 	// Doors records what was refused of what came over Temporal; nil: nothing is recorded.
 	Doors *rejection.Recorder
+	// Registry takes the metrics of attempts to send; nil: they are not exported.
+	Registry prometheus.Registerer
 }
 
 // Caller makes one attempt at a rendered HTTP call. A CallResult is final and holds the whole body; an error may be
@@ -70,7 +73,8 @@ type CallRequest = call.Request
 
 // Activities are the methods that a worker serves, named in workflows/contract.
 type Activities struct {
-	cfg Config
+	cfg     Config
+	metrics sendMetrics
 }
 
 func New(cfg Config) *Activities {
@@ -92,7 +96,7 @@ func New(cfg Config) *Activities {
 	if cfg.Call == nil {
 		cfg.Call = call.New(call.Options{})
 	}
-	return &Activities{cfg: cfg}
+	return &Activities{cfg: cfg, metrics: newSendMetrics(cfg.Registry)}
 }
 
 // attemptTime bounds an attempt by limit and by the end of the process.

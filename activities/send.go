@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"go.uber.org/zap"
@@ -19,6 +20,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
+	"github.com/tabi-journeys/tabi/internal/tracing"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -242,7 +244,7 @@ func (a *Activities) deliver(
 		if i > 0 {
 			key += "/" + strconv.Itoa(i+1)
 		}
-		receipt := ch.Send(ctx, channel.Message{
+		receipt := a.attemptSend(ctx, ch, channel.Message{
 			Key: key, Address: address, Fields: fields, Journey: in.Journey, Step: in.Step, Message: in.Spec.Message,
 			Customer: reservation.Customer, Category: reservation.Category, Unsubscribe: unsubscribe,
 		})
@@ -274,6 +276,19 @@ func (a *Activities) deliver(
 		sum.Status, sum.RetryAfter = contract.StatusRetry, after
 	}
 	return sum
+}
+
+// attemptSend makes one attempt at a channel, counted and traced. The provider gets no trace context, and the trace no customer.
+func (a *Activities) attemptSend(ctx context.Context, ch channel.Channel, m channel.Message) channel.Receipt {
+	name := ch.Spec().Name
+	ctx, span := tracing.Start(ctx, "send "+name, attribute.String("tabi.journey", m.Journey), attribute.String("tabi.step", m.Step),
+		attribute.String("tabi.message", m.Message))
+	defer span.End()
+	began := clock.Wall()
+	receipt := ch.Send(ctx, m)
+	a.metrics.observe(name, receipt.Outcome, clock.Wall().Sub(began))
+	span.SetAttributes(attribute.String("tabi.outcome", string(receipt.Outcome)))
+	return receipt
 }
 
 // settle writes the outcome to the ledger. It uses a context of its own, because what was sent must be recorded even

@@ -21,6 +21,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/cluster"
 	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/tracing"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -169,6 +170,9 @@ func (c *Config) DialTemporal(ctx context.Context, log *zap.Logger, handler clie
 	}
 	opts.MetricsHandler = handler
 	c.useCodec(&opts)
+	if opts.Interceptors, err = tracing.Interceptors(); err != nil {
+		return nil, opts, Usage("traces: %w", err)
+	}
 	var tc client.Client
 	err = reach(ctx, log, "Temporal at "+opts.HostPort, c.ConnectTimeout, func(ctx context.Context) (err error) {
 		if tc == nil {

@@ -29,6 +29,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/rejection"
 	"github.com/tabi-journeys/tabi/internal/relay"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
+	"github.com/tabi-journeys/tabi/internal/tracing"
 	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 	forgetflow "github.com/tabi-journeys/tabi/workflows/forget"
@@ -46,6 +47,7 @@ type Services struct {
 	Secrets, LinkSecrets signedlink.Secrets
 
 	metrics *metrics
+	untrace func(context.Context) error // ends the export of traces
 	limits  *ratelimit.Limiter
 	doors   *rejection.Recorder // of what comes over Temporal
 
@@ -94,6 +96,9 @@ func (c *Config) ConnectAny(ctx context.Context, log *zap.Logger) (*Services, er
 	if s.Clock, err = s.Store.Database.Clock(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	if s.untrace, err = tracing.Begin(ctx, c.processName(), Version); err != nil {
+		return nil, errors.Join(Usage("traces (OTEL_EXPORTER_OTLP_ENDPOINT): %w", err), s.Close())
+	}
 	if s.metrics, err = newMetrics(log); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -114,6 +119,14 @@ func (c *Config) ConnectAny(ctx context.Context, log *zap.Logger) (*Services, er
 	return s, nil
 }
 
+// processName is the name of this process in traces.
+func (c *Config) processName() string {
+	if c.sends {
+		return "tabi-worker"
+	}
+	return "tabi"
+}
+
 // closeTimeout bounds the last writes when a process ends.
 const closeTimeout = 2 * time.Second
 
@@ -124,6 +137,9 @@ func (s *Services) Close() error {
 	var errs []error
 	if s.Temporal != nil {
 		s.Temporal.Close()
+	}
+	if s.untrace != nil {
+		errs = append(errs, s.untrace(ctx))
 	}
 	if s.metrics != nil {
 		errs = append(errs, s.metrics.close(ctx))
@@ -247,7 +263,7 @@ func (s *Services) RunWorker(ctx context.Context) error {
 		Links:  signedlink.Links{PublicURL: c.PublicURL, Secrets: s.LinkSecrets, Users: s.Secrets}, Call: calls,
 		Ends:   ends,
 		Limits: s.limits, Trusted: c.TemporalTrusted,
-		Doors: s.doors,
+		Doors: s.doors, Registry: s.metrics.registry,
 	}))
 	forgetflow.Register(w)
 	forget.Register(w, forget.New(forget.Config{

@@ -51,6 +51,7 @@ type SegmentCall struct {
 	// Backfill marks history: the call teaches profile, counts, intents and engagement, and reaches no journey.
 	Backfill bool
 
+	Trace      string          // the trace that the call belongs to, as a W3C traceparent; empty: none
 	Classified *Classification // set by intent.Classify
 	Meter      *expr.Meter     // of the request: what the conditions that the call makes true or false have cost
 }

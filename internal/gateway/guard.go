@@ -11,6 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/tracing"
 )
 
 // guard puts a route's access rule before its handler.
@@ -81,7 +82,10 @@ func (g *Gateway) outer(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := g.Wall()
 		rec := &recorder{ResponseWriter: w}
+		r = web.Identified(rec, r)
 		_, pattern := mux.Handler(r)
+		ctx, span := tracing.Serve(r, method(r.Method), label(pattern))
+		r = r.WithContext(ctx)
 		defer func() {
 			if failure := recover(); failure != nil {
 				if failure == http.ErrAbortHandler {
@@ -90,6 +94,7 @@ func (g *Gateway) outer(mux *http.ServeMux) http.Handler {
 				g.Log.Error(
 					"a handler panicked",
 					zap.String("route", pattern),
+					web.Logged(r.Context()),
 					zap.String("panic", fmt.Sprintf("%T", failure)),
 					zap.ByteString("stack", debug.Stack()),
 				)
@@ -100,12 +105,14 @@ func (g *Gateway) outer(mux *http.ServeMux) http.Handler {
 					})
 				}
 			}
+			tracing.Served(span, rec.status)
 			took := g.Wall().Sub(began)
 			g.requests.WithLabelValues(label(pattern), method(r.Method), fmt.Sprint(rec.status)).Observe(took.Seconds())
 			g.Log.Debug(
 				"request",
 				zap.String("method", method(r.Method)),
 				zap.String("route", label(pattern)),
+				web.Logged(r.Context()),
 				zap.Int("status", rec.status),
 				zap.Duration("took", took),
 			)
@@ -161,7 +168,7 @@ func (g *Gateway) allowOrigin(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
 		w.Header().Add("Vary", "Origin")
 	}
-	w.Header().Set("Access-Control-Expose-Headers", "Retry-After")
+	w.Header().Set("Access-Control-Expose-Headers", "Retry-After, "+web.RequestIDHeader)
 }
 
 func (g *Gateway) preflight(w http.ResponseWriter, r *http.Request) {

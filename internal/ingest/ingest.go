@@ -13,6 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/limits"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/tracing"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
@@ -58,6 +59,7 @@ func (s *Room) Ingest(ctx context.Context, now time.Time, calls []customer.Segme
 		return nil, nil
 	}
 	cleaned := make([]customer.SegmentCall, len(calls))
+	trace := tracing.Of(ctx) // here, because the transaction may be shared with other requests
 	meter := expr.NewMeter(s.db.Limits.Cost)
 	for i, c := range calls {
 		err := checkIDs(&c)
@@ -65,7 +67,7 @@ func (s *Room) Ingest(ctx context.Context, now time.Time, calls []customer.Segme
 		if err = cmp.Or(err, checkCall(&c)); err != nil {
 			return nil, sqldb.InputError(fmt.Sprintf("call %d: %v", i+1, err))
 		}
-		c.Meter = cmp.Or(c.Meter, meter)
+		c.Meter, c.Trace = cmp.Or(c.Meter, meter), cmp.Or(c.Trace, trace)
 		cleaned[i] = c
 	}
 	if err := s.intents.Classify(ctx, cleaned); err != nil {
@@ -166,7 +168,7 @@ func (s *Room) ingest(ctx context.Context, now time.Time, calls []customer.Segme
 			if err != nil {
 				return err
 			}
-			b.Meter = c.Meter
+			b.Meter, b.Trace = c.Meter, c.Trace
 			r, err := s.ApplyEvent(ctx, b, b.Customers[names[c.Subject()]], c, linked.Changed)
 			if err != nil {
 				var input sqldb.InputError

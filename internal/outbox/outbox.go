@@ -188,7 +188,7 @@ func Enqueue(b *unit.Unit, e *unit.EnrollmentRow, kind, event, body string, at i
 	}
 	e.Tail++
 	s := unit.State[newEntries](b)
-	s.rows = append(s.rows, []any{e.ID, e.Tail, kind, event, body, at})
+	s.rows = append(s.rows, []any{e.ID, e.Tail, kind, event, body, at, b.Trace})
 	if !e.Fresh {
 		b.Touched[e.ID] = e
 	}
@@ -198,7 +198,7 @@ func Enqueue(b *unit.Unit, e *unit.EnrollmentRow, kind, event, body string, at i
 // Flush is the unit's Flush hook of this room.
 func Flush(ctx context.Context, b *unit.Unit) error {
 	s := unit.State[newEntries](b)
-	_, err := sqldb.Insert(ctx, b.Tx, "outbox (enrollment, seq, kind, event, body, at)", s.rows, "")
+	_, err := sqldb.Insert(ctx, b.Tx, "outbox (enrollment, seq, kind, event, body, at, trace)", s.rows, "")
 	s.rows = nil
 	return err
 }

@@ -20,6 +20,7 @@ type queued struct {
 	seq               int64
 	kind, Event, Body string
 	name, properties  string
+	trace             string
 	At, received      int64
 }
 
@@ -31,14 +32,14 @@ func (s *Room) queues(ctx context.Context, tx sqldb.Conn, ids []string) (map[str
 		ctx,
 		tx,
 		`select d.enrollment, d.seq, d.kind, d.event, d.body, coalesce(e.name, ''), coalesce(e.properties, ''), coalesce(e.at, 0),
-		coalesce(e.received_at, 0)
+		coalesce(e.received_at, 0), d.trace
 		from outbox d join enrollment_queues n on n.id = d.enrollment left join event_log e on e.id = d.event
 		where d.enrollment in (%s) and d.seq >= n.next_seq and d.seq < n.next_seq + $1 order by d.enrollment, d.seq`,
 		ids,
 		func(r *sql.Rows) error {
 			var id string
 			var q queued
-			if err := r.Scan(&id, &q.seq, &q.kind, &q.Event, &q.Body, &q.name, &q.properties, &q.At, &q.received); err != nil {
+			if err := r.Scan(&id, &q.seq, &q.kind, &q.Event, &q.Body, &q.name, &q.properties, &q.At, &q.received, &q.trace); err != nil {
 				return err
 			}
 			if ends[id] = ends[id] || q.kind == DeliverEntry && len(out[id]) > 0; !ends[id] {
@@ -70,7 +71,7 @@ func (s *Room) deliveries(ctx context.Context, tx sqldb.Conn, e *unit.Enrollment
 	}
 	var out []Delivery
 	for _, q := range queue {
-		d := Delivery{Seq: q.seq, Size: len(q.properties) + len(q.Body)}
+		d := Delivery{Seq: q.seq, Trace: q.trace, Size: len(q.properties) + len(q.Body)}
 		switch q.kind {
 		case DeliverStart:
 			entry, err := journey.ProjectJSON(q.properties, reads.Entry)

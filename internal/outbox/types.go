@@ -20,5 +20,6 @@ type Delivery struct {
 	Seq      int64
 	Start    *contract.Input    // set on the start
 	Delivery *contract.Delivery // set on everything else, already projected to what the journey reads
+	Trace    string             // the trace of the call that caused it, as a W3C traceparent; empty: none
 	Size     int                // bytes of JSON of the stored event: an upper bound for Delivery.Event
 }

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/outbox"
+	"github.com/tabi-journeys/tabi/internal/tracing"
 	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -46,7 +49,12 @@ func (r *Relay) deliverHome(ctx context.Context, l outbox.Lease, d outbox.Delive
 }
 
 // deliver delivers one entry. After nil it needs no repeat.
-func (r *Relay) deliver(ctx context.Context, l outbox.Lease, d outbox.Delivery) error {
+func (r *Relay) deliver(ctx context.Context, l outbox.Lease, d outbox.Delivery) (err error) {
+	if d.Trace != "" {
+		var span trace.Span
+		ctx, span = tracing.Start(tracing.Join(ctx, d.Trace), "outbox deliver", attribute.String("tabi.journey", l.Enrollment.Journey))
+		defer func() { tracing.End(span, err) }()
+	}
 	switch {
 	case d.Start != nil:
 		return r.start(ctx, l.Enrollment, d.Start)

@@ -145,6 +145,7 @@ type Unit struct {
 	Touched   map[string]*EnrollmentRow
 	states    map[any]any
 	Wake      bool
+	Trace     string      // traceparent of the call that is handled now; see package tracing
 	Meter     *expr.Meter // of the request whose call is handled now; nil: conditions may cost what they like
 }
 

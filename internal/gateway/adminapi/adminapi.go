@@ -146,6 +146,12 @@ func New(env *web.Env, rooms Rooms, f *figures.Figures, restart Restart) *Handle
 		},
 		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
 		DefaultFormat: "application/json",
+		Transformers: []huma.Transformer{func(c huma.Context, _ string, v any) (any, error) {
+			if p, ok := v.(*problem); ok {
+				p.Problem.Error.Request = web.RequestID(c.Context())
+			}
+			return v, nil
+		}},
 	}
 	a := humago.New(h.mux, config)
 	register(h, a, api.Enroll, h.enroll)

@@ -16,7 +16,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// Error is an error response of the API: {"error": {"code", "message", "field"}}. Message explains what is wrong and what to do,
+// Error is an error response of the API: {"error": {"code", "message", "field", "request_id"}}. Message explains what is wrong and what to do,
 // without customer data.
 type Error struct {
 	Status  int    `json:"-"`
@@ -24,6 +24,7 @@ type Error struct {
 	Message string `json:"message"`
 	Field   string `json:"field,omitempty"` // batch[3].event
 	Retry   int    `json:"-"`               // seconds, for Retry-After
+	Request string `json:"request_id,omitempty"`
 }
 
 // Error implements error.
@@ -151,7 +152,9 @@ func (e *Error) Header(h http.Header) {
 // WriteError writes an error response.
 func WriteError(w http.ResponseWriter, e *Error) {
 	e.Header(w.Header())
-	WriteJSON(w, e.Status, map[string]any{"error": e})
+	own := *e
+	own.Request = w.Header().Get(RequestIDHeader)
+	WriteJSON(w, e.Status, map[string]any{"error": own})
 }
 
 // StoreFailed writes the response to an error of the store.
@@ -184,13 +187,13 @@ func (e *Env) StoreErrorAt(ctx context.Context, route string, err error) *Error 
 		return &Error{Status: http.StatusBadRequest, Code: "bad_value", Message: err.Error()}
 	}
 	if ping := e.Ping(ctx); ping != nil {
-		e.Log.Error("the database cannot be reached", zap.Error(ping))
+		e.Log.Error("the database cannot be reached", Logged(ctx), zap.Error(ping))
 		return &Error{
 			Status: http.StatusServiceUnavailable, Code: "unavailable", Retry: 5,
 			Message: "the database cannot be reached; nothing was stored, send it again",
 		}
 	}
-	e.Log.Error("the store failed", zap.String("route", route), zap.Error(err))
+	e.Log.Error("the store failed", zap.String("route", route), Logged(ctx), zap.Error(err))
 	return &Error{
 		Status: http.StatusInternalServerError, Code: "internal",
 		Message: "the store failed; nothing was stored, and the log has the reason",

@@ -224,6 +224,7 @@ create table outbox (
   event      text not null,
   body       text not null,
   at         bigint not null,
+  trace      text not null default '', -- traceparent of the call that caused it
   primary key (enrollment, seq)
 );
 

@@ -1,0 +1,42 @@
+package activities
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tabi-journeys/tabi/channel"
+)
+
+// sendMetrics counts this process's attempts to send.
+type sendMetrics struct {
+	attempts *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+}
+
+func newSendMetrics(registry prometheus.Registerer) sendMetrics {
+	m := sendMetrics{
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tabi_send_attempts_total",
+			Help: "Attempts to send of this process, by channel and outcome: sent, refused, not_sent (to be repeated) or unknown.",
+		}, []string{"channel", "outcome"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tabi_send_attempt_duration_seconds", Help: "How long a provider took for an attempt to send, by channel.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25},
+		}, []string{"channel"}),
+	}
+	if registry != nil {
+		registry.MustRegister(m.attempts, m.duration)
+	}
+	return m
+}
+
+func (m sendMetrics) observe(channelName string, outcome channel.Outcome, took time.Duration) {
+	switch outcome {
+	case channel.Sent, channel.Refused, channel.NotSent, channel.Unknown:
+	default:
+		outcome = "other" // a channel of another module may return any text
+	}
+	m.attempts.WithLabelValues(channelName, string(outcome)).Inc()
+	m.duration.WithLabelValues(channelName).Observe(took.Seconds())
+}
