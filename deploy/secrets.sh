@@ -15,6 +15,7 @@ keep() {                                                   # file, value
 
 for name in postgres_password tabi_db_password temporal_db_password secret; do keep "$name" "$(random)"; done
 keep write_keys "$(random)=server"
-keep tokens "desk:agent=$(random),operator:admin=$(random)"
+keep tokens "desk:agent=$(random)
+operator:admin=$(random)"
 keep database_url "postgres://tabi:$(cat "$dir/tabi_db_password")@postgres:5432/tabi?sslmode=disable"
 echo "the secrets are in $dir"

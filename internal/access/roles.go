@@ -68,7 +68,7 @@ var permissions = []struct {
 	{CustomersForget, "erase a customer", []Role{Admin}},
 	{HandoffsWork, "claim, release and resolve hand-offs in the inbox", []Role{Agent, Operator, Admin}},
 	{HandoffsAssign, "act on hand-offs that others have claimed", []Role{Operator, Admin}},
-	{EnrollmentsAct, "enroll, cancel, pause, resume, restart; settle dead letters", []Role{Operator, Admin}},
+	{EnrollmentsAct, "enroll, cancel, pause, resume, restart; dead letters", []Role{Operator, Admin}},
 	{RejectedCalls, "read and drop refused calls, with what was in them", []Role{Operator, Admin}},
 	{PayloadsDecode, "decrypt what the Temporal UI shows", []Role{Operator, Admin}},
 	{KeysManage, "create, rotate and revoke API keys", []Role{Admin}},

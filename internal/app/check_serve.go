@@ -54,6 +54,7 @@ func (c *Config) credentials() (out []credential.Named) {
 	}
 	// Those that a provider has chosen may be anything, except one of ours.
 	add("TABI_CLASSIFIER_TOKEN", string(c.secrets.classifier), true)
+	add("TABI_OIDC_CLIENT_SECRET", string(c.SignIn.ClientSecret), true)
 	add("TABI_SMS_SECRET", string(c.secrets.sms), true)
 	add("TABI_WEBHOOK_SECRET", string(c.secrets.webhook), true)
 	if u, err := url.Parse(string(c.secrets.smtp)); err == nil && u.User != nil {
@@ -91,7 +92,10 @@ func (s *Services) warnAboutKeys(ctx context.Context) {
 	if c.WriteKeys == "" && !write {
 		s.Log.Warn("no write key exists, so every call of the tracking API is answered 401: tabi keys create server NAME makes one")
 	}
-	if c.Tokens == "" && !token {
+	if c.Tokens == "" && c.SignIn.Issuer != "" && !token {
+		s.Log.Info("no token exists, so the admin API and the command line are closed: tabi keys create token NAME --role admin --offline " +
+			"makes one; people sign in by the identity provider")
+	} else if c.Tokens == "" && !token {
 		s.Log.Warn("no token exists, so nobody opens the admin API or a page with one: tabi keys create token NAME --role admin --offline " +
 			"makes the first, with the settings of the database")
 	}

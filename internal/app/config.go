@@ -66,6 +66,8 @@ type Config struct {
 	WebPeerRate     int           // calls a second; 0: no limit
 	Bounds          limits.Limits // of one customer, event and request; see engine.Options
 
+	SignIn SignIn
+
 	Channels  channels.Config
 	CallAllow string // see call.ParseAllow
 	// TemporalTrusted lets events that come over Temporal change addresses and permissions; see activities.Config.

@@ -80,6 +80,9 @@ func ParseTokens(flag, text string) ([]auth.Token, error) {
 		if value == "" {
 			return nil, Usage("token %d of --%s is empty", n+1, flag)
 		}
+		if strings.Contains(value, ",") {
+			return nil, Usage("token %d of --%s has a comma: write one token per line in a file, and none with a comma", n+1, flag)
+		}
 		if len(parts) < 2 || len(parts) > 3 {
 			return nil, Usage("token %d of --%s: write name:role=token or name:agent:queue|queue=token", n+1, flag)
 		}

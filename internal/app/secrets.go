@@ -13,8 +13,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/human"
 )
 
-// readsFile are the settings besides secrets that take @FILE: they may hold a password.
-var readsFile = []string{"database", "sms-url"}
+// readsFile are the settings besides secrets that take @FILE: they may hold a password, or a long list.
+var readsFile = []string{"database", "sms-url", "oidc-roles"}
 
 // takesFile reports whether a value of this setting may be @FILE.
 func takesFile(f *pflag.Flag) bool {
@@ -108,7 +108,7 @@ func (c *Config) loadFiles(fs *pflag.FlagSet) error {
 		if err != nil {
 			return err
 		}
-		if !strings.HasSuffix(s.flag, "-keys") && !strings.HasSuffix(s.flag, "-tokens") {
+		if !strings.HasSuffix(s.flag, "-keys") && s.flag != "tokens" && s.flag != "oidc-roles" {
 			text = strings.TrimSpace(text)
 		}
 		if err := f.Value.Set(text); err != nil {

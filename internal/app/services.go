@@ -172,7 +172,7 @@ func (s *Services) Background() *background.Jobs {
 		Enrollments: s.Store.Enrollments, Starts: s.Store.Outbox, Home: s.Home,
 		Schedules: s.Store.Enrollments, Intents: s.Store.Intents, Offers: s.Store.Offers,
 		Audit: s.Store.Audit, AuditLog: s.Log.Named("audit"),
-		Forgets:  s.Store.Erasure,
+		Forgets: s.Store.Erasure, Sessions: s.Store.Access,
 		Handoffs: s.Store.Handoffs, HandoffReturn: s.Config.HandoffReturn,
 		Client: s.Temporal, Clock: s.Clock, Logger: s.Log.Named("background"),
 		Keep: time.Duration(s.Config.KeepDays) * 24 * time.Hour,
@@ -299,6 +299,10 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 	if err != nil {
 		return nil, err
 	}
+	provider, err := c.SignIn.OIDC()
+	if err != nil {
+		return nil, err
+	}
 	tokens, err := ParseTokens("tokens", string(c.Tokens))
 	if err != nil {
 		return nil, err
@@ -311,6 +315,7 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 		Rooms: GatewayRooms(
 			s.Store,
 		), Ping: s.Store.Database.Ping, Clock: s.Clock, Keys: keys, Tokens: tokens,
+		OIDC: provider, SessionIdle: c.SignIn.Idle, SessionLife: c.SignIn.Life,
 		Secrets: s.Secrets, LinkSecrets: s.LinkSecrets,
 		PublicURL:  c.PublicURL,
 		TemporalUI: c.TemporalUI,

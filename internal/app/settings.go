@@ -1,6 +1,7 @@
 package app
 
 import (
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -53,7 +54,7 @@ func (c *Config) settings() []setting {
 		return func(fs *pflag.FlagSet, n, u string) { fs.Var(p, n, u) }
 	}
 	ch := &c.Channels
-	return []setting{
+	return slices.Concat([]setting{
 		{
 			Storage,
 			"database",
@@ -380,5 +381,5 @@ func (c *Config) settings() []setting {
 			"date or RFC 3339 time at which virtual time starts; empty: as stored in the data, or now",
 			str(&c.TimeOrigin, ""),
 		},
-	}
+	}, c.signInSettings())
 }

@@ -58,9 +58,17 @@ type Forgets interface {
 	OpenRequests(ctx context.Context) ([]string, error)
 }
 
+// Sessions deletes the rows of sessions whose absolute limit has passed.
+type Sessions interface {
+	PruneSessions(ctx context.Context, wall time.Time) (n int64, err error)
+}
+
 // DefaultHandoffReturn is how long a claimed hand-off stays with an agent who gives no sign, in wall time, unless configured
 // otherwise.
 const DefaultHandoffReturn = 30 * time.Minute
+
+// sessionsEvery is how often old sessions are deleted (wall time). They open nothing before.
+const sessionsEvery = 10 * time.Minute
 
 // DefaultKeep is how long decisions and evidence are kept, in virtual time, unless configured otherwise.
 const DefaultKeep = 400 * 24 * time.Hour
@@ -79,7 +87,8 @@ type Config struct {
 	Offers      Offers
 	Handoffs    Handoffs
 	Audit       Audit
-	Forgets     Forgets // nil: none
+	Forgets     Forgets  // nil: none
+	Sessions    Sessions // nil: none are deleted
 	Client      client.Client
 	Home        relay.Home  // nil: any Temporal is the right one
 	Clock       clock.Clock // of the installation
@@ -161,6 +170,7 @@ func (j *Jobs) jobs() []job {
 		{name: "returning idle hand-offs", every: j.cfg.returnEvery, page: j.returnHandoffs},
 		{name: "logging the audit log", every: j.cfg.AuditEvery, page: j.logAudit},
 		{name: "starting to forget customers", every: j.cfg.ForgetEvery, page: j.startForgets},
+		{name: "deleting old sessions", every: sessionsEvery, page: j.pruneSessions, late: true},
 		{name: "retention cleanup", every: j.cfg.PruneEvery, page: j.prune(), late: true},
 		{name: "reconciling enrollments", every: j.cfg.ReconcileEvery, page: j.closeGone(), late: true},
 		{name: "reconciling runs", every: j.cfg.ReconcileEvery, page: j.lookAtRuns(), late: true},
@@ -207,6 +217,14 @@ func (j *Jobs) logAudit(ctx context.Context) (more bool, err error) {
 func (j *Jobs) returnHandoffs(ctx context.Context) (more bool, err error) {
 	n, err := j.cfg.Handoffs.ReturnIdle(ctx, j.now(), clock.Wall(), j.cfg.HandoffReturn, handoffPage)
 	return n == handoffPage, err
+}
+
+func (j *Jobs) pruneSessions(ctx context.Context) (more bool, err error) {
+	if j.cfg.Sessions == nil {
+		return false, nil
+	}
+	_, err = j.cfg.Sessions.PruneSessions(ctx, clock.Wall())
+	return false, err
 }
 
 func (j *Jobs) learn(ctx context.Context) (more bool, err error) {

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/api"
@@ -17,6 +16,8 @@ import (
 var anyoneMay = map[string]int{
 	"GET /login":            http.StatusOK,
 	"POST /login":           http.StatusUnauthorized,
+	"GET /login/oidc":       http.StatusNotFound, // there is no provider in this house
+	"GET /login/callback":   http.StatusNotFound,
 	"GET /static/style.css": http.StatusOK,
 	"GET /u/{token}":        http.StatusNotFound,
 	"POST /u/{token}":       http.StatusNotFound,
@@ -61,6 +62,7 @@ func TestEveryRouteRequiresCredentials(t *testing.T) {
 			got := h.do(r.Method, path, body, header...)
 			want, open := anyoneMay[name]
 			switch {
+			case got.status == http.StatusTooManyRequests && (who == "wrong token" || name == "POST /login"):
 			case open && got.status != want:
 				t.Errorf("%s as %s: %d, want %d", name, who, got.status, want)
 			case open:
@@ -205,9 +207,8 @@ func TestSessionsEnd(t *testing.T) {
 		t.Errorf("the token was withdrawn: %d", got)
 	}
 	h.g.auth.Tokens[0] = auth.Token{Value: agentToken, Role: access.Agent}
-	h.g.Wall = func() time.Time { return instant.Add(auth.SessionLife) }
 	if got := open(); got != http.StatusUnauthorized {
-		t.Errorf("after %s: %d", auth.SessionLife, got)
+		t.Errorf("a session came back: %d", got)
 	}
 }
 

@@ -40,6 +40,8 @@ var audits = map[string]audited{
 	"GET /{$}":                   {none, noCustomer, ""},
 	"GET /login":                 {none, noCustomer, ""},
 	"POST /login":                {acts, "session.sign_in", ""},
+	"GET /login/oidc":            {none, noCustomer, ""},
+	"GET /login/callback":        {acts, "session.sign_in", ""},
 	"POST /logout":               {acts, "session.sign_out", ""},
 	"GET /static/style.css":      {none, noCustomer, ""},
 	"GET /inbox":                 {looks, "handoff.list", ""},
@@ -53,6 +55,9 @@ var audits = map[string]audited{
 	"GET /customers":             {looks, "customer.find", ""},
 	"GET /customers/{id}":        {looks, "customer.read", "customer"},
 	"GET /report":                {none, noCustomer, ""},
+
+	"GET /v1/admin/sessions":      {looks, "session.list", ""},
+	"POST /v1/admin/sessions/end": {acts, "session.end", ""},
 
 	"GET /u/{token}":         {none, byCustomer, ""},
 	"POST /u/{token}":        {none, byCustomer, ""},

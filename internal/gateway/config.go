@@ -34,9 +34,16 @@ import (
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
 
+// AccessRoom has who may call: API keys and sessions.
+type AccessRoom interface {
+	auth.KeyRoom
+	auth.Sessions
+	adminapi.Sessions
+}
+
 // Rooms are the rooms that the gateway's parts use, together. All are required.
 type Rooms struct {
-	Access    auth.KeyRoom
+	Access    AccessRoom
 	Analytics interface {
 		adminapi.Analytics
 		figures.Analytics
@@ -102,7 +109,9 @@ type Config struct {
 	Tokens []auth.Token        // of people and programs, with their roles
 	// Secrets seal sessions and user tokens, LinkSecrets the links in mails. A link opens as long as the secret that sealed it is
 	// in the list.
-	Secrets, LinkSecrets signedlink.Secrets
+	Secrets, LinkSecrets     signedlink.Secrets
+	OIDC                     *auth.OIDC    // a provider by which people sign in; nil: by tokens only
+	SessionIdle, SessionLife time.Duration // limits of sessions; defaults of package auth
 	// PublicURL is how browsers and mail programs reach this gateway: https://tabi.example.com.
 	PublicURL string
 
@@ -181,7 +190,7 @@ func New(cfg Config) (*Gateway, error) {
 	rooms := cfg.Rooms
 	access := cfg.access()
 	access.Stored = auth.NewKeys(rooms.Access, cfg.Secrets, func() time.Time { return env.Wall() }, env.Log)
-	g.auth = auth.New(env, access)
+	g.auth = auth.New(env, access, g.registry)
 	env.Doors = rejection.NewRecorder(rooms.Rejections, env.Log, g.registry)
 	g.figures = figures.New(env, figures.Rooms{Analytics: rooms.Analytics, Catalog: rooms.Catalog})
 	var devPatterns []string
@@ -208,8 +217,8 @@ func New(cfg Config) (*Gateway, error) {
 		Analytics: rooms.Analytics, Audit: rooms.Audit, Catalog: rooms.Catalog, Customers: rooms.Customers,
 		Enrollments: rooms.Enrollments, Erasure: rooms.Erasure, Handoffs: rooms.Handoffs, Intake: rooms.Intake, Intents: rooms.Intents,
 		Messages: rooms.Messages, Offers: rooms.Offers,
-		Outbox: rooms.Outbox, Rejections: rooms.Rejections, Keys: access.Stored,
-	}, g.figures, cfg.Restart)
+		Outbox: rooms.Outbox, Rejections: rooms.Rejections, Keys: access.Stored, Sessions: rooms.Access,
+	}, g.figures, cfg.Restart, g.auth.Standing)
 	g.payloads = payloads.New(env, cfg.Codec, cfg.TemporalUI)
 	if g.openAPI, err = g.admin.OpenAPI(); err != nil {
 		return nil, fmt.Errorf("gateway: the OpenAPI document: %w", err)
@@ -224,7 +233,8 @@ func (g *Gateway) Handler() http.Handler { return g.handler }
 
 func (c Config) access() auth.Config {
 	return auth.Config{
-		Keys: c.Keys, Tokens: c.Tokens, Secrets: c.Secrets, LinkSecrets: c.LinkSecrets, PublicURL: c.PublicURL,
+		Keys: c.Keys, Tokens: c.Tokens, Sessions: c.Rooms.Access, SessionIdle: c.SessionIdle, SessionLife: c.SessionLife, OIDC: c.OIDC,
+		Secrets: c.Secrets, LinkSecrets: c.LinkSecrets, PublicURL: c.PublicURL,
 		Dev: c.Dev, Insecure: c.Insecure, Customers: c.Rooms.Customers,
 	}
 }

@@ -27,13 +27,13 @@ func (g *Gateway) guard(r web.Route) http.Handler {
 				return
 			}
 		case web.Program, web.Scrape:
-			caller := g.auth.Identify(req)
+			caller, err := g.auth.Identify(req)
+			if err != nil {
+				web.WriteError(w, err)
+				return
+			}
 			if r.Access == web.Program && caller.Kind == auth.KindSession {
 				caller = g.auth.Open() // the API is for programs: a cookie opens pages only
-			}
-			if caller.Problem != nil {
-				web.WriteError(w, caller.Problem)
-				return
 			}
 			if caller.Role == access.Nobody {
 				web.WriteError(w, web.Unauthorized("this needs a token: Authorization: Bearer <token>"))
@@ -45,9 +45,9 @@ func (g *Gateway) guard(r web.Route) http.Handler {
 				return
 			}
 		case web.Page, web.Form:
-			caller := g.auth.Identify(req)
-			if caller.Problem != nil {
-				g.pages.Problem(w, req, caller.Problem.Status, "Not now", caller.Problem.Message)
+			caller, err := g.auth.Identify(req)
+			if err != nil && err.Status != http.StatusUnauthorized {
+				g.pages.Refused(w, req, err)
 				return
 			}
 			if caller.Role == access.Nobody {

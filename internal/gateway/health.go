@@ -23,7 +23,8 @@ func (g *Gateway) healthz(w http.ResponseWriter, _ *http.Request) {
 func (g *Gateway) Drain() { g.draining.Store(true) }
 
 // readyz reports whether the gateway takes events: with 503 if the database cannot be reached, or if the process is about to
-// stop. Temporal is reported too, but a gateway without it is ready: events wait in the outbox. The reason is only logged,
+// stop. Temporal and the identity provider are reported too, but a gateway
+// without them is ready: events wait in the outbox, and tokens work. The reason is only logged,
 // because anyone may call it.
 func (g *Gateway) readyz(w http.ResponseWriter, r *http.Request) {
 	ask := func(name string, check func(context.Context) error) string {
@@ -42,6 +43,12 @@ func (g *Gateway) readyz(w http.ResponseWriter, r *http.Request) {
 	}
 	if g.cfg.Ready != nil {
 		out["temporal"] = ask("temporal", g.cfg.Ready)
+	}
+	if name, err := g.auth.Provider(0); name != "" { // without it tokens work, so the gateway is ready
+		out["sign_in"] = "ok"
+		if err != nil { // logged when it was tried
+			out["sign_in"] = "unreachable"
+		}
 	}
 	if g.draining.Load() {
 		out["status"], status = "stopping", http.StatusServiceUnavailable

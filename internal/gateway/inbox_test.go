@@ -134,7 +134,7 @@ func TestAgentResolvesAHandoff(t *testing.T) {
 			t.Errorf("the page has %q %d times, want %d: %s", what, got, want, one.body)
 		}
 	}
-	if !strings.Contains(list.body, `http-equiv="refresh" content="15"`) {
+	if !strings.Contains(list.body, `http-equiv="refresh" content="15; url=/inbox?reload=1"`) {
 		t.Error("the list does not look again by itself")
 	}
 	if got := h.post(aiko, page+"/claim", url.Values{}, "Sec-Fetch-Site: cross-site"); got.status != http.StatusForbidden {

@@ -81,7 +81,8 @@ func TestJourneyPages(t *testing.T) {
 		t.Error("the page has what its content security policy forbids")
 	}
 	if strings.Contains(got.body, `http-equiv="refresh"`) ||
-		!strings.Contains(h.page("/journeys/apology?live=1").body, `http-equiv="refresh" content="30"`) {
+		!strings.Contains(h.page("/journeys/apology?live=1").body,
+			`http-equiv="refresh" content="30; url=/journeys/apology?live=1&amp;reload=1"`) {
 		t.Error("the page loads itself again, or does not where it was asked to")
 	}
 	if css := h.do("GET", "/static/style.css", ""); !strings.Contains(css.body, ".tabi-graph ") {

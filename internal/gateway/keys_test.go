@@ -146,7 +146,7 @@ func TestKeysAreRotatedAndRevoked(t *testing.T) {
 
 // brokenKeys cannot read keys while broken is set, and counts what is read and written.
 type brokenKeys struct {
-	auth.KeyRoom
+	AccessRoom
 	broken       bool
 	reads, notes int
 }
@@ -156,12 +156,12 @@ func (b *brokenKeys) LiveKeys(ctx context.Context, now time.Time) ([]access.Stor
 	if b.broken {
 		return nil, errors.New("no database")
 	}
-	return b.KeyRoom.LiveKeys(ctx, now)
+	return b.AccessRoom.LiveKeys(ctx, now)
 }
 
 func (b *brokenKeys) UseKey(ctx context.Context, now time.Time, id string) error {
 	b.notes++
-	return b.KeyRoom.UseKey(ctx, now, id)
+	return b.AccessRoom.UseKey(ctx, now, id)
 }
 
 // Calls cost no statement: keys are read once in KeysFresh, and a use is written once a minute. A caller whose key cannot be looked up
@@ -170,7 +170,7 @@ func TestKeysThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	room := &brokenKeys{}
 	h := newHouse(t, func(c *Config) {
-		room.KeyRoom = c.Rooms.Access
+		room.AccessRoom = c.Rooms.Access
 		c.Rooms.Access = room
 	})
 	now := instant

@@ -160,6 +160,9 @@ var contractCalls = []struct {
 }{
 	{"POST /v1/track", `{"userId":"ana/b","event":"X","properties":{"a":[1,{"b":null}]},"messageId":"c1"}`, 200},
 	{"POST /v1/track", `{"userId":"ana/b","event":"X","properties":"x"}`, 400},
+	{"GET /v1/admin/sessions?limit=1", "", 200},
+	{"POST /v1/admin/sessions/end", `{"all":true}`, 200},
+	{"POST /v1/admin/sessions/end", `{"subject":7}`, 400},
 	{"POST /v1/identify", `{"anonymousId":7,"traits":{"first_name":"Ana"}}`, 200},
 	{"POST /v1/page", `{"userId":"ana/b","name":"Home"}`, 200},
 	{"POST /v1/screen", `{"userId":"ana/b","name":"Home"}`, 200},

@@ -44,6 +44,7 @@ type Rooms struct {
 	Outbox      Outbox
 	Rejections  Rejections
 	Keys        Keys
+	Sessions    Sessions
 }
 
 // Analytics counts.
@@ -115,16 +116,17 @@ type Restart func(ctx context.Context, in api.RestartRequest) (api.RestartPage, 
 // Handlers serve the admin API.
 type Handlers struct {
 	*web.Env
-	rooms   Rooms
-	figures *figures.Figures
-	restart Restart
-	mux     *http.ServeMux
-	doc     *huma.OpenAPI
+	rooms    Rooms
+	figures  *figures.Figures
+	restart  Restart
+	standing Standing
+	mux      *http.ServeMux
+	doc      *huma.OpenAPI
 }
 
 // New returns the handlers.
-func New(env *web.Env, rooms Rooms, f *figures.Figures, restart Restart) *Handlers {
-	h := &Handlers{Env: env, rooms: rooms, figures: f, restart: restart, mux: http.NewServeMux()}
+func New(env *web.Env, rooms Rooms, f *figures.Figures, restart Restart, standing Standing) *Handlers {
+	h := &Handlers{Env: env, rooms: rooms, figures: f, restart: restart, standing: standing, mux: http.NewServeMux()}
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	registry.RegisterTypeAlias(reflect.TypeFor[journey.Rules](), reflect.TypeFor[map[string]any]()) // the designer's YAML, parsed
 	registry.RegisterTypeAlias(reflect.TypeFor[problem](), reflect.TypeFor[api.Problem]())
@@ -187,6 +189,8 @@ func New(env *web.Env, rooms Rooms, f *figures.Figures, restart Restart) *Handle
 	register(h, a, api.ListKeys, h.listKeys)
 	register(h, a, api.RotateKey, h.rotateKey)
 	register(h, a, api.RevokeKey, h.revokeKey)
+	register(h, a, api.ListSessions, h.listSessions)
+	register(h, a, api.EndSessions, h.endSessions)
 	register(h, a, api.ExplainDecision, h.explainDecision)
 	register(h, a, api.GetReport, h.getReport)
 	register(h, a, api.ListAudit, h.listAudit)

@@ -2,6 +2,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -12,6 +13,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/audit"
@@ -39,8 +43,12 @@ type Config struct {
 	// Secrets seal sessions and user tokens, LinkSecrets the links in mails.
 	Secrets, LinkSecrets signedlink.Secrets
 	PublicURL            string // how browsers reach the gateway
-	Dev                  bool   // answers only this machine, and asks for neither keys nor tokens
-	Insecure             bool   // may start without keys and tokens; what has none is open to everyone
+	Sessions             Sessions
+	SessionIdle          time.Duration // without use; default DefaultSessionIdle
+	SessionLife          time.Duration // whatever its use; default DefaultSessionLife
+	OIDC                 *OIDC         // nil: people sign in by tokens only
+	Dev                  bool          // answers only this machine, and asks for neither keys nor tokens
+	Insecure             bool          // may start without keys and tokens; what has none is open to everyone
 	Customers            Customers
 }
 
@@ -55,12 +63,22 @@ type Auth struct {
 	Links signedlink.Links
 
 	env    *web.Env
+	tries  *tries
 	keys   []namedKey
 	origin *http.CrossOriginProtection
 }
 
 // New returns an Auth of a configuration that Check accepts.
-func New(env *web.Env, c Config) *Auth {
+func New(env *web.Env, c Config, metrics prometheus.Registerer) *Auth {
+	c.SessionIdle, c.SessionLife = cmp.Or(c.SessionIdle, DefaultSessionIdle), cmp.Or(c.SessionLife, DefaultSessionLife)
+	if c.OIDC != nil {
+		o := *c.OIDC
+		o.GroupsClaim, o.provider = cmp.Or(o.GroupsClaim, DefaultGroupsClaim), newProvider(o.Issuer)
+		if len(o.Scopes) == 0 {
+			o.Scopes = DefaultScopes
+		}
+		c.OIDC = &o
+	}
 	origin := http.NewCrossOriginProtection()
 	if at := strings.Index(c.PublicURL, "://"); at > 0 {
 		host, _, _ := strings.Cut(c.PublicURL[at+3:], "/")
@@ -68,7 +86,7 @@ func New(env *web.Env, c Config) *Auth {
 	}
 	return &Auth{
 		Config: c, Links: signedlink.Links{PublicURL: c.PublicURL, Secrets: c.LinkSecrets, Users: c.Secrets},
-		env: env, keys: digestKeys(c.Keys), origin: origin,
+		env: env, tries: newTries(env.Log, metrics), keys: digestKeys(c.Keys), origin: origin,
 	}
 }
 
@@ -88,6 +106,13 @@ func (c Config) Check() (problems []error) {
 		if _, ok := access.ParseRole(string(t.Role)); !ok {
 			add("gateway: the token of %q has the role %q; roles are %s", t.Name, t.Role, access.RoleNames())
 		}
+	}
+	if c.OIDC != nil {
+		problems = append(problems, c.OIDC.check()...)
+	}
+	if c.SessionIdle < 0 || c.SessionLife < 0 || c.SessionLife > 0 && c.SessionLife < c.SessionIdle {
+		add("gateway: sessions end after %s without use and after %s at all: give positive limits, the first not above the second",
+			c.SessionIdle, c.SessionLife)
 	}
 	for name, k := range c.Keys {
 		problems = append(problems, k.check(name)...)
@@ -110,9 +135,8 @@ type Principal struct {
 	Subject string      // who it is, for logs: "token:Olga", the provider's subject; without secrets
 	Role    access.Role // empty: may do nothing
 	Queues  []string    // of an agent; empty: all
-	Session *Session    // set for KindSession
-	// Problem is set where nobody can say who calls, because the store cannot be read.
-	Problem *web.Error
+	// SessionID is set for KindSession.
+	SessionID string
 }
 
 // May reports whether the caller has a permission.
@@ -162,26 +186,25 @@ func Bearer(r *http.Request) string {
 	return strings.TrimSpace(token)
 }
 
-// Identify returns the caller of a request.
-func (a *Auth) Identify(r *http.Request) Principal {
-	if t, _ := a.Token(Bearer(r)); t != nil {
-		return t.principal(KindToken)
-	}
-	stored, err := a.Stored.find(r.Context(), Bearer(r))
-	if err != nil {
-		return Principal{Problem: a.unreadable(r, err)}
-	}
-	if stored != nil && stored.Kind == access.TokenKey {
-		return Principal{
-			Kind: KindKey, Name: stored.Name, Subject: "key:" + stored.ID, Role: stored.Scope.Role, Queues: stored.Scope.Queues,
+// Identify returns the caller of a request; the zero Principal: nobody. An error: the caller has to wait, or the database is away.
+func (a *Auth) Identify(r *http.Request) (Principal, *web.Error) {
+	open := a.Open()
+	if token := Bearer(r); token != "" {
+		if open.Role == access.Nobody {
+			c, err := a.try(r, byBearer, token)
+			return c.Principal, err
+		}
+		if c, err := a.credential(r.Context(), token); err == nil && c.Role != access.Nobody {
+			return c.Principal, nil
 		}
 	}
-	if s, ok := a.session(r); ok {
-		if p := a.sessionPrincipal(s); p.Role != access.Nobody {
-			return p
-		}
+	if p, err := a.session(r); err != nil || p.Role != access.Nobody {
+		return p, err
 	}
-	return a.Open()
+	if open.Role != access.Nobody {
+		open.Name = a.remembered(r)
+	}
+	return open, nil
 }
 
 // principal returns the caller that a token identifies.
@@ -191,7 +214,7 @@ func (t Token) principal(kind string) Principal {
 
 // Open returns the caller whom nobody asks for a token: an admin in dev, and with Insecure where there is no token; otherwise nobody.
 func (a *Auth) Open() Principal {
-	if a.Dev || a.Insecure && len(a.Tokens) == 0 && a.noStoredToken() {
+	if a.Dev || a.Insecure && len(a.Tokens) == 0 && a.OIDC == nil && a.noStoredToken() {
 		return Principal{Kind: KindOpen, Subject: KindOpen, Role: access.Admin}
 	}
 	return Principal{}
@@ -205,36 +228,23 @@ func (a *Auth) noStoredToken() bool {
 	return err == nil && !any
 }
 
-// Token looks a token up, in constant time per configured token; nil: it is unknown. The digest names the token in a session.
-func (a *Auth) Token(token string) (found *Token, digest string) {
-	if token == "" {
-		return nil, ""
-	}
-	digest = a.digest(token)
-	return a.tokenOf(digest), digest
-}
-
+// tokenOf looks a token up by its digest, in constant time per configured token; nil: it is unknown.
 func (a *Auth) tokenOf(digest string) (found *Token) {
-	for i := range a.Tokens {
-		if subtle.ConstantTimeCompare([]byte(digest), []byte(a.digest(a.Tokens[i].Value))) == 1 {
-			found = &a.Tokens[i]
+	a.Secrets.Each(func(secret []byte) {
+		for i := range a.Tokens {
+			if subtle.ConstantTimeCompare([]byte(digest), []byte(digestBy(secret, a.Tokens[i].Value))) == 1 {
+				found = &a.Tokens[i]
+			}
 		}
-	}
+	})
 	return found
 }
 
-// sessionPrincipal returns who a session is now: its token must still be configured.
-func (a *Auth) sessionPrincipal(s Session) Principal {
-	p := a.Open()
-	if t := a.tokenOf(s.Token); s.Token != "" && t != nil {
-		p = t.principal(KindSession)
-	}
-	p.Name, p.Session = s.Agent, &s
-	return p
-}
+// digest names a token in a session, without being it.
+func (a *Auth) digest(token string) string { return digestBy(a.Secrets.First(), token) }
 
-func (a *Auth) digest(token string) string {
-	m := hmac.New(sha256.New, a.Secrets.First())
+func digestBy(secret []byte, token string) string {
+	m := hmac.New(sha256.New, secret)
 	m.Write([]byte("tabi token\x00" + token))
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }

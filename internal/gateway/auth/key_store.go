@@ -133,6 +133,28 @@ func (k *Keys) find(ctx context.Context, secret string) (*storedKey, error) {
 	return found, nil
 }
 
+// token returns the live token with this id; nil: there is none.
+func (k *Keys) token(ctx context.Context, id string) (*storedKey, error) {
+	if k == nil {
+		return nil, nil
+	}
+	live, err := k.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range live {
+		if one.ID == id && one.Kind == access.TokenKey && one.Live(k.wall()) {
+			return one, nil
+		}
+	}
+	return nil, nil
+}
+
+// principal returns the caller that a token of the store identifies.
+func (k *storedKey) principal(kind string) Principal {
+	return Principal{Kind: kind, Name: k.Name, Subject: "key:" + k.ID, Role: k.Scope.Role, Queues: k.Scope.Queues}
+}
+
 // any reports whether a live key of these kinds exists.
 func (k *Keys) any(ctx context.Context, kinds ...string) (bool, error) {
 	if k == nil {

@@ -204,10 +204,10 @@ func (p *Pages) agent(r *http.Request) string {
 }
 
 // actingAgent returns the name of the agent who sent a form. If no token is needed, or the token has no name, the name is in the
-// form, and a session keeps it. On false the name was refused and the response is written.
+// form, and a cookie keeps it. On false the name was refused and the response is written.
 func (p *Pages) actingAgent(w http.ResponseWriter, r *http.Request) (string, bool) {
 	caller, given := auth.PrincipalOf(r.Context()), strings.TrimSpace(r.PostFormValue("agent"))
-	mayName := caller.Session == nil && caller.Name == "" || caller.Session != nil && caller.Session.Token == ""
+	mayName := caller.Kind == auth.KindOpen || caller.Kind == auth.KindToken && caller.Name == ""
 	if given == "" || !mayName {
 		return p.agent(r), true
 	}
@@ -215,13 +215,8 @@ func (p *Pages) actingAgent(w http.ResponseWriter, r *http.Request) (string, boo
 		p.showHandoff(w, r, http.StatusBadRequest, handoffView{Problem: "Please enter a name of at most 80 characters."})
 		return "", false
 	}
-	switch {
-	case caller.Session == nil && auth.Bearer(r) == "":
-		p.auth.SignIn(w, given, "")
-	case caller.Session != nil && given != caller.Session.Agent:
-		renamed := *caller.Session
-		renamed.Agent = given
-		p.auth.SetSession(w, renamed)
+	if caller.Kind == auth.KindOpen && given != caller.Name {
+		p.auth.Remember(w, given)
 	}
 	return given, true
 }

@@ -1,19 +1,24 @@
 package pages
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 
-	"github.com/tabi-journeys/tabi/internal/audit"
+	"go.uber.org/zap"
+
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 )
 
 type loginView struct {
-	Next  string
-	Name  string
-	Error string
+	Next     string
+	Name     string
+	Error    string
+	Provider string // of single sign-on; empty: none
+	Away     bool   // the provider cannot be reached
+	Tokens   bool   // there are tokens to sign in by
 }
 
 // RequireSignIn redirects a browser to the form; other clients get a 401.
@@ -25,20 +30,45 @@ func (p *Pages) RequireSignIn(w http.ResponseWriter, r *http.Request) {
 	web.WriteError(w, web.Unauthorized("this needs a token: sign in at /login, or Authorization: Bearer <token>"))
 }
 
+// Refused writes the page for a caller who could not be identified now.
+func (p *Pages) Refused(w http.ResponseWriter, r *http.Request, err *web.Error) {
+	err.Header(w.Header())
+	p.Problem(w, r, err.Status, "Not now", sentence(err.Message))
+}
+
+// sentence makes a sentence of an error.
+func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] + "." }
+
+// LoginPage shows the ways to sign in.
 func (p *Pages) LoginPage(w http.ResponseWriter, r *http.Request) {
-	p.Render(w, r, http.StatusOK, "login.html", "Sign in", loginView{Next: localPath(r.URL.Query().Get("next"))})
+	p.showLogin(w, r, http.StatusOK, loginView{Next: localPath(r.URL.Query().Get("next"))})
+}
+
+func (p *Pages) showLogin(w http.ResponseWriter, r *http.Request, status int, v loginView) {
+	name, err := p.auth.Provider(auth.PagePatience)
+	v.Provider, v.Away, v.Tokens = name, err != nil, len(p.auth.Tokens) > 0 || name == ""
+	p.Render(w, r, status, "login.html", "Sign in", v)
 }
 
 // Login exchanges a token for a session.
 func (p *Pages) Login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+	if err := p.auth.CheckForm(r); err != nil { // nobody is signed in as somebody else from another site
+		p.Problem(w, r, err.Status, "Nothing was changed", sentence(err.Message))
+		return
+	}
 	next, name := localPath(r.PostFormValue("next")), strings.TrimSpace(r.PostFormValue("name"))
 	again := func(status int, problem string) {
-		p.Render(w, r, status, "login.html", "Sign in", loginView{Next: next, Name: name, Error: problem})
+		p.showLogin(w, r, status, loginView{Next: next, Name: name, Error: problem})
 	}
-	token, id := p.auth.Token(strings.TrimSpace(r.PostFormValue("token")))
-	if token == nil {
-		again(http.StatusUnauthorized, "Unknown token. Ask the person who runs tabi for yours.")
+	token, err := p.auth.Try(r, strings.TrimSpace(r.PostFormValue("token")))
+	switch {
+	case err != nil && err.Status == http.StatusUnauthorized:
+		again(err.Status, "Unknown token. Ask the person who runs tabi for yours.")
+		return
+	case err != nil:
+		err.Header(w.Header())
+		again(err.Status, sentence(err.Message))
 		return
 	}
 	if token.Name != "" {
@@ -48,13 +78,72 @@ func (p *Pages) Login(w http.ResponseWriter, r *http.Request) {
 		again(http.StatusBadRequest, "Please enter your name. It is shown with your actions.")
 		return
 	}
-	audit.Of(r.Context()).By(name, "token:"+token.Name, string(token.Role))
-	p.auth.SignIn(w, name, id)
+	if err := p.auth.SignIn(w, r, token, name); err != nil {
+		p.pageFailed(w, r, err)
+		return
+	}
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
+// LoginByProvider sends the browser to the identity provider.
+func (p *Pages) LoginByProvider(w http.ResponseWriter, r *http.Request) {
+	next := localPath(r.URL.Query().Get("next"))
+	if p.auth.OIDC == nil {
+		p.Problem(w, r, http.StatusNotFound, "Nothing here", "People sign in by tokens here.")
+		return
+	}
+	address, err := p.auth.BeginOIDC(w, next)
+	if err != nil { // the log has the reason
+		p.showLogin(w, r, http.StatusServiceUnavailable, loginView{Next: next})
+		return
+	}
+	http.Redirect(w, r, address, http.StatusSeeOther)
+}
+
+type arrivedView struct{ Next string }
+
+// LoginCallback receives the browser that the identity provider sends back.
+func (p *Pages) LoginCallback(w http.ResponseWriter, r *http.Request) {
+	if p.auth.OIDC == nil {
+		p.Problem(w, r, http.StatusNotFound, "Nothing here", "People sign in by tokens here.")
+		return
+	}
+	next, err := p.auth.FinishOIDC(w, r)
+	var wait *web.Error
+	switch {
+	case err == nil:
+		// A page and no redirect: after a redirect from another site the browser would not send the new cookie, which is SameSite=Strict.
+		p.Render(w, r, http.StatusOK, "arrived.html", "Signed in", arrivedView{localPath(next)})
+	case errors.As(err, &wait):
+		wait.Header(w.Header())
+		p.showLogin(w, r, wait.Status, loginView{Next: "/", Error: sentence(wait.Message)})
+	case errors.Is(err, auth.ErrProviderAway):
+		p.Log.Warn("a sign-in could not be finished", zap.Error(err))
+		p.showLogin(w, r, http.StatusServiceUnavailable, loginView{Next: "/"})
+	default:
+		if text, ok := auth.Refusal(err); ok {
+			p.showLogin(w, r, http.StatusForbidden, loginView{Next: "/", Error: text})
+			return
+		}
+		p.pageFailed(w, r, err)
+	}
+}
+
+type leftView struct{ Provider, End string }
+
+// Logout ends the session, and offers to end the one at the identity provider.
 func (p *Pages) Logout(w http.ResponseWriter, r *http.Request) {
-	p.auth.SignOut(w)
+	if err := p.auth.SignOut(w, r); err != nil {
+		p.pageFailed(w, r, err)
+		return
+	}
+	if strings.HasPrefix(auth.PrincipalOf(r.Context()).Subject, "oidc:") {
+		if end := p.auth.EndAtProvider(); end != "" {
+			name, _ := p.auth.Provider(auth.PagePatience)
+			p.Render(w, auth.WithPrincipal(r, auth.Principal{}), http.StatusOK, "left.html", "Signed out", leftView{name, end})
+			return
+		}
+	}
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 
@@ -63,7 +152,7 @@ func localPath(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") ||
 		strings.ContainsAny(next, "\\\r\n\t") {
-		return "/inbox"
+		return "/"
 	}
 	return next
 }

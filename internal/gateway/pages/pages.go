@@ -47,6 +47,8 @@ type layout struct {
 	Temporal string    // address of the Temporal UI's workflows; empty: no links
 	DevPages []devPage // in dev only
 	Refresh  int       // seconds after which the page reloads; 0: never
+	Reload   string    // where it reloads from: the same page, marked as no sign of a person
+	May      func(string) bool
 	Body     any
 }
 
@@ -182,7 +184,13 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name,
 		l.Refresh = liveRefresh
 	}
 	if caller.Role != access.Nobody {
-		l.Agent, l.SignedIn = p.agent(r), caller.Session != nil
+		l.Agent, l.SignedIn = p.agent(r), caller.Kind == auth.KindSession
+	}
+	l.May = func(needs string) bool { return caller.May(access.Permission(needs)) }
+	if l.Refresh > 0 {
+		q := r.URL.Query()
+		q.Set(auth.ReloadParam, "1")
+		l.Reload = r.URL.EscapedPath() + "?" + q.Encode()
 	}
 	var out bytes.Buffer
 	if err := p.templates.ExecuteTemplate(&out, name, l); err != nil {

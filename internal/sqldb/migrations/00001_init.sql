@@ -603,3 +603,20 @@ create table customer_keys (
 );
 create unique index customer_keys_customer on customer_keys (customer) where customer <> '';
 create index customer_keys_master on customer_keys (master);
+
+-- Signed-in browsers. id is the digest of the cookie, token that of the token that opened the session. member_of is JSON. Times are of the
+-- wall clock; ends_at is the absolute limit.
+create table sessions (
+  id         text primary key,
+  way        text not null,
+  subject    text not null,
+  name       text not null,
+  member_of  text not null,
+  token      text not null,
+  peer       text not null,
+  created_at bigint not null,
+  seen_at    bigint not null,
+  ends_at    bigint not null
+);
+create index sessions_subject on sessions (subject);
+create index sessions_ends on sessions (ends_at);

@@ -1,0 +1,130 @@
+package access
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+)
+
+// SeenEvery is how often it is stored that a session is in use, in wall time: a page more within it writes nothing.
+const SeenEvery = time.Minute
+
+// Ways to sign in.
+const (
+	ByToken = "token" // a token of the configuration
+	ByKey   = "key"   // a token of the store
+	ByOIDC  = "oidc"  // an OpenID Connect provider
+)
+
+// A Session is a signed-in browser. All times are of the wall clock.
+type Session struct {
+	ID      string   // digest of what the browser's cookie holds, so that who reads the database cannot use it
+	Way     string   // ByToken or ByOIDC
+	Subject string   // token:<name>, key:<id>, or oidc:<the provider's id of the person>
+	Name    string   // shown with actions
+	Groups  []string // of the person at the provider, as far as the configuration names them
+	Token   string   // digest of the token, of ByToken; id of the key, of ByKey
+	Peer    string   // network address from which the person signed in
+	Created time.Time
+	Seen    time.Time // last use, at most SeenEvery old
+	Ends    time.Time // absolute limit
+}
+
+// SessionID returns the id of the session whose cookie has this value.
+func SessionID(value string) string {
+	sum := sha256.Sum256([]byte("tabi session\x00" + value))
+	return hex.EncodeToString(sum[:])
+}
+
+// AddSession stores a new session.
+func (s *Room) AddSession(ctx context.Context, one Session) error {
+	groups, err := json.Marshal(one.Groups)
+	if err != nil {
+		return err
+	}
+	return s.db.Write(sqldb.WithoutLast(ctx), func(tx sqldb.Conn) error {
+		_, err := tx.ExecContext(ctx, `insert into sessions (id, way, subject, name, member_of, token, peer, created_at, seen_at, ends_at)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, one.ID, one.Way, sqldb.Clean(one.Subject), sqldb.Clean(one.Name),
+			sqldb.Clean(string(groups)), one.Token, one.Peer, sqldb.Millis(one.Created), sqldb.Millis(one.Seen), sqldb.Millis(one.Ends))
+		return err
+	})
+}
+
+const sessionColumns = "id, way, subject, name, member_of, token, peer, created_at, seen_at, ends_at"
+
+func scanSession(r *sql.Rows) (one Session, err error) {
+	var groups string
+	var created, seen, ends int64
+	if err := r.Scan(&one.ID, &one.Way, &one.Subject, &one.Name, &groups, &one.Token, &one.Peer, &created, &seen, &ends); err != nil {
+		return one, err
+	}
+	one.Created, one.Seen, one.Ends = sqldb.Moment(created), sqldb.Moment(seen), sqldb.Moment(ends)
+	if err := json.Unmarshal([]byte(groups), &one.Groups); err != nil {
+		return one, fmt.Errorf("the groups of a session: %w", err)
+	}
+	return one, nil
+}
+
+// Session returns the session with an id, also one whose limits have passed; sqldb.ErrNotFound: there is none.
+func (s *Room) Session(ctx context.Context, id string) (one Session, err error) {
+	found := false
+	err = sqldb.Rows(ctx, s.db.Reader, func(r *sql.Rows) error {
+		found = true
+		one, err = scanSession(r)
+		return err
+	}, "select "+sessionColumns+" from sessions where id = $1", id)
+	if err == nil && !found {
+		err = sqldb.ErrNotFound
+	}
+	return one, err
+}
+
+// SessionSeen stores that a session is in use.
+func (s *Room) SessionSeen(ctx context.Context, id string, wall time.Time) error {
+	return s.db.Write(sqldb.WithoutLast(ctx), func(tx sqldb.Conn) error {
+		_, err := tx.ExecContext(ctx, "update sessions set seen_at = $1 where id = $2 and seen_at < $1", sqldb.Millis(wall), id)
+		return err
+	})
+}
+
+// EndSession deletes a session. One that does not exist is no error.
+func (s *Room) EndSession(ctx context.Context, id string) error {
+	return s.db.Write(sqldb.WithoutLast(ctx), func(tx sqldb.Conn) error {
+		_, err := tx.ExecContext(ctx, "delete from sessions where id = $1", id)
+		return err
+	})
+}
+
+// EndSessions deletes all sessions of a person, or of everybody if subject is empty, and returns their number.
+func (s *Room) EndSessions(ctx context.Context, subject string) (n int64, err error) {
+	err = s.db.Write(ctx, func(tx sqldb.Conn) error {
+		n, err = sqldb.Affected(ctx, tx, "delete from sessions where subject = $1 or $1 = ''", subject)
+		return err
+	})
+	return n, err
+}
+
+// Sessions returns up to limit sessions whose absolute limit has not passed, the latest used first.
+func (s *Room) Sessions(ctx context.Context, wall time.Time, limit int) (out []Session, err error) {
+	err = sqldb.Rows(ctx, s.db.Reader, func(r *sql.Rows) error {
+		one, err := scanSession(r)
+		out = append(out, one)
+		return err
+	}, "select "+sessionColumns+" from sessions where ends_at > $1 order by seen_at desc, id limit $2", sqldb.Millis(wall), limit)
+	return out, err
+}
+
+// PruneSessions deletes sessions whose absolute limit has passed.
+func (s *Room) PruneSessions(ctx context.Context, wall time.Time) (n int64, err error) {
+	err = s.db.Write(ctx, func(tx sqldb.Conn) error {
+		n, err = sqldb.Affected(ctx, tx, "delete from sessions where ends_at <= $1", sqldb.Millis(wall))
+		return err
+	})
+	return n, err
+}
