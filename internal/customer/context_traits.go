@@ -3,6 +3,7 @@ package customer
 import (
 	"context"
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/tabi-journeys/tabi/internal/event"
@@ -105,4 +106,14 @@ func lacking(traits, patch map[string]any) map[string]any {
 		}
 	}
 	return out
+}
+
+// Unproven returns what an unproven call may change of the traits of a user: it fills what the profile lacks, and overwrites nothing that a
+// server, or the user with a proof, has said. kept reports whether something was left out that differs.
+func Unproven(traits, patch map[string]any) (rest map[string]any, kept bool, err error) {
+	if patch, _, err = sqldb.Normal(patch); err != nil {
+		return nil, false, err
+	}
+	rest = lacking(traits, patch)
+	return rest, !reflect.DeepEqual(Overlay(traits, patch), Overlay(traits, rest)), nil
 }

@@ -85,6 +85,7 @@ type Receipt struct {
 	Duplicate   bool
 	Forgotten   bool     // the customer was forgotten: nothing was stored
 	Taken       bool     // the id is that of another event, or of another customer: the call is not stored; see ErrTaken
+	Kept        bool     // traits of a user were not changed, since the call is not proven
 	Stayed      bool     // a merge left protected traits with the visitor, since the call may not carry them over; see Proven
 	DeliveredTo []string // ids of the enrollments that get the event
 	Entered     []string // workflow ids of the enrollments it opened

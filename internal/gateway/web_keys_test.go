@@ -428,3 +428,29 @@ func TestKeysHaveNoControlCharacters(t *testing.T) {
 		}
 	}
 }
+
+// An unproven call changes no trait of a user, also if it knows the user's visitor; it fills what the profile lacks.
+func TestUnprovenCallsOverwriteNothing(t *testing.T) {
+	eachHouse(t, func(h *house) {
+		h.accepted(h.call("/v1/identify", `{"userId":"ana","anonymousId":"a1","traits":{"first_name":"Ana"}}`))
+		h.accepted(h.call("/v1/identify", `{"userId":"ben","anonymousId":"b1"}`))
+		for _, c := range []struct{ visitor, traits, adjusted, want string }{
+			{"a1", `{"first_name":"Mallory"}`, "user_traits", "Ana"}, {"a1", `{"first_name":null}`, "user_traits", "Ana"},
+			{"a1", `{"first_name":{"a":1}}`, "user_traits", "Ana"},
+			{"a1", `{"first_name":"Ana"}`, "", "Ana"}, {"b1", `{"first_name":"Ben"}`, "", "Ben"},
+		} {
+			out := h.accepted(h.web("/v1/identify", `{"anonymousId":"`+c.visitor+`","traits":`+c.traits+`}`))
+			change := ""
+			for _, one := range out.Adjusted {
+				change += one.Change
+			}
+			if got := h.customer("anon:" + c.visitor).Traits["first_name"]; change != c.adjusted || got != c.want {
+				t.Errorf("%s: %v, %q", c.traits, got, change)
+			}
+		}
+		h.accepted(h.web("/v1/identify", `{"userId":"ana","traits":{"first_name":"Anna"}`+proven("ana")))
+		if got := h.customer("ana").Traits["first_name"]; got != "Anna" {
+			t.Errorf("with a proof: %v", got)
+		}
+	})
+}

@@ -312,6 +312,13 @@ func (s *Room) ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCusto
 	}
 	var patch map[string]any
 	var err error
+	if c.Trust == customer.Untrusted && !event.Anonymous(p.ID) && len(c.Traits) > 0 {
+		own := *c // the event says what the call has changed
+		if own.Traits, receipt.Kept, err = customer.Unproven(p.Traits, c.Traits); err != nil {
+			return receipt, err
+		}
+		c = &own
+	}
 	ev.Name, ev.Properties, patch = meaningOf(c)
 	if ev.Properties, ev.Text, err = sqldb.Normal(ev.Properties); err != nil {
 		return receipt, err

@@ -66,6 +66,7 @@ const (
 	SentAt            = "sent_at"            // it cannot be read; the client's clock is not corrected
 	NotANumber        = "not_a_number"       // NaN or an infinity: no value
 	Unproven          = "unproven_user"      // a web key named a user without a proof: the call counts for the visitor only
+	UserTraits        = "user_traits"        // traits of a user were not changed, since the call has no proof
 	TraitsStay        = "traits_stay"        // addresses and permissions of a visitor did not follow to the user
 	ContextTrait      = "context_trait"      // a trait of the context that the key may not set was left out
 )

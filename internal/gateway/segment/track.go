@@ -241,10 +241,10 @@ func (h *Handlers) store(r *http.Request, j *judgment) *web.Error {
 		j.calls, j.index, j.receipts = j.calls[:kept], j.index[:kept], receipts
 		for n, got := range receipts {
 			if got.Stayed {
-				i := j.index[n]
-				change := tolerant.Change{Field: tolerant.Join(j.elements[i].Field, "anonymousId"), Kind: tolerant.TraitsStay}
-				h.Doors.Adjusted(rejection.HTTP, []tolerant.Change{change})
-				j.changes = append(j.changes, api.AdjustedCall{Index: i, Field: change.Field, Change: change.Kind})
+				h.adjusted(j, j.index[n], "anonymousId", tolerant.TraitsStay)
+			}
+			if got.Kept {
+				h.adjusted(j, j.index[n], "traits", tolerant.UserTraits)
 			}
 		}
 	}
@@ -256,6 +256,13 @@ func (h *Handlers) store(r *http.Request, j *judgment) *web.Error {
 // wait reports whether every call is refused for now, since too much of its customer waits for delivery.
 func (j *judgment) wait() bool {
 	return len(j.keep) > 0 && !slices.ContainsFunc(j.keep, func(r rejection.Refused) bool { return !web.Later(r.Code) })
+}
+
+// adjusted notes a change that the store has made to an accepted call.
+func (h *Handlers) adjusted(j *judgment, i int, field, kind string) {
+	change := tolerant.Change{Field: tolerant.Join(j.elements[i].Field, field), Kind: kind}
+	h.Doors.Adjusted(rejection.HTTP, []tolerant.Change{change})
+	j.changes = append(j.changes, api.AdjustedCall{Index: i, Field: change.Field, Change: change.Kind})
 }
 
 // maxChanges is how many changes an answer lists.
