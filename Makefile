@@ -48,6 +48,10 @@ bin/promtool: tools/prometheus/go.mod
 manifests: bin/helm bin/kubeconform bin/promtool ## Check what is deployed: chart, compose, dashboards, alerts
 	$(GO) test -count=1 ./deploy/...
 
+.PHONY: vulnerabilities
+vulnerabilities: ## Look for known vulnerabilities in called code; needs vuln.go.dev, or GOVULNDB=file:///FOLDER
+	@.ci/govulncheck
+
 .PHONY: demo
 demo: build ## Play four customers through the journeys, live; CI=1 asserts it and exits
 	@CI=$(CI) $(GO) run ./internal/dev/demo
