@@ -36,8 +36,9 @@ func Forget(ctx workflow.Context, in contract.ForgetInput) error {
 			}
 		}
 		for {
-			next := contract.ForgetPage{Request: in.Request, After: in.After}
-			if err := do(ctx, contract.ForgetRunsActivity, "delete the customer's runs", next, &next); err != nil {
+			var next contract.ForgetPage // a new one: the last page has no after, and would leave the old one
+			if err := do(ctx, contract.ForgetRunsActivity, "delete the customer's runs", contract.ForgetPage{Request: in.Request,
+				After: in.After}, &next); err != nil {
 				return err
 			}
 			if in.After = next.After; in.After == "" {
@@ -64,10 +65,11 @@ func Forget(ctx workflow.Context, in contract.ForgetInput) error {
 // end ends the open enrollments, and returns when none is left.
 func end(ctx workflow.Context, request string) error {
 	for page := (contract.ForgetPage{Request: request}); ; {
-		if err := do(ctx, contract.ForgetEndActivity, "end the customer's journeys", page, &page); err != nil {
+		var next contract.ForgetPage
+		if err := do(ctx, contract.ForgetEndActivity, "end the customer's journeys", page, &next); err != nil {
 			return err
 		}
-		if page.After == "" {
+		if page = next; page.After == "" {
 			break
 		}
 	}
