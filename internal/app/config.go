@@ -17,6 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/keyring"
 	"github.com/tabi-journeys/tabi/internal/limits"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
+	"github.com/tabi-journeys/tabi/internal/retention"
 )
 
 // Config holds all settings, from flags and the environment; the flag takes precedence. Register selects the settings
@@ -79,7 +80,7 @@ type Config struct {
 
 	RelayWorkers    int
 	HandoffReturn   time.Duration // wall time that a hand-off stays with an agent who gives no sign; 0: forever
-	KeepDays        int           // virtual days that decisions are kept; 0: forever
+	Retention       string        // how long each kind of data is kept; see retention.Parse
 	WorkflowTasks   int
 	Activities      int
 	LocalActivities int
@@ -170,8 +171,8 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 	if err := c.checkPseudonyms(); err != nil {
 		return err
 	}
-	if c.KeepDays < 0 {
-		return Usage("--decision-retention is %d: give a number of days, or 0 to keep them forever", c.KeepDays)
+	if _, err := retention.Parse(c.Retention); err != nil {
+		return Usage("--retention: %w", err)
 	}
 	if c.HandoffReturn < 0 {
 		return Usage("--handoff-return is %s: give a duration such as 30m, or 0 to keep a hand-off with its agent", c.HandoffReturn)

@@ -28,6 +28,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
 	"github.com/tabi-journeys/tabi/internal/rejection"
 	"github.com/tabi-journeys/tabi/internal/relay"
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/tracing"
 	"github.com/tabi-journeys/tabi/workflows"
@@ -168,6 +169,11 @@ func (s *Services) Relay() *relay.Relay {
 
 // Background returns the background jobs of this process.
 func (s *Services) Background() *background.Jobs {
+	keep, err := retention.Parse(s.Config.Retention)
+	if err != nil { // the configuration was checked
+		keep = nil
+		s.Log.Error("nothing is deleted: the retention cannot be read", zap.Error(err))
+	}
 	jobs := background.New(background.Config{
 		Enrollments: s.Store.Enrollments, Starts: s.Store.Outbox, Home: s.Home,
 		Schedules: s.Store.Enrollments, Intents: s.Store.Intents, Offers: s.Store.Offers,
@@ -175,7 +181,7 @@ func (s *Services) Background() *background.Jobs {
 		Forgets: s.Store.Erasure, Sessions: s.Store.Access,
 		Handoffs: s.Store.Handoffs, HandoffReturn: s.Config.HandoffReturn,
 		Client: s.Temporal, Clock: s.Clock, Logger: s.Log.Named("background"),
-		Keep: time.Duration(s.Config.KeepDays) * 24 * time.Hour,
+		Keep: keep, Retention: s.retention(),
 	})
 	s.metrics.registry.MustRegister(jobs)
 	return jobs

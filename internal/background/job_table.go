@@ -10,12 +10,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/relay"
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -70,9 +72,6 @@ const DefaultHandoffReturn = 30 * time.Minute
 // sessionsEvery is how often old sessions are deleted (wall time). They open nothing before.
 const sessionsEvery = 10 * time.Minute
 
-// DefaultKeep is how long decisions and evidence are kept, in virtual time, unless configured otherwise.
-const DefaultKeep = 400 * 24 * time.Hour
-
 // Audit logs the entries of the audit log.
 type Audit interface {
 	Log(ctx context.Context, log *zap.Logger, limit int) (more bool, err error)
@@ -95,15 +94,17 @@ type Config struct {
 	Logger      *zap.Logger // default: none
 	AuditLog    *zap.Logger // for entries of the audit log; default: none
 
-	ReconcileEvery time.Duration // default 1 min, for one page of enrollments and one of runs
-	ScheduleEvery  time.Duration // how often other processes' releases are looked for; default 1 s
-	IntentEvery    time.Duration // how often other processes' releases are looked for; default 1 s
-	LearnEvery     time.Duration // default 5 s
-	AuditEvery     time.Duration // how often entries of the audit log are logged; default 2 s
-	PruneEvery     time.Duration // default 1 min
-	ForgetEvery    time.Duration // how often requests to forget a customer are looked for; default 2 s
-	HandoffReturn  time.Duration // how long a hand-off stays with an agent who gives no sign, in wall time; 0: forever
-	Keep           time.Duration // how long decisions are kept, in virtual time; 0: forever, and pruning is off
+	ReconcileEvery time.Duration    // default 1 min, for one page of enrollments and one of runs
+	ScheduleEvery  time.Duration    // how often other processes' releases are looked for; default 1 s
+	IntentEvery    time.Duration    // how often other processes' releases are looked for; default 1 s
+	LearnEvery     time.Duration    // default 5 s
+	AuditEvery     time.Duration    // how often entries of the audit log are logged; default 2 s
+	PruneEvery     time.Duration    // default 1 min
+	ForgetEvery    time.Duration    // how often requests to forget a customer are looked for; default 2 s
+	HandoffReturn  time.Duration    // how long a hand-off stays with an agent who gives no sign, in wall time; 0: forever
+	WalkEvery      time.Duration    // between two pages of customers whose old rows are deleted; default 1 s
+	Keep           retention.Policy // how long each kind of data is kept; nil: forever, and nothing is deleted
+	Retention      Retention        // deletes; required with Keep
 
 	returnEvery time.Duration // of HandoffReturn
 }
@@ -113,6 +114,7 @@ type Jobs struct {
 	cfg        Config
 	reconciler *Reconciler
 	found      reconciled
+	deleted    *prometheus.CounterVec // rows, by kind of data
 }
 
 // New returns the jobs of cfg.
@@ -150,13 +152,16 @@ func New(cfg Config) *Jobs {
 	if cfg.Forgets == nil {
 		cfg.ForgetEvery = -1
 	}
-	if cfg.Keep <= 0 {
-		cfg.PruneEvery = -1
+	if cfg.WalkEvery == 0 {
+		cfg.WalkEvery = walkEvery
+	}
+	if cfg.Keep == nil {
+		cfg.PruneEvery, cfg.WalkEvery = -1, -1
 	}
 	if cfg.HandoffReturn > 0 {
 		cfg.returnEvery = min(cfg.HandoffReturn/4, time.Minute)
 	}
-	return &Jobs{cfg: cfg, reconciler: NewReconciler(ReconcilerConfig{
+	return &Jobs{cfg: cfg, deleted: newDeleted(), reconciler: NewReconciler(ReconcilerConfig{
 		Enrollments: cfg.Enrollments, Starts: cfg.Starts, Client: cfg.Client, Home: cfg.Home, Clock: cfg.Clock,
 	})}
 }
@@ -172,6 +177,7 @@ func (j *Jobs) jobs() []job {
 		{name: "starting to forget customers", every: j.cfg.ForgetEvery, page: j.startForgets},
 		{name: "deleting old sessions", every: sessionsEvery, page: j.pruneSessions, late: true},
 		{name: "retention cleanup", every: j.cfg.PruneEvery, page: j.prune(), late: true},
+		{name: "retention cleanup by customer", every: j.cfg.WalkEvery, page: j.pruneByCustomer(), late: true},
 		{name: "reconciling enrollments", every: j.cfg.ReconcileEvery, page: j.closeGone(), late: true},
 		{name: "reconciling runs", every: j.cfg.ReconcileEvery, page: j.lookAtRuns(), late: true},
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/offer"
+	"github.com/tabi-journeys/tabi/internal/retention"
 )
 
 func TestLoopLogsFailureAndRecoveryOnce(t *testing.T) {
@@ -106,7 +107,8 @@ func TestOldDecisionsAreDeleted(t *testing.T) {
 	for _, age := range []time.Duration{0, 48 * time.Hour} {
 		s.decides(at.Add(-age), age.String())
 	}
-	s.cfg.Clock, s.cfg.Keep, s.cfg.PruneEvery = from(at, 1), 24*time.Hour, 5*time.Millisecond
+	s.cfg.Clock, s.cfg.Keep, s.cfg.PruneEvery = from(at, 1),
+		retention.Policy{retention.Decisions: 24 * time.Hour}, 5*time.Millisecond
 	s.play("the old decision to be deleted", func() bool {
 		left, err := s.store.Offers.Decisions(t.Context(), offer.DecisionFilter{})
 		if err != nil {

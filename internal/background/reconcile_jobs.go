@@ -95,10 +95,12 @@ func (j *Jobs) Describe(out chan<- *prometheus.Desc) {
 	out <- descMissing
 	out <- descOrphans
 	out <- descAlarm
+	j.deleted.Describe(out)
 }
 
 // Collect implements prometheus.Collector.
 func (j *Jobs) Collect(out chan<- prometheus.Metric) {
+	j.deleted.Collect(out)
 	j.found.mu.Lock()
 	defer j.found.mu.Unlock()
 	alarm := 0.0

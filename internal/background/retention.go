@@ -1,17 +1,210 @@
 package background
 
-import "context"
+import (
+	"context"
+	"time"
 
-// prune returns a page that deletes old decisions, and walks through the customers to delete their old evidence. After an error
-// the walk begins again.
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tabi-journeys/tabi/internal/audit"
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/retention"
+)
+
+// Retention deletes what is old, a page at a time: what is still needed stays. See package retention. Every function returns how many
+// rows it has deleted.
+type Retention struct {
+	Customers interface {
+		Page(ctx context.Context, after string, limit int) ([]string, error)
+		PruneEvents(ctx context.Context, before time.Time, customers []string, limit int) (gone []string, err error)
+		IdleVisitors(ctx context.Context, before time.Time, customers []string) ([]string, error)
+	}
+	Enrollments interface {
+		Prune(ctx context.Context, now, before time.Time, customers []string, limit int) (int64, error)
+	}
+	Handoffs interface {
+		Prune(ctx context.Context, before time.Time, customers []string) (int64, error)
+	}
+	Intents interface {
+		PruneClassifications(ctx context.Context, events []string) error
+	}
+	Messages interface {
+		Prune(ctx context.Context, now, before time.Time, limit int) (int64, error)
+	}
+	Offers interface {
+		PruneOffers(ctx context.Context, before time.Time, customers []string) (int64, error)
+	}
+	Outbox interface {
+		PruneDeadLetters(ctx context.Context, before time.Time, limit int) (int64, error)
+	}
+	Rejections interface {
+		Prune(ctx context.Context, before time.Time) (int64, error)
+	}
+	Visitors interface {
+		DropVisitor(ctx context.Context, now time.Time, id string) (dropped bool, err error)
+	}
+	Audit interface {
+		Prune(ctx context.Context, before time.Time, limit int) (int64, error)
+		Record(ctx context.Context, e audit.Entry) error
+	}
+	// Note remembers that rows of a kind from before a time were deleted, for the reports.
+	Note func(ctx context.Context, kind string, before time.Time) error
+}
+
+const (
+	// walkPage is how many customers are looked through at once, and walkEvery how often, in wall time: eight million a day.
+	walkPage  = 100
+	walkEvery = time.Second
+	// walkRest is how long the walk rests after the last customer, in wall time.
+	walkRest = 15 * time.Minute
+)
+
+// walk is a walk through all customers, by which old rows are found with the indexes that there are.
+type walk struct {
+	after string
+	rest  time.Time // wall; not before
+}
+
+// prune returns a page of deleting what is old of the kinds that are found by their time, and of evidence.
 func (j *Jobs) prune() func(context.Context) (bool, error) {
-	after := ""
+	evidence := ""
 	return func(ctx context.Context) (more bool, err error) {
-		if _, more, err = j.cfg.Offers.PruneDecisions(ctx, j.now(), j.cfg.Keep, prunePage); err != nil {
-			after = ""
-			return more, err
+		if more, err = j.pruneByTime(ctx); err == nil {
+			err = j.pruneEvidence(ctx, &evidence)
 		}
-		_, after, err = j.cfg.Intents.PruneEvidence(ctx, j.now(), j.cfg.Keep, after, prunePage)
 		return more, err
 	}
+}
+
+// pruneByCustomer returns a page of deleting what is old of the next customers. After an error the walk begins again.
+func (j *Jobs) pruneByCustomer() func(context.Context) (bool, error) {
+	w := walk{}
+	return func(ctx context.Context) (bool, error) { return j.pruneCustomers(ctx, &w) }
+}
+
+// pruneByTime deletes the oldest rows of each kind that is found by its time.
+func (j *Jobs) pruneByTime(ctx context.Context) (more bool, err error) {
+	r, now := j.cfg.Retention, j.now()
+	for _, kind := range []struct {
+		name  string
+		now   time.Time
+		prune func(before time.Time) (int64, error)
+	}{
+		{retention.Sends, now, func(t time.Time) (int64, error) { return r.Messages.Prune(ctx, now, t, prunePage) }},
+		{retention.Decisions, now, func(time.Time) (int64, error) {
+			n, _, err := j.cfg.Offers.PruneDecisions(ctx, now, j.cfg.Keep[retention.Decisions], prunePage)
+			return n, err
+		}},
+		{retention.DeadLetters, now, func(t time.Time) (int64, error) { return r.Outbox.PruneDeadLetters(ctx, t, prunePage) }},
+		{retention.RejectedCalls, now, func(t time.Time) (int64, error) { return r.Rejections.Prune(ctx, t) }},
+		{retention.Audit, clock.Wall(), func(t time.Time) (int64, error) { return r.Audit.Prune(ctx, t, prunePage) }},
+	} {
+		before := j.cfg.Keep.Before(kind.name, kind.now)
+		if before.IsZero() {
+			continue
+		}
+		n, err := kind.prune(before)
+		if err != nil {
+			return false, err
+		}
+		if err := j.pruned(ctx, kind.name, before, n); err != nil {
+			return false, err
+		}
+		more = more || n >= prunePage
+	}
+	return more, nil
+}
+
+func (j *Jobs) pruneEvidence(ctx context.Context, after *string) error {
+	before := j.cfg.Keep.Before(retention.Evidence, j.now())
+	if before.IsZero() {
+		return nil
+	}
+	n, next, err := j.cfg.Intents.PruneEvidence(ctx, j.now(), j.cfg.Keep[retention.Evidence], *after, prunePage)
+	if *after = next; err != nil {
+		*after = ""
+		return err
+	}
+	return j.pruned(ctx, retention.Evidence, before, n)
+}
+
+// pruneCustomers deletes what is old of the next customers.
+func (j *Jobs) pruneCustomers(ctx context.Context, w *walk) (more bool, err error) {
+	r, now := j.cfg.Retention, j.now()
+	if clock.Wall().Before(w.rest) {
+		return false, nil
+	}
+	ids, err := r.Customers.Page(ctx, w.after, walkPage)
+	if err != nil || len(ids) == 0 {
+		*w = walk{rest: clock.Wall().Add(walkRest)}
+		return false, err
+	}
+	busy := false // a customer of this page has more rows than one round deletes
+	for _, kind := range []struct {
+		name  string
+		prune func(before time.Time) (int64, error)
+	}{
+		{retention.Events, func(t time.Time) (int64, error) {
+			gone, err := r.Customers.PruneEvents(ctx, t, ids, prunePage)
+			if err == nil && len(gone) > 0 {
+				err = r.Intents.PruneClassifications(ctx, gone)
+			}
+			return int64(len(gone)), err
+		}},
+		{retention.Handoffs, func(t time.Time) (int64, error) { return r.Handoffs.Prune(ctx, t, ids) }},
+		{retention.Decisions, func(t time.Time) (int64, error) { return r.Offers.PruneOffers(ctx, t, ids) }},
+		{retention.Enrollments, func(t time.Time) (int64, error) { return r.Enrollments.Prune(ctx, now, t, ids, prunePage) }},
+		{retention.Visitors, func(t time.Time) (int64, error) { return j.dropVisitors(ctx, now, t, ids) }},
+	} {
+		before := j.cfg.Keep.Before(kind.name, now)
+		if before.IsZero() {
+			continue
+		}
+		n, err := kind.prune(before)
+		if err == nil {
+			err = j.pruned(ctx, kind.name, before, n)
+		}
+		if err != nil {
+			w.after = ""
+			return false, err
+		}
+		busy = busy || n >= prunePage
+	}
+	if !busy {
+		w.after = ids[len(ids)-1]
+	}
+	return busy, nil
+}
+
+func (j *Jobs) dropVisitors(ctx context.Context, now, before time.Time, ids []string) (n int64, err error) {
+	idle, err := j.cfg.Retention.Customers.IdleVisitors(ctx, before, ids)
+	for _, id := range idle {
+		dropped, err := j.cfg.Retention.Visitors.DropVisitor(ctx, now, id)
+		if err != nil {
+			return n, err
+		}
+		if dropped {
+			n++
+		}
+	}
+	return n, err
+}
+
+// pruned counts deleted rows, and remembers from when on there are numbers.
+func (j *Jobs) pruned(ctx context.Context, kind string, before time.Time, n int64) error {
+	j.deleted.WithLabelValues(kind).Add(float64(n))
+	if n == 0 || j.cfg.Retention.Note == nil {
+		return nil
+	}
+	return j.cfg.Retention.Note(ctx, kind, before)
+}
+
+func newDeleted() *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tabi_retention_deleted_total", Help: "Rows that were deleted because they were kept long enough, by kind of data.",
+	}, []string{"kind"})
+	for _, k := range retention.Kinds {
+		c.WithLabelValues(k.Name)
+	}
+	return c
 }

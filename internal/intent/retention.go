@@ -83,3 +83,11 @@ func (s *Room) PruneEvidence(ctx context.Context, now time.Time, keep time.Durat
 	}
 	return n, next, nil
 }
+
+// PruneClassifications deletes how events were classified that retention has deleted.
+func (s *Room) PruneClassifications(ctx context.Context, events []string) error {
+	return s.db.Write(ctx, func(tx sqldb.Conn) error {
+		_, err := sqldb.AffectedWithin(ctx, tx, `delete from classifications where event in (%s)`, events)
+		return err
+	})
+}

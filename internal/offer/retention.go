@@ -2,6 +2,7 @@ package offer
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -25,4 +26,23 @@ func (s *Room) PruneDecisions(ctx context.Context, now time.Time, keep time.Dura
 		return err
 	})
 	return n, n >= int64(limit), err
+}
+
+// PruneOffers deletes the offers of customers whose outcome was learned before a time.
+func (s *Room) PruneOffers(ctx context.Context, before time.Time, customers []string) (n int64, err error) {
+	var old []string
+	if err := sqldb.Within(ctx, s.db.Reader, `select key from offers where learned = 1 and outcome <> '' and resolved_at < $1 and
+		decided_at < $1 and customer in (%s)`, customers, func(r *sql.Rows) error {
+		var key string
+		err := r.Scan(&key)
+		old = append(old, key)
+		return err
+	}, sqldb.Millis(before)); err != nil || len(old) == 0 {
+		return 0, sqldb.DatabaseError(err)
+	}
+	err = s.db.Write(ctx, func(tx sqldb.Conn) (err error) {
+		n, err = sqldb.AffectedWithin(ctx, tx, `delete from offers where key in (%s)`, old)
+		return err
+	})
+	return n, err
 }

@@ -19,12 +19,11 @@ import (
 
 // Bounds of the table.
 const (
-	MaxRows    = 10_000              // the oldest are dropped
-	MaxAge     = 14 * 24 * time.Hour // virtual
-	MaxPayload = 4 << 10             // bytes of a call; the rest is cut off
-	perRequest = 20                  // kept of one request
-	perMinute  = 600                 // kept by one process, wall time
-	trimEvery  = 200                 // rows between two looks at the bounds
+	MaxRows    = 10_000  // the oldest are dropped
+	MaxPayload = 4 << 10 // bytes of a call; the rest is cut off
+	perRequest = 20      // kept of one request
+	perMinute  = 600     // kept by one process, wall time
+	trimEvery  = 200     // rows between two looks at the bounds
 )
 
 // A Call is a refused call.
@@ -101,9 +100,6 @@ func (s *Room) Keep(ctx context.Context, now time.Time, calls []Call) (left int,
 		}
 		if !trim {
 			return nil
-		}
-		if _, err := tx.ExecContext(ctx, `delete from rejected_calls where at < $1`, sqldb.Millis(now.Add(-MaxAge))); err != nil {
-			return err
 		}
 		_, err := tx.ExecContext(ctx, `delete from rejected_calls where id <=
 			(select id from rejected_calls order by id desc limit 1 offset $1)`,

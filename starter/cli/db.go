@@ -3,13 +3,17 @@ package cli
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
+	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/audit"
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 )
@@ -17,7 +21,8 @@ import (
 // databaseView is the output of `db`.
 type databaseView struct {
 	sqldb.Schema
-	Usable string `json:"usable"` // yes, or why not
+	Usable string               `json:"usable"`           // yes, or why not
+	Begins map[string]time.Time `json:"begins,omitempty"` // from when on each kind of data is complete, where retention has deleted some
 }
 
 func databaseCommand() *cobra.Command {
@@ -81,9 +86,17 @@ func databaseStep(use, short, long string, do func(context.Context, *sqldb.Datab
 			if bad := v.Check(); bad != nil {
 				v.Usable = "no: " + bad.Error()
 			}
+			if v.Version > 0 {
+				if v.Begins, err = retention.Begins(c.Context(), db); err != nil {
+					return err
+				}
+			}
 			return terminal.Show(c, output, v, func(out *terminal.Printer) {
 				out.Line("schema version %d; this build knows %d; a build must know %d", v.Version, v.Known, v.Compatible)
 				out.Line("usable by this build: %s", v.Usable)
+				for _, kind := range slices.Sorted(maps.Keys(v.Begins)) {
+					out.Line("%s: complete since %s; older ones were deleted (--retention)", kind, terminal.UTC(v.Begins[kind]))
+				}
 			})
 		},
 	}

@@ -1,0 +1,40 @@
+package message
+
+import (
+	"context"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// capSlack is added to the windows of frequency caps, which begin at a local time of day.
+const capSlack = 3 * 24 * time.Hour
+
+// Prune deletes up to limit sends that are older than before, unless they wait, belong to an open enrollment, or count for a frequency
+// cap of the current release.
+func (s *Room) Prune(ctx context.Context, now, before time.Time, limit int) (n int64, err error) {
+	rel, err := s.db.Current(ctx, s.db.Reader)
+	if err != nil {
+		return 0, sqldb.DatabaseError(err)
+	}
+	if policy := rel.Rules.Policy; policy != nil {
+		for _, l := range policy.Limits {
+			if counts := now.Add(-l.Per - l.Per/2 - capSlack); counts.Before(before) {
+				before = counts
+			}
+		}
+	}
+	const old = `select s.key from sends s where s.at < $1 and s.status not in ('` + StatusSending + `', '` + contract.StatusRetry +
+		`', '` + contract.StatusHeld + `', '` + contract.StatusPaused + `') and not exists (select 1 from enrollment_states e where
+		e.id = s.enrollment and e.state <> 'closed') order by s.at limit $2`
+	there, err := sqldb.Exists(ctx, s.db.Reader, `select 1 from (`+old+`) as old`, sqldb.Millis(before), 1)
+	if err != nil || !there {
+		return 0, sqldb.DatabaseError(err)
+	}
+	err = s.db.Write(ctx, func(tx sqldb.Conn) (err error) {
+		n, err = sqldb.Affected(ctx, tx, `delete from sends where key in (`+old+`)`, sqldb.Millis(before), limit)
+		return err
+	})
+	return n, err
+}
