@@ -39,7 +39,8 @@ func FuzzTrack(f *testing.F) {
 		`{"type":"Identify","userId":"7","traits":{"city":"Kyoto","a":{"b":{"c":[1,{"d":null}]}}},"context":{"timezone":"Asia/Tokyo"}}`,
 		`{"type":"alias","userId":"a","previousId":"b"}`, `{"type":"group","userId":"a","groupId":"g","traits":[]}`,
 		`{"type":"page","anonymousId":"a\u0000","name":"Home"}`, `[]`, `null`, `"x"`, `{`, `{"userId":"\ud800","event":"X"}`,
-		`{"userId":"7","event":"X","context":{"backfill":true},"timestamp":"0001-01-01"}`, "\xff\xfe{", `{"traits":{"email":"e@example.com"}}`,
+		`{"userId":"7","event":"X","context":{"backfill":true},"timestamp":"0001-01-01"}`, "\xff\xfe{",
+		`{"traits":{"email":"e@example.com"}}`,
 	} {
 		f.Add([]byte(seed), false)
 		f.Add([]byte(seed), true)

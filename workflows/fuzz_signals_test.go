@@ -12,7 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
-// FuzzSignals sends any payload to the signals and updates of a run. The run ends as it would have, or as the payload says where it is one.
+// FuzzSignals sends any payload to the signals and updates of a run, which ends all the same.
 func FuzzSignals(f *testing.F) {
 	for _, seed := range []string{`{"id":"s1","name":"Seen"}`, `{"id":"e1","enrollment":"e-1","event":{"name":"A","properties":{"x":1}}}`,
 		`{"id":"c1","enrollment":"e-1","command":{"kind":"exit"}}`, `{"id":"c2","enrollment":"e-1","command":{"kind":"go_to","target":"b"}}`,

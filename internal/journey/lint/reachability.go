@@ -34,6 +34,7 @@ func (j *journeyCheck) graph() {
 		}
 	}
 	j.cycles(edges)
+	j.doubling(edges)
 	reached := make([]bool, len(j.all))
 	for _, p := range j.order {
 		if len(p.steps) > 0 {
@@ -42,6 +43,37 @@ func (j *journeyCheck) graph() {
 	}
 	for _, p := range j.order {
 		j.deadRuns(p.steps, reached)
+	}
+}
+
+// doubling warns about a journey of which one enrollment can emit the journey's own entry event twice or more: each of the enrollments
+// that enter by it does the same.
+func (j *journeyCheck) doubling(edges [][]int) {
+	entry := j.def.Entry
+	if entry.Reentry == journey.ReentryNever || entry.Reentry != journey.ReentryAlways && entry.Key == "" {
+		return // one enrollment at a time
+	}
+	enters := func(i int) bool {
+		emit, ok := j.all[i].Spec.(*journey.Emit)
+		return ok && slices.Contains(entry.Events, emit.Event)
+	}
+	for second := range j.all {
+		if !enters(second) {
+			continue
+		}
+		for first := range j.all {
+			after := make([]bool, len(j.all))
+			if enters(first) {
+				for _, next := range edges[first] {
+					reach(edges, after, next)
+				}
+			}
+			if after[second] {
+				j.Report(j.all[second].keyAt, "emits-own-entry", "", "an enrollment emits the event that enters this journey more than "+
+					"once: each enrollment makes several others, until the limit of caused events ends them all")
+				break
+			}
+		}
 	}
 }
 

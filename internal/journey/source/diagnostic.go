@@ -63,6 +63,7 @@ var Codes = []struct {
 	{"unused-path", Warning, "no go_to and no reroute leads to the path"},
 	{"unused-message", Warning, "no journey and no action sends the message"},
 	{"no-goal", Warning, "the journey has no goal"},
+	{"emits-own-entry", Warning, "an enrollment emits the journey's own entry event more than once"},
 	{"unnamed-split", Warning, "a split without an id: an edit can move customers"},
 	{"unknown-trait", Warning, "a trait that one place alone names, one letter from one that others name"},
 	{"broken-json", Warning, "a body that is no JSON, or is none for some customers"},
