@@ -1,0 +1,171 @@
+package e2e
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/tabi-journeys/tabi/internal/dev/pgtest"
+)
+
+// scrape returns what a process exports.
+func scrape(t *testing.T, url, token string) []byte {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodGet, url+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	out, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s, %v", url, resp.Status, err)
+	}
+	return out
+}
+
+// promtool returns the program; without it the test is skipped, and fails in CI.
+func promtool(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(root(), "bin", "promtool")
+	if _, err := os.Stat(path); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip("there is no bin/promtool: run make manifests")
+	}
+	return path
+}
+
+// expressions returns every query of the boards and alerts, by where it is.
+func expressions(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	files, err := filepath.Glob(filepath.Join(root(), "deploy", "grafana", "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no boards: %v", err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var board struct {
+			Panels []struct {
+				Title   string
+				Targets []struct{ Expr string }
+			}
+			Templating struct {
+				List []struct {
+					Name  string
+					Query any
+				}
+			}
+		}
+		if err := json.Unmarshal(data, &board); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		for _, p := range board.Panels {
+			for _, target := range p.Targets {
+				out[filepath.Base(file)+": "+p.Title+": "+target.Expr] = target.Expr
+			}
+		}
+	}
+	data, err := os.ReadFile(filepath.Join(root(), "deploy", "prometheus", "alerts.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var alerts struct {
+		Groups []struct {
+			Rules []struct{ Alert, Expr string }
+		}
+	}
+	if err := yaml.Unmarshal(data, &alerts); err != nil {
+		t.Fatal(err)
+	}
+	for _, group := range alerts.Groups {
+		for _, rule := range group.Rules {
+			out["alerts.yaml: "+rule.Alert] = rule.Expr
+		}
+	}
+	return out
+}
+
+var metricName = regexp.MustCompile(`\b(?:tabi|temporal|process|go)_[a-z0-9_]+`)
+
+// unborn are metrics that exist only once something has happened that this test does not make: a failure, an end, an activity that was
+// not started eagerly.
+var unborn = []string{
+	"tabi_rate_limited_total", "tabi_provider_retry_after_total", "tabi_template_odd_values_total",
+	"temporal_request_failure_total", "temporal_workflow_task_execution_failed_total", "tabi_decisions_total",
+	"tabi_enrollments_closed_total", "temporal_activity_schedule_to_start_latency_seconds_bucket",
+}
+
+// Every metric that a board or an alert asks for exists in what the processes export, under that name. promtool finds nothing to
+// improve in tabi's own.
+func TestBoardsAskForMetricsThatExist(t *testing.T) {
+	t.Parallel()
+	check := promtool(t)
+	in := newInstall(t, folder(map[string]string{"nudge.yaml": nudge}))
+	worker := local(freePort())
+	in.env = append(in.env, "TABI_METRICS_LISTEN="+worker)
+	in.deploy(pgtest.URL(t))
+	in.enter([]string{"measured"})
+	in.once([]string{"measured"})
+	refused, err := http.Post(in.url+"/v1/track", "application/json", strings.NewReader(`{"writeKey":"`+writeKey+`","event":"x"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = refused.Body.Close()
+	var all []byte
+	exists := func(name string) bool {
+		return regexp.MustCompile(`(?m)^`+name+`[ {]`).Match(all) || slices.Contains(unborn, name)
+	}
+	missing := func() (out []string) {
+		for where, expr := range expressions(t) {
+			for _, name := range metricName.FindAllString(expr, -1) {
+				if !exists(name) {
+					out = append(out, where+" asks for "+name+", which no process exports")
+				}
+			}
+		}
+		return out
+	}
+	for range 60 { // some are counted a moment later
+		gateway, own := scrape(t, in.url, adminToken), scrape(t, "http://"+worker, "")
+		all = append(append([]byte{}, gateway...), own...)
+		if len(missing()) == 0 {
+			break
+		}
+		<-time.After(500 * time.Millisecond)
+	}
+	for _, what := range missing() {
+		t.Error(what)
+	}
+	for name, text := range map[string][]byte{"gateway": scrape(t, in.url, adminToken), "worker": scrape(t, "http://"+worker, "")} {
+		cmd := exec.Command(check, "check", "metrics")
+		cmd.Stdin = strings.NewReader(string(text))
+		said, _ := cmd.CombinedOutput()
+		for line := range strings.Lines(string(said)) {
+			if strings.HasPrefix(line, "tabi_") {
+				t.Errorf("promtool says of the %s: %s", name, line)
+			}
+		}
+	}
+}
