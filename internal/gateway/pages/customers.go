@@ -190,7 +190,21 @@ func (p *Pages) Customers(w http.ResponseWriter, r *http.Request) {
 		case 1:
 			id = found[0].ID
 		default:
-			p.Render(w, r, http.StatusOK, "customers.html", "Customers", foundView{id, found})
+			var seen []customer.Customer
+			for _, c := range found {
+				sees, err := p.maySee(r, c.ID)
+				if err != nil {
+					p.pageFailed(w, r, err)
+					return
+				}
+				if !seesPersonal(r) {
+					c.Traits = nil
+				}
+				if sees {
+					seen = append(seen, c)
+				}
+			}
+			p.Render(w, r, http.StatusOK, "customers.html", "Customers", foundView{id, seen})
 			return
 		}
 	}
@@ -230,11 +244,21 @@ func (p *Pages) Customer(w http.ResponseWriter, r *http.Request) {
 		)
 		return
 	}
+	if sees, err := p.maySee(r, s.Customer); err != nil {
+		p.pageFailed(w, r, err)
+		return
+	} else if !sees {
+		p.Problem(w, r, http.StatusForbidden, "Not in your queues", "This customer has no hand-off in your queues.")
+		return
+	}
 	v := customerView{story: s}
 	if v.Sends, err = p.rooms.Messages.Sends(r.Context(), message.SendFilter{Customer: s.Customer, Limit: sendsShown}); err != nil &&
 		!errors.Is(err, sqldb.ErrNotFound) {
 		p.pageFailed(w, r, err)
 		return
+	}
+	if !seesPersonal(r) {
+		v.story, v.Sends = v.story.masked(), maskSends(v.Sends)
 	}
 	ids := append([]string{s.Customer}, s.Profile.Merged...)
 	if v.Audit, err = p.readAudit(r, audit.Filter{Customers: ids}); err != nil {

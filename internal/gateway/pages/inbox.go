@@ -51,6 +51,8 @@ func (p *Pages) Inbox(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v.Full = len(v.Handoffs) == inboxLimit
+	others := func(h handoff.Handoff) bool { return !auth.PrincipalOf(r.Context()).MayWorkOn(h.Queue) }
+	all, v.Handoffs = slices.DeleteFunc(slices.Clone(all), others), slices.DeleteFunc(slices.Clone(v.Handoffs), others)
 	for _, h := range all {
 		if !slices.Contains(v.Queues, h.Queue) {
 			v.Queues = append(v.Queues, h.Queue)
@@ -93,6 +95,10 @@ func (p *Pages) showHandoff(w http.ResponseWriter, r *http.Request, status int, 
 		return
 	}
 	audit.Of(ctx).About(h.Customer, h.Journey)
+	if !auth.PrincipalOf(ctx).MayWorkOn(h.Queue) {
+		p.Problem(w, r, http.StatusForbidden, "Not in your queues", "This hand-off is in a queue that is not yours.")
+		return
+	}
 	v.Handoff = h
 	v.Closed = h.State == handoff.HandoffResolved || h.State == handoff.HandoffWithdrawn
 	v.Mine = h.State == handoff.HandoffClaimed && h.Agent == p.agent(r)
@@ -206,6 +212,15 @@ func (p *Pages) agent(r *http.Request) string {
 // actingAgent returns the name of the agent who sent a form. If no token is needed, or the token has no name, the name is in the
 // form, and a cookie keeps it. On false the name was refused and the response is written.
 func (p *Pages) actingAgent(w http.ResponseWriter, r *http.Request) (string, bool) {
+	h, err := p.rooms.Handoffs.Get(r.Context(), r.PathValue("id"))
+	if err == nil && !auth.PrincipalOf(r.Context()).MayWorkOn(h.Queue) {
+		p.Problem(w, r, http.StatusForbidden, "Not in your queues", "This hand-off is in a queue that is not yours.")
+		return "", false
+	}
+	if err != nil && !errors.Is(err, sqldb.ErrNotFound) {
+		p.pageFailed(w, r, err)
+		return "", false
+	}
 	caller, given := auth.PrincipalOf(r.Context()), strings.TrimSpace(r.PostFormValue("agent"))
 	mayName := caller.Kind == auth.KindOpen || caller.Kind == auth.KindToken && caller.Name == ""
 	if given == "" || !mayName {
