@@ -86,6 +86,7 @@ func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*engine.Engine
 				URL:        c.DatabaseURL(),
 				MaxConns:   c.DBConnections,
 				Channels:   c.Build.Specs(),
+				Pseudonyms: c.UsesPseudonyms(),
 				NoMigrate:  c.NoMigrate,
 				Classifier: asked(ask, log),
 				Limits:     c.Bounds,

@@ -3,12 +3,14 @@ package customer
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -28,12 +30,12 @@ func (Table) Read(ctx context.Context, tx sqldb.Conn, id string) (*unit.LockedCu
 	return Read(ctx, tx, id)
 }
 
-const customerColumns = `id, version, traits, merged_into, created_at, draw_id`
+const customerColumns = `id, version, traits, merged_into, created_at, draw_id, seed`
 
 func scanCustomer(r sqldb.Scanner) (*unit.LockedCustomer, error) {
 	var p unit.LockedCustomer
 	var traits string
-	if err := r.Scan(&p.ID, &p.Version, &traits, &p.Merged, &p.Created, &p.Draw); err != nil {
+	if err := r.Scan(&p.ID, &p.Version, &traits, &p.Merged, &p.Created, &p.Draw, &p.Seed); err != nil {
 		return nil, err
 	}
 	var err error
@@ -50,16 +52,16 @@ func Lock(ctx context.Context, tx sqldb.Conn, now time.Time, salt []byte, ids []
 	var found []*unit.LockedCustomer
 	var values [][]any
 	for _, id := range ids {
-		values = append(values, []any{id, 1, "{}", sqldb.Millis(now), unit.Digest(salt, unit.DigestCustomer, id)})
+		values = append(values, []any{id, 1, "{}", sqldb.Millis(now), unit.Digest(salt, unit.DigestCustomer, id), rand.Text()})
 	}
-	kinds := []string{"text", "bigint", "text", "bigint", "text"}
+	kinds := []string{"text", "bigint", "text", "bigint", "text", "text"}
 	err := sqldb.Pieces(tx, kinds, values, func(source, as string, args []any) error {
 		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
 			p, err := scanCustomer(r)
 			found = append(found, p)
 			return err
-		}, `insert into customers (id, version, traits, created_at)
-			select column1, column2, column3, column4 from (`+source+`) as `+as+`
+		}, `insert into customers (id, version, traits, created_at, seed)
+			select column1, column2, column3, column4, column6 from (`+source+`) as `+as+`
 			where (select count(*) from forgotten where digest = column5) = 0
 			on conflict (id) do update set version = customers.version + 1 returning `+customerColumns, args...)
 	})
@@ -100,6 +102,26 @@ func Canonical(ctx context.Context, tx sqldb.Conn, id string) (string, error) {
 		found, err = "", sqldb.ErrNotFound
 	}
 	return found, err
+}
+
+// WorkflowIDs returns the workflow ids that somebody may mean by one that names the customer by an id of it: the id as it is, and with
+// the customer's pseudonyms.
+func WorkflowIDs(ctx context.Context, tx sqldb.Conn, given string) ([]string, error) {
+	given = sqldb.Clean(given)
+	out := []string{journey.FitWorkflowID(given)}
+	name, id, key, n, ok := journey.ParseWorkflowID(given)
+	if !ok {
+		return out, nil
+	}
+	err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+		var seed string
+		err := r.Scan(&seed)
+		if seed != "" {
+			out = append(out, journey.WorkflowID(name, journey.Pseudonym(seed), journey.PseudonymousKey(seed, key), n))
+		}
+		return err
+	}, `select seed from customers where id = $1 or id = (select merged_into from customers where id = $1)`, id)
+	return out, err
 }
 
 // Any reports whether there is any customer.

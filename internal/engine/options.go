@@ -18,6 +18,8 @@ type Options struct {
 	// Scenario makes decisions as a simulated scenario expects them: missing consent counts as given, and nothing is
 	// explored.
 	Scenario bool
+	// Pseudonyms makes workflow ids name customers and instance keys by pseudonyms.
+	Pseudonyms bool
 	// Watch has functions that a simulation wants to be called.
 	Watch unit.Watch
 	// Classifier classifies customers' messages before the built-in classifier. Default: none.

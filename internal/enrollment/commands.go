@@ -3,11 +3,10 @@ package enrollment
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/audit"
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/outbox"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
@@ -17,14 +16,17 @@ import (
 // Command enqueues an order for an open enrollment. It returns ErrNotFound if none is open with that workflow id.
 func (s *Room) Command(ctx context.Context, now time.Time, workflowID string, c contract.Command) error {
 	return s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
-		var id string
-		err := tx.QueryRowContext(ctx, `select id from enrollments where workflow_id = $1 and state <> 'closed'`,
-			journey.FitWorkflowID(workflowID)).Scan(&id)
-		if errors.Is(err, sql.ErrNoRows) {
-			return sqldb.ErrNotFound
-		}
+		ids, err := customer.WorkflowIDs(ctx, tx, workflowID)
 		if err != nil {
 			return err
+		}
+		id := ""
+		if err := sqldb.Within(ctx, tx, `select id from enrollments where workflow_id in (%s) and state <> 'closed'`, ids,
+			func(r *sql.Rows) error { return r.Scan(&id) }); err != nil {
+			return err
+		}
+		if id == "" {
+			return sqldb.ErrNotFound
 		}
 		e, p, err := s.db.LockEnrollment(ctx, tx, id)
 		if err != nil {

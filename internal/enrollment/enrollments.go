@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -27,7 +26,13 @@ func (s *Room) List(ctx context.Context, f Filter) ([]unit.Enrollment, error) {
 		w.Equals("customer", customerID)
 		w.Equals("state", f.State)
 		w.Equals("outcome", f.Outcome)
-		w.Equals("workflow_id", journey.FitWorkflowID(f.WorkflowID))
+		if f.WorkflowID != "" {
+			ids, err := customer.WorkflowIDs(ctx, tx, f.WorkflowID)
+			if err != nil {
+				return err
+			}
+			w.In("workflow_id", ids)
+		}
 		if f.Live {
 			w.Raw("state <> 'closed'")
 		}

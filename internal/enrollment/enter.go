@@ -252,7 +252,7 @@ func enter(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, q entry) (
 	}
 	e := &unit.EnrollmentRow{Fresh: true, Head: 1, Depth: q.event.Depth}
 	e.Journey, e.Revision, e.Customer, e.Key = q.journey, program.Revision(), p.ID, key
-	e.WorkflowID = freeAddress(p, q.journey, key)
+	e.WorkflowID = freeAddress(p, q.journey, key, b.Units.Pseudonyms)
 	if e.ID, err = NewID(sqldb.Millis(b.Now)); err != nil {
 		return "", "", err
 	}
@@ -361,9 +361,13 @@ func retryDeferredEntry(ctx context.Context, b *unit.Unit, p *unit.LockedCustome
 }
 
 // freeAddress returns the workflow id with the smallest number that no open enrollment of the customer has.
-func freeAddress(p *unit.LockedCustomer, name, key string) string {
+func freeAddress(p *unit.LockedCustomer, name, key string, pseudonyms bool) string {
+	who := p.ID
+	if pseudonyms {
+		who, key = journey.Pseudonym(p.Seed), journey.PseudonymousKey(p.Seed, key)
+	}
 	for n := 1; ; n++ {
-		id := journey.WorkflowID(name, p.ID, key, n)
+		id := journey.WorkflowID(name, who, key, n)
 		if !slices.ContainsFunc(p.Open, func(e *unit.EnrollmentRow) bool { return e.WorkflowID == id }) {
 			return id
 		}

@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/url"
@@ -52,6 +53,61 @@ func FitWorkflowID(id string) string {
 		}
 	}
 	return head + "," + hash(id) + number
+}
+
+// pseudonymMark begins a pseudonym. An id that begins with it by chance is treated as it is.
+const pseudonymMark = "~"
+
+// Pseudonym returns the id that names a customer in workflow ids and search attributes in place of its own, made of the customer's
+// random seed. Nobody can tell whose it is without the seed.
+func Pseudonym(seed string) string { return pseudonymMark + keyed(seed, "customer") }
+
+// PseudonymousKey returns what names an instance key in workflow ids in place of it: a key may be an order's number.
+func PseudonymousKey(seed, key string) string {
+	if key == "" {
+		return ""
+	}
+	return keyed(seed, "key\x00"+key)
+}
+
+// keyed returns 24 hexadecimal digits of an HMAC.
+func keyed(seed, text string) string {
+	h := hmac.New(sha256.New, []byte(seed))
+	h.Write([]byte(text))
+	return hex.EncodeToString(h.Sum(nil)[:12])
+}
+
+// PseudonymIn returns the pseudonym by which a workflow ID names its customer; ok is false where it names the customer's own id.
+func PseudonymIn(workflowID string) (pseudonym string, ok bool) {
+	_, who, _, _, ok := ParseWorkflowID(workflowID)
+	return who, ok && strings.HasPrefix(who, pseudonymMark)
+}
+
+// ParseWorkflowID is the inverse of WorkflowID, except for shortened ones; ok is false for what is no workflow ID.
+func ParseWorkflowID(id string) (name, customer, key string, n int, ok bool) {
+	n = 1
+	if i := strings.LastIndexByte(id, '#'); i >= 0 {
+		number, err := strconv.Atoi(id[i+1:])
+		if err != nil {
+			return "", "", "", 0, false
+		}
+		id, n = id[:i], number
+	}
+	parts := strings.Split(id, "/")
+	if len(parts) < 2 || len(parts) > 3 {
+		return "", "", "", 0, false
+	}
+	for i, part := range parts {
+		text, err := url.PathUnescape(part)
+		if err != nil {
+			return "", "", "", 0, false
+		}
+		parts[i] = text
+	}
+	if len(parts) == 3 {
+		key = parts[2]
+	}
+	return parts[0], parts[1], key, n, true
 }
 
 // Shorten returns an id of at most limit bytes, at least 40, for a column or an index. A longer one keeps as many characters as

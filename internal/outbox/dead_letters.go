@@ -7,7 +7,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -91,8 +91,15 @@ func (s *Room) DeadLetters(ctx context.Context, f DeadLetterFilter) ([]DeadLette
 	if limit <= 0 {
 		limit = 100
 	}
+	ids, err := customer.WorkflowIDs(ctx, s.db.Reader, f.WorkflowID)
+	if err != nil {
+		return nil, sqldb.DatabaseError(err)
+	}
+	for len(ids) < 3 {
+		ids = append(ids, ids[0])
+	}
 	var out []DeadLetter
-	err := sqldb.Rows(ctx, s.db.Reader, func(r *sql.Rows) error {
+	err = sqldb.Rows(ctx, s.db.Reader, func(r *sql.Rows) error {
 		var a DeadLetter
 		var kind, body string
 		var at int64
@@ -112,10 +119,9 @@ func (s *Room) DeadLetters(ctx context.Context, f DeadLetterFilter) ([]DeadLette
 	}, `select a.enrollment, e.workflow_id, e.journey, e.customer, a.seq, a.kind, a.event, a.body, coalesce(v.name, ''), a.error,
 	a.attempts, a.set_at
 		from dead_letters a join enrollment_states e on e.id = a.enrollment left join event_log v on v.id = a.event
-		where e.state <> 'closed' and (cast($1 as text) = '' or e.workflow_id = $1) and (a.enrollment > $2 or a.enrollment = $2 and a.seq
+		where e.state <> 'closed' and (cast($1 as text) = '' or e.workflow_id in ($1, $5, $6)) and (a.enrollment > $2 or a.enrollment = $2 and a.seq
 		> $3)
-		order by a.enrollment, a.seq limit $4`, journey.FitWorkflowID(sqldb.Clean(f.WorkflowID)),
-		sqldb.Clean(f.After), f.AfterSeq, min(limit, 1000))
+		order by a.enrollment, a.seq limit $4`, ids[0], sqldb.Clean(f.After), f.AfterSeq, min(limit, 1000), ids[1], ids[2])
 	return out, sqldb.DatabaseError(err)
 }
 

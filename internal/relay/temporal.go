@@ -30,7 +30,7 @@ func StartOptions(e unit.Enrollment) client.StartWorkflowOptions {
 		Memo:                                     memo(e.ID),
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			temporal.NewSearchAttributeKeyKeyword(contract.AttrJourney).ValueSet(e.Journey),
-			temporal.NewSearchAttributeKeyKeyword(contract.AttrCustomer).ValueSet(journey.Shorten(e.Customer, journey.MaxStoredID)),
+			temporal.NewSearchAttributeKeyKeyword(contract.AttrCustomer).ValueSet(customerAttribute(e)),
 			temporal.NewSearchAttributeKeyKeyword(contract.AttrRevision).ValueSet(e.Revision),
 		),
 		StaticSummary: contract.Summary(fmt.Sprintf("%s of customer %s", e.Journey, e.Customer)),
@@ -42,6 +42,14 @@ func StartOptions(e unit.Enrollment) client.StartWorkflowOptions {
 			e.Revision,
 		),
 	}
+}
+
+// customerAttribute returns the customer's id for the search attribute: the pseudonym where the workflow id has one.
+func customerAttribute(e unit.Enrollment) string {
+	if pseudonym, ok := journey.PseudonymIn(e.WorkflowID); ok {
+		return pseudonym
+	}
+	return journey.Shorten(e.Customer, journey.MaxStoredID)
 }
 
 // memo returns the memo of a run. It is never encrypted: who has no keys must know whose run it is, and the id says nothing else.

@@ -29,10 +29,12 @@ type Units struct {
 type Options struct {
 	Channels []channel.Spec // of this build
 	Scenario bool           // see engine.Options
-	Limits   limits.Limits  // with its defaults
-	Watch    Watch          // of a simulation
-	Holdout  func(journey, drawID string, percent float64) bool
-	Salt     []byte // of the digests by which forgotten customers are known; see Digest
+	// Pseudonyms makes workflow ids name customers and instance keys by pseudonyms.
+	Pseudonyms bool
+	Limits     limits.Limits // with its defaults
+	Watch      Watch         // of a simulation
+	Holdout    func(journey, drawID string, percent float64) bool
+	Salt       []byte // of the digests by which forgotten customers are known; see Digest
 }
 
 // Watch has functions by which a simulation learns what would otherwise be silent. Each may be nil.
@@ -240,6 +242,7 @@ type LockedCustomer struct {
 	Merged  string // the customer it was merged into
 	Draw    string // the id that its draws hash: holdouts, splits, control groups. It is the oldest of its ids, its own or a merged one
 	Created int64
+	Seed    string           // of its pseudonyms; see journey.Pseudonym
 	Stored  map[string]any   // traits as stored; a change creates a new map
 	Dirty   bool             // the traits have changed and must be written
 	Open    []*EnrollmentRow // open and watching, oldest first

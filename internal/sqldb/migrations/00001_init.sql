@@ -39,13 +39,15 @@ create table definitions (
 );
 
 -- draw_id is what the customer's draws hash: the oldest of the ids that are one customer by now; '' is the own id.
+-- seed is random: the pseudonyms in workflow ids are made of it, and nobody can tell whose they were when it is deleted.
 create table customers (
   id          text primary key,
   version     bigint not null,
   traits      text not null,
   merged_into text not null default '',
   created_at  bigint not null,
-  draw_id     text not null default ''
+  draw_id     text not null default '',
+  seed        text not null default ''
 );
 create index customers_merged on customers (merged_into) where merged_into <> '';
 
