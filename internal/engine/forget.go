@@ -65,6 +65,7 @@ var Keeps = map[string]string{
 	"releases":        "what designers have published",
 	"definitions":     "what designers have published",
 	"api_keys":        "keys of programs, and who of the staff made them",
+	"sessions":        "who of the staff is signed in",
 	"paused_journeys": "which journeys are paused, and by whom of the staff",
 	"schedules":       "when journeys begin",
 	"rates":           "limits of providers",
