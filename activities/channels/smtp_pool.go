@@ -244,8 +244,11 @@ func (p *pool) encrypt(c *smtp.Client) error {
 	offered, _ := c.Extension("STARTTLS")
 	if !offered {
 		if p.server.encrypt == tlsRequired {
-			return errors.New("STARTTLS: the server does not offer it, and without it nothing is sent to another machine; use smtps://, or ?tls=none in " +
-				"TABI_SMTP_URL where the network is trusted")
+			return errors.New(
+				"STARTTLS: the server does not offer it, and without it nothing is sent to another machine; use smtps://, or " +
+					"?tls=none in " +
+					"TABI_SMTP_URL where the network is trusted",
+			)
 		}
 		return nil
 	}

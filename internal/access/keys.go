@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -96,7 +97,7 @@ func (k Key) Check() error {
 	switch {
 	case prefixes[k.Kind] == "":
 		return sqldb.InputError(fmt.Sprintf("there is no kind of key %q: it is server, web or token", k.Kind))
-	case k.Name == "" || len(k.Name) > 80 || !utf8.ValidString(k.Name) || strings.ContainsFunc(k.Name, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case k.Name == "" || len(k.Name) > 80 || !utf8.ValidString(k.Name) || strings.ContainsFunc(k.Name, unicode.IsControl):
 		return sqldb.InputError("a key needs a name of at most 80 bytes, without control characters: what uses it")
 	case k.Kind != WebKey && len(k.Scope.Events)+len(k.Scope.Traits) > 0:
 		return sqldb.InputError("only web keys have events and traits")
@@ -159,8 +160,13 @@ func (s *Room) CreateKey(ctx context.Context, now time.Time, k Key) (Key, string
 		if live >= MaxKeys {
 			return ErrTooManyKeys
 		}
-		taken, err := sqldb.Exists(ctx, tx, `select 1 from api_keys where name = $1 and revoked_at = 0 and (expires_at = 0 or expires_at > $2)`,
-			k.Name, sqldb.Millis(now))
+		taken, err := sqldb.Exists(
+			ctx,
+			tx,
+			`select 1 from api_keys where name = $1 and revoked_at = 0 and (expires_at = 0 or expires_at > $2)`,
+			k.Name,
+			sqldb.Millis(now),
+		)
 		if err != nil {
 			return err
 		}
@@ -190,11 +196,23 @@ func insertKey(ctx context.Context, tx sqldb.Conn, now time.Time, k Key) (Key, s
 	if k.Family == "" {
 		k.Family = k.ID
 	}
-	_, err = tx.ExecContext(ctx, `insert into api_keys
+	_, err = tx.ExecContext(
+		ctx,
+		`insert into api_keys
 		(id, family, name, kind, digest, hint, scope, proof, created_at, created_by, expires_at, revoked_at, revoked_by, used_at)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, '', 0)`,
-		k.ID, k.Family, k.Name, k.Kind, hex.EncodeToString(digest[:]), k.Hint, string(scope), k.Proof, sqldb.Millis(k.CreatedAt), k.CreatedBy,
-		sqldb.Millis(k.ExpiresAt))
+		k.ID,
+		k.Family,
+		k.Name,
+		k.Kind,
+		hex.EncodeToString(digest[:]),
+		k.Hint,
+		string(scope),
+		k.Proof,
+		sqldb.Millis(k.CreatedAt),
+		k.CreatedBy,
+		sqldb.Millis(k.ExpiresAt),
+	)
 	return k, secret, err
 }
 
@@ -217,7 +235,8 @@ func (s *Room) RotateKey(ctx context.Context, now, ends time.Time, ref, by, proo
 		if old.ExpiresAt.IsZero() || ends.Before(old.ExpiresAt) {
 			old.ExpiresAt = sqldb.Moment(sqldb.Millis(ends))
 		}
-		if _, err := tx.ExecContext(ctx, `update api_keys set expires_at = $2 where id = $1`, old.ID, sqldb.Millis(old.ExpiresAt)); err != nil {
+		_, err = tx.ExecContext(ctx, `update api_keys set expires_at = $2 where id = $1`, old.ID, sqldb.Millis(old.ExpiresAt))
+		if err != nil {
 			return err
 		}
 		next, secret, err = insertKey(ctx, tx, now, next)
@@ -283,8 +302,13 @@ func (s *Room) UseKey(ctx context.Context, now time.Time, id string) error {
 
 // liveKeys returns the live keys with this id or name, or all, in the order of creation.
 func liveKeys(ctx context.Context, tx sqldb.Conn, now time.Time, ref string) ([]StoredKey, error) {
-	return readKeys(ctx, tx, `where (cast($1 as text) = '' or id = $1 or name = $1) and revoked_at = 0 and (expires_at = 0 or expires_at > $2)`,
-		sqldb.Clean(ref), sqldb.Millis(now))
+	return readKeys(
+		ctx,
+		tx,
+		`where (cast($1 as text) = '' or id = $1 or name = $1) and revoked_at = 0 and (expires_at = 0 or expires_at > $2)`,
+		sqldb.Clean(ref),
+		sqldb.Millis(now),
+	)
 }
 
 func readKeys(ctx context.Context, tx sqldb.Conn, where string, args ...any) (out []StoredKey, err error) {
@@ -296,7 +320,15 @@ func readKeys(ctx context.Context, tx sqldb.Conn, where string, args ...any) (ou
 			&k.RevokedBy, &used); err != nil {
 			return err
 		}
-		k.CreatedAt, k.ExpiresAt, k.RevokedAt, k.UsedAt = sqldb.Moment(created), sqldb.Moment(expires), sqldb.Moment(revoked), sqldb.Moment(used)
+		k.CreatedAt, k.ExpiresAt, k.RevokedAt, k.UsedAt = sqldb.Moment(
+			created,
+		), sqldb.Moment(
+			expires,
+		), sqldb.Moment(
+			revoked,
+		), sqldb.Moment(
+			used,
+		)
 		raw, err := hex.DecodeString(digest)
 		if err != nil || len(raw) != sha256.Size {
 			return errors.New("access: a key has no digest")

@@ -19,7 +19,8 @@ func TestKeys(t *testing.T) {
 		ctx, room := s.Ctx, s.Access
 		k, secret, err := room.CreateKey(ctx, moment, access.Key{Name: "shop", Kind: access.ServerKey, CreatedBy: "Olga",
 			Scope: access.KeyScope{Routes: []string{"track"}}})
-		if err != nil || !strings.HasPrefix(secret, "tabi_srv_") || len(secret) < 60 || !strings.HasPrefix(secret, strings.TrimSuffix(k.Hint, "…")) {
+		if err != nil || !strings.HasPrefix(secret, "tabi_srv_") || len(secret) < 60 ||
+			!strings.HasPrefix(secret, strings.TrimSuffix(k.Hint, "…")) {
 			s.T.Fatalf("%+v %q %v", k, secret, err)
 		}
 		find := func(secret string, at time.Time) string {
@@ -91,7 +92,10 @@ func TestKeysExpire(t *testing.T) {
 		if err != nil || !old.ExpiresAt.Equal(moment.Add(48*time.Hour)) || !next.ExpiresAt.Equal(later.Add(48*time.Hour)) {
 			s.T.Errorf("%v %v %v", old.ExpiresAt, next.ExpiresAt, err)
 		}
-		if _, _, _, err := room.RotateKey(ctx, later.Add(72*time.Hour), later.Add(96*time.Hour), "ci", "", ""); !errors.Is(err, access.ErrNoKey) {
+		if _, _, _, err := room.RotateKey(ctx, later.Add(72*time.Hour), later.Add(96*time.Hour), "ci", "", ""); !errors.Is(
+			err,
+			access.ErrNoKey,
+		) {
 			s.T.Errorf("an expired key is rotated: %v", err)
 		}
 	})

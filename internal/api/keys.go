@@ -88,11 +88,13 @@ var (
 		ID: "listKeys", Method: http.MethodGet, Path: "/v1/admin/keys", Summary: "List the API keys that are live, or all",
 	}
 	RotateKey = Endpoint[RotateKeyInput, RotatedKey]{
-		ID: "rotateKey", Method: http.MethodPost, Path: "/v1/admin/keys/{key}/rotate", Errors: []int{http.StatusNotFound, http.StatusConflict},
+		ID: "rotateKey", Method: http.MethodPost, Path: "/v1/admin/keys/{key}/rotate",
+		Errors:  []int{http.StatusNotFound, http.StatusConflict},
 		Summary: "Make a second API key like this one; both are valid until the old one ends",
 	}
 	RevokeKey = Endpoint[KeyInput, APIKey]{
-		ID: "revokeKey", Method: http.MethodPost, Path: "/v1/admin/keys/{key}/revoke", Errors: []int{http.StatusNotFound, http.StatusConflict},
+		ID: "revokeKey", Method: http.MethodPost, Path: "/v1/admin/keys/{key}/revoke",
+		Errors:  []int{http.StatusNotFound, http.StatusConflict},
 		Summary: "End an API key now; other processes notice within seconds",
 	}
 )

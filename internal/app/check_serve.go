@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -15,7 +16,7 @@ import (
 // CheckCredentials refuses secrets that are weak, that stand in documents and samples, or that two settings share. With Insecure it
 // logs them. It covers every secret that the command knows, whatever it is for.
 func (c *Config) CheckCredentials(log *zap.Logger) error {
-	problems := credential.Check(c.credentials(), []string{"TABI_SECRET", "TABI_LINK_SECRETS"})
+	problems := c.WeakCredentials()
 	if len(problems) == 0 {
 		return nil
 	}
@@ -51,6 +52,10 @@ func (c *Config) credentials() (out []credential.Named) {
 	tokens, _ := ParseTokens("tokens", string(c.Tokens))
 	for _, t := range tokens {
 		add("TABI_TOKENS", t.Value, false)
+	}
+	masters, _ := items("master-keys", string(c.MasterKeys))
+	for _, key := range masters {
+		add("TABI_MASTER_KEYS", strings.TrimSpace(key), false)
 	}
 	// Those that a provider has chosen may be anything, except one of ours.
 	add("TABI_CLASSIFIER_TOKEN", string(c.secrets.classifier), true)

@@ -130,10 +130,10 @@ func secretCheck(secret []byte) string {
 	return hex.EncodeToString(mac.Sum(nil)[:16])
 }
 
-// checkSecrets makes sure that this process can open what the others have sealed: the secret by which the process that started last
+// CheckSecrets makes sure that this process can open what the others have sealed: the secret by which the process that started last
 // seals is in its list. Then its own first secret becomes the known one. So a new secret is put first in one process after the
 // other, and a process that lacks it does not start.
-func (c *Config) checkSecrets(ctx context.Context, st *engine.Engine, seal, links signedlink.Secrets) error {
+func (c *Config) CheckSecrets(ctx context.Context, st *engine.Engine, seal, links signedlink.Secrets) error {
 	if !seal.Empty() {
 		if err := checkSecretList(ctx, st, sealCheck, seal, c.ChangeSecret); err != nil {
 			return fmt.Errorf("%w. To replace a secret, put the new one in front of it: TABI_SECRET=NEW,OLD. To drop it on purpose, as "+

@@ -63,7 +63,7 @@ func (c *Config) Connect(ctx context.Context, log *zap.Logger) (*Services, error
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkSecrets(ctx, s.Store, s.Secrets, s.LinkSecrets); err != nil {
+	if err := c.CheckSecrets(ctx, s.Store, s.Secrets, s.LinkSecrets); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	claiming, cancel := context.WithTimeout(ctx, tryTimeout)

@@ -81,8 +81,8 @@ func (c *Config) settings() []setting {
 			Storage,
 			"secret",
 			"TABI_SECRET",
-			"seals sessions and user tokens, and links without link-secrets: at least 16 bytes; of several, separated by commas, the first " +
-				"seals and all open; empty: generated once with SQLite, required with PostgreSQL",
+			"seals sessions and user tokens, and links without link-secrets: at least 16 bytes; of several, separated by commas, " +
+				"the first seals and all open; empty: generated once with SQLite, required with PostgreSQL",
 			hid(&c.Secret),
 		},
 		{
@@ -248,7 +248,8 @@ func (c *Config) settings() []setting {
 			Channels,
 			"smtp-url",
 			"TABI_SMTP_URL",
-			"mail server: smtp://user:password@host:port or smtps://…, encrypted unless it is on this machine or has ?tls=none; empty: e-mail is not configured",
+			"mail server: smtp://user:password@host:port or smtps://…, encrypted unless it is on this machine or has ?tls=none; " +
+				"empty: e-mail is not configured",
 			hid(&c.secrets.smtp),
 		},
 		{Channels, "mail-from", "TABI_MAIL_FROM", `sender of e-mails: "Shop <shop@example.com>"`, str(&ch.MailFrom, "")},

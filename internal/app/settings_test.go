@@ -165,7 +165,7 @@ func TestSecretsOfTheInstallation(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%d: %v", i, err)
 		}
-		err = cfg.checkSecrets(t.Context(), st, seal, links)
+		err = cfg.CheckSecrets(t.Context(), st, seal, links)
 		if (err != nil) != (s.refused != "") || err != nil && (!strings.Contains(err.Error(), s.refused) || ExitCode(err) != ExitUsage) {
 			t.Errorf("%d %+v: %v", i, s, err)
 		}

@@ -17,7 +17,8 @@ func TestWeak(t *testing.T) {
 	t.Parallel()
 	for _, weak := range []string{
 		"", "short", "aaaaaaaaaaaaaaaa", "abababababababababab", "abcabcabcabcabcabcabc", "0123456789abcdef", "fedcba9876543210x",
-		"changeme-changeme", "CHANGE-ME-CHANGE-ME", "server-key-0123456789", "my-example-secret-7", "your-secret-is-here", "passwordpassword1",
+		"changeme-changeme", "CHANGE-ME-CHANGE-ME", "server-key-0123456789", "my-example-secret-7", "your-secret-is-here",
+		"passwordpassword1",
 		"tabi-7f3k9q2m-tabi-7f3k9q2m-", "chaos-chaos-chaos-chaos", "1111111111111112222222", "xxxxxxxxxxxxxxxxyz12",
 	} {
 		if err := credential.Weak(weak); err == nil || weak != "" && strings.Contains(err.Error(), weak) {
@@ -39,7 +40,10 @@ func TestSharedValues(t *testing.T) {
 	t.Parallel()
 	const one, two = "k3v9-q8m2-x7p4-w1z6", "b5n8-r2t7-y4h9-d3f6"
 	got := credential.Check([]credential.Named{
-		{Setting: "A", Value: one}, {Setting: "B", Value: two}, {Setting: "C", Value: one}, {Setting: "D", Value: "weak"}, {Setting: "E", Value: two},
+		{
+			Setting: "A",
+			Value:   one,
+		}, {Setting: "B", Value: two}, {Setting: "C", Value: one}, {Setting: "D", Value: "weak"}, {Setting: "E", Value: two},
 		{Setting: "F", Value: "public", Lenient: true}, {Setting: "G", Value: one, Lenient: true}, {Setting: "A", Value: one},
 	}, []string{"B", "E"})
 	var text []string
@@ -63,7 +67,9 @@ func TestSharedValues(t *testing.T) {
 // No value that stands in a document or a sample of this repository can be used as it is.
 func TestSamplesAreWeak(t *testing.T) {
 	t.Parallel()
-	assignment := regexp.MustCompile(`(?m)(?:TABI_SECRET|TABI_LINK_SECRETS|TABI_MASTER_KEYS|TABI_TOKEN|TABI_WRITE_KEY)[=:] *["']?([^\s"'|&;` + "`" + `]+)`)
+	assignment := regexp.MustCompile(
+		`(?m)(?:TABI_SECRET|TABI_LINK_SECRETS|TABI_MASTER_KEYS|TABI_TOKEN|TABI_WRITE_KEY)[=:] *["']?([^\s"'|&;` + "`" + `]+)`,
+	)
 	bearer := regexp.MustCompile(`Bearer ([A-Za-z0-9_./+-]{8,})`)
 	count := 0
 	for _, pattern := range []string{"README.md", "docs/*.md", "docs/*/*.md", "deploy/*", "deploy/*/*"} {
@@ -79,7 +85,8 @@ func TestSamplesAreWeak(t *testing.T) {
 			for _, re := range []*regexp.Regexp{assignment, bearer} {
 				for _, m := range re.FindAllStringSubmatch(string(text), -1) {
 					value := m[1]
-					if strings.ContainsAny(value, "$<{@(") || value == strings.ToUpper(value) && len(value) < credential.Least || value == "…" {
+					if strings.ContainsAny(value, "$<{@(") || value == strings.ToUpper(value) && len(value) < credential.Least ||
+						value == "…" {
 						continue // put in by a shell, or a word for one
 					}
 					count++

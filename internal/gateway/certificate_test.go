@@ -62,7 +62,11 @@ func TestCertificateIsReloaded(t *testing.T) {
 	t.Cleanup(func() { stop(); <-served })
 	name := func(versions uint16) string {
 		t.Helper()
-		config := &tls.Config{InsecureSkipVerify: true, MaxVersion: versions, NextProtos: []string{"h2"}} //nolint:gosec // the name is looked at
+		config := &tls.Config{
+			InsecureSkipVerify: true,
+			MaxVersion:         versions,
+			NextProtos:         []string{"h2"},
+		} //nolint:gosec // the name is looked at
 		conn, err := tls.Dial("tcp", plain.Addr().String(), config)
 		if err != nil {
 			return err.Error()
@@ -95,7 +99,8 @@ func TestCertificateIsReloaded(t *testing.T) {
 	if got := name(tls.VersionTLS12); got != "second.example.com" {
 		t.Errorf("with TLS 1.2, and a file that is gone: %s", got)
 	}
-	if _, err := tls.Dial("tcp", plain.Addr().String(), &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11}); err == nil { //nolint:gosec // that it is refused
+	old := &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11} //nolint:gosec // that it is refused
+	if _, err := tls.Dial("tcp", plain.Addr().String(), old); err == nil {
 		t.Error("TLS 1.1 is spoken")
 	}
 }
@@ -107,7 +112,12 @@ func selfSigned(t *testing.T, name string) (cert, key []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{name}, NotBefore: instant, NotAfter: instant.AddDate(1, 0, 0)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		DNSNames:     []string{name},
+		NotBefore:    instant,
+		NotAfter:     instant.AddDate(1, 0, 0),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	if err != nil {
 		t.Fatal(err)

@@ -84,7 +84,8 @@ func TestStoredKeys(t *testing.T) {
 	for body, status := range map[string]int{
 		`{"name":"shop","kind":"server"}`: 409, `{"name":"y","kind":"root"}`: 400, `{"name":"y","kind":"web"}`: 400,
 		`{"name":"y","kind":"web","traits":["email"]}`: 400, `{"name":"y","kind":"web","events":["Unsubscribed"]}`: 400,
-		`{"name":"y","kind":"token","role":"root"}`: 400, `{"name":"","kind":"server"}`: 400, `{"name":"y","kind":"server","routes":["x"]}`: 400,
+		`{"name":"y","kind":"token","role":"root"}`: 400, `{"name":"","kind":"server"}`: 400,
+		`{"name":"y","kind":"server","routes":["x"]}`: 400,
 	} {
 		if got := h.do("POST", "/v1/admin/keys", body, admin, "Content-Type: application/json"); got.status != status {
 			t.Errorf("%s: %d %s", body, got.status, got.body)
@@ -218,7 +219,8 @@ func TestWebKeyIsRotatedWithItsProof(t *testing.T) {
 		}
 		req.Header.Set("Authorization", "Bearer "+secret)
 		key, problem := h.g.auth.WriteKey(req, nil)
-		if problem != nil || len(key.Proofs) != 2 || key.Proofs[0] != first.Proof || key.Proofs[1] != rotated.New.Proof || key.Space != first.Key.ID {
+		if problem != nil || len(key.Proofs) != 2 || key.Proofs[0] != first.Proof || key.Proofs[1] != rotated.New.Proof ||
+			key.Space != first.Key.ID {
 			t.Errorf("%+v %v", key, problem)
 		}
 	}

@@ -69,7 +69,10 @@ func TestForgedTokens(t *testing.T) {
 			t.Errorf("%.20q: %v", bad, err)
 		}
 	}
-	if _, err := (signedlink.Links{Secrets: signedlink.MustSecrets("another secret of someone")}).Mail(good); !errors.Is(err, signedlink.ErrBadToken) {
+	if _, err := (signedlink.Links{Secrets: signedlink.MustSecrets("another secret of someone")}).Mail(good); !errors.Is(
+		err,
+		signedlink.ErrBadToken,
+	) {
 		t.Errorf("another secret opens it: %v", err)
 	}
 	user := l.UserToken("ana", time.Unix(2_000_000_000, 0))
@@ -124,7 +127,8 @@ func TestSecretsRotate(t *testing.T) {
 		}
 	}
 	for name, list := range map[string][][]byte{
-		"none": {}, "short": {[]byte(first), []byte("short")}, "empty": {[]byte("")}, "twice": {[]byte(first), []byte(second), []byte(first)},
+		"none": {}, "short": {[]byte(first), []byte("short")}, "empty": {[]byte("")},
+		"twice": {[]byte(first), []byte(second), []byte(first)},
 	} {
 		if _, err := signedlink.NewSecrets(list...); err == nil || strings.Contains(err.Error(), "them") {
 			t.Errorf("%s: %v", name, err)

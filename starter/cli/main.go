@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/health"
 	"github.com/tabi-journeys/tabi/starter/cli/designer"
 	"github.com/tabi-journeys/tabi/starter/cli/operator"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
@@ -54,7 +55,7 @@ func newRoot(b app.Build) *cobra.Command {
 		return app.Usage("%w; see %s --help", err, c.CommandPath())
 	})
 	root.AddCommand(devCommand(b), serveCommand(b), publishCommand(b), rollbackCommand(b), releasesCommand(b))
-	root.AddCommand(databaseCommand(), masterKeyCommand(), versionCommand(), app.HealthCommand("TABI_LISTEN", "127.0.0.1:8080"))
+	root.AddCommand(databaseCommand(), masterKeyCommand(), versionCommand(), health.Command("TABI_LISTEN", "127.0.0.1:8080"))
 	root.AddCommand(designer.Commands(b)...)
 	root.AddCommand(operator.Commands(b)...)
 	strict(root)

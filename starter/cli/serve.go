@@ -17,7 +17,8 @@ func serveCommand(b app.Build) *cobra.Command {
 	c := &cobra.Command{
 		Use: "serve", Short: "Run the gateway and the relay",
 		Long: "Runs the gateway, which serves HTTP, and the relay, which delivers events to Temporal. serve requires a " +
-			"secret, unless --insecure is set. Keys and tokens are those of tabi keys, and of the settings. After SIGTERM /readyz says 503, and the gateway goes on " +
+			"secret, unless --insecure is set. Keys and tokens are those of tabi keys, and of the settings. " +
+			"After SIGTERM /readyz says 503, and the gateway goes on " +
 			"serving for --drain before it stops.\n\n" +
 			"Workers are separate processes: tabi-worker.",
 		Args: cobra.NoArgs,

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/health"
 	"github.com/tabi-journeys/tabi/internal/human"
 )
 
@@ -62,7 +63,7 @@ func command(b app.Build) *cobra.Command {
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return app.Usage("%w; see --help", err) })
 	cfg.Register(c.Flags(), app.Storage|app.Logging|app.Temporal|app.Channels|app.Work|app.Relay|app.Words)
-	c.AddCommand(app.HealthCommand("TABI_METRICS_LISTEN", "127.0.0.1:9090"))
+	c.AddCommand(health.Command("TABI_METRICS_LISTEN", "127.0.0.1:9090"))
 	return c
 }
 

@@ -231,9 +231,14 @@ func (g *cluster) command(name string, port int) *exec.Cmd {
 			"--sms-url", g.providers.keyed.base+"/sms", "--webhook-allow-private")
 	}
 	cmd := exec.Command(path, args...)
-	cmd.Env = append(childproc.Environment(os.Environ()), "TEMPORAL_ADDRESS="+g.temporalAddress(),
-		"TABI_DATABASE="+g.database.url, "TABI_SECRET=storms-k7x-and-m2q-monkeys", "TABI_SMS_SECRET=whsec_c21zc21zc21zc21zc21zc21zc21zc21zc21zc21z",
-		"TABI_WEBHOOK_SECRET=whsec_Y2hhb3NjaGFvc2NoYW9zY2hhb3NjaGFvc2NoYW9z")
+	cmd.Env = append(
+		childproc.Environment(os.Environ()),
+		"TEMPORAL_ADDRESS="+g.temporalAddress(),
+		"TABI_DATABASE="+g.database.url,
+		"TABI_SECRET=storms-k7x-and-m2q-monkeys",
+		"TABI_SMS_SECRET=whsec_c21zc21zc21zc21zc21zc21zc21zc21zc21zc21z",
+		"TABI_WEBHOOK_SECRET=whsec_Y2hhb3NjaGFvc2NoYW9zY2hhb3NjaGFvc2NoYW9z",
+	)
 	cmd.Dir = g.o.dir
 	return cmd
 }

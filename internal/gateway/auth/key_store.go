@@ -88,7 +88,14 @@ func (k *Keys) Create(ctx context.Context, key access.Key) (Issued, error) {
 func (k *Keys) Rotate(ctx context.Context, ref, by string, overlap time.Duration) (old access.Key, next Issued, err error) {
 	next.Proof = access.NewSecret(access.ProofPrefix)
 	now := k.wall()
-	old, next.Key, next.Secret, err = k.room.RotateKey(ctx, now, now.Add(overlap), ref, by, k.secrets.Seal(proofPurpose, []byte(next.Proof)))
+	old, next.Key, next.Secret, err = k.room.RotateKey(
+		ctx,
+		now,
+		now.Add(overlap),
+		ref,
+		by,
+		k.secrets.Seal(proofPurpose, []byte(next.Proof)),
+	)
 	if next.Kind != access.WebKey {
 		next.Proof = ""
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/offline"
 	"github.com/tabi-journeys/tabi/starter/cli/remote"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 )
@@ -19,8 +20,9 @@ import (
 func keysCommand(b app.Build) *cobra.Command {
 	c := &cobra.Command{
 		Use: "keys", Short: "Create, list, rotate and revoke API keys",
-		Long: "API keys are kept in the database as digests: write keys of back ends (server) and of pages and apps (web), and tokens with " +
-			"a role. A secret is shown once. All commands use the admin API, and need a token of the role admin. With --offline they " +
+		Long: "API keys are kept in the database as digests: write keys of back ends (server) and of pages and apps (web), and tokens " +
+			"with a role. A secret is shown once. All commands use the admin API, and need a token of the role admin. With " +
+			"--offline they " +
 			"use the database itself, by TABI_DATABASE and TABI_SECRET: for the first key, and when no token is left.",
 	}
 	c.AddCommand(keysCreateCommand(b), keysListCommand(b), keysRotateCommand(b), keysRevokeCommand(b))
@@ -51,7 +53,7 @@ func (k *keyCommand) with(c *cobra.Command, do func(*remote.Client) error) (err 
 		if f := c.Flags().Lookup("data-dir"); f != nil && f.Changed {
 			dir = k.remote.DataDir
 		}
-		o, err := k.build.OpenOffline(c.Context(), dir, os.LookupEnv)
+		o, err := offline.Open(c.Context(), k.build, dir, os.LookupEnv)
 		if err != nil {
 			return err
 		}
@@ -67,11 +69,12 @@ func keysCreateCommand(b app.Build) *cobra.Command {
 	var expires string
 	c := &cobra.Command{
 		Use: "create KIND NAME", Short: "Create a key: server, web or token, with the name of what uses it",
-		Long: "Creates a key and shows its secret once. A key of kind server may do what a back end does, or only what --route names. One " +
-			"of kind web tracks the events and sets the traits that are listed, and gets a proof secret, by which the site's server " +
+		Long: "Creates a key and shows its secret once. A key of kind server may do what a back end does, or only what --route names. " +
+			"One of kind web tracks the events and sets the traits that are listed, and gets a proof secret, by which the site's server " +
 			"makes userHash. A token has a role.",
 		Example: "  tabi keys create server shop\n  tabi keys create server mail-provider --route mail\n" +
-			"  tabi keys create web site --event 'Product Viewed' --trait language\n  tabi keys create token ci --role designer --expires 90d",
+			"  tabi keys create web site --event 'Product Viewed' --trait language\n" +
+			"  tabi keys create token ci --role designer --expires 90d",
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			body.Kind, body.Name = args[0], args[1]
@@ -188,8 +191,8 @@ func keysRotateCommand(b app.Build) *cobra.Command {
 	var overlap string
 	c := &cobra.Command{
 		Use: "rotate KEY", Short: "Make a second key like this one; both are valid until the old one ends",
-		Long: "KEY is an id or a name. The new key has the same kind, name and scope, and a new secret. Put it where the old one is used; " +
-			"the old one ends after --overlap. A web key accepts the proof secrets of both until then.",
+		Long: "KEY is an id or a name. The new key has the same kind, name and scope, and a new secret. Put it where the old one is " +
+			"used; the old one ends after --overlap. A web key accepts the proof secrets of both until then.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			length, err := clock.ParseDuration(overlap)
@@ -218,8 +221,8 @@ func keysRevokeCommand(b app.Build) *cobra.Command {
 	k := keyCommand{build: b}
 	c := &cobra.Command{
 		Use: "revoke KEY", Short: "End a key now",
-		Long: "KEY is an id or a name. The key opens nothing any more: at once in the gateway that is asked, and within five seconds in all " +
-			"others. It cannot be taken back.",
+		Long: "KEY is an id or a name. The key opens nothing any more: at once in the gateway that is asked, and within five seconds in " +
+			"all others. It cannot be taken back.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return k.with(c, func(r *remote.Client) error {

@@ -12,7 +12,7 @@ func Commands(b app.Build) []*cobra.Command {
 	return []*cobra.Command{
 		enrollCommand(), trackCommand(), importCommand(), listCommand(), statusCommand(b), cancelCommand(), pauseCommand(),
 		resumeCommand(), deadLetterCommand(), rejectedCommand(), addressesCommand(), customerCommand(), handoffCommand(),
-		sessionsCommand(), reconcileCommand(b), auditCommand(), keysCommand(b),
+		sessionsCommand(), reconcileCommand(b), auditCommand(), keysCommand(b), doctorCommand(b),
 		clusterCommand(b), restartCommand(b), migrateCommand(), reportCommand(),
 	}
 }

@@ -1,4 +1,5 @@
-package app
+// Package health asks a process of tabi on this host whether it is ready.
+package health
 
 import (
 	"context"
@@ -12,14 +13,16 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/tabi-journeys/tabi/internal/app"
 )
 
 // healthTimeout bounds the answer of a process that is asked for its health (wall time).
 const healthTimeout = 5 * time.Second
 
-// HealthCommand is the command `health` of both programs: it asks the process on this host whether it is ready, for images
+// Command is the command `health` of both programs: it asks the process on this host whether it is ready, for images
 // without a shell. listen is the variable with the address that the process listens on, and address its default.
-func HealthCommand(listen, address string) *cobra.Command {
+func Command(listen, address string) *cobra.Command {
 	var url string
 	var live bool
 	c := &cobra.Command{
@@ -66,18 +69,18 @@ func askHealth(ctx context.Context, url string, out io.Writer) error {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return Usage("%q is not a URL", url)
+		return app.Usage("%q is not a URL", url)
 	}
 	transport := &http.Transport{DisableKeepAlives: true}
 	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // see above
 	resp, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
-		return Unreachable("nothing answers: %w", err)
+		return app.Unreachable("nothing answers: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	_, _ = io.Copy(out, io.LimitReader(resp.Body, 4<<10))
 	if resp.StatusCode != http.StatusOK {
-		return &ExitError{Code: ExitBad, Err: errors.New("not ready: " + resp.Status)}
+		return &app.ExitError{Code: app.ExitBad, Err: errors.New("not ready: " + resp.Status)}
 	}
 	return nil
 }

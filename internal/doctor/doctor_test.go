@@ -1,0 +1,169 @@
+package doctor_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/tabi-journeys/tabi/internal/access"
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/dev/pgtest"
+	"github.com/tabi-journeys/tabi/internal/devsinks"
+	"github.com/tabi-journeys/tabi/internal/doctor"
+	"github.com/tabi-journeys/tabi/internal/engine"
+)
+
+// examine examines an installation with an environment.
+func examine(t *testing.T, env map[string]string) map[string][]doctor.Finding {
+	t.Helper()
+	cfg := &app.Config{}
+	fs := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	cfg.Register(fs, app.Storage|app.Temporal|app.HTTP|app.Channels|app.Work|app.Relay|app.Words)
+	if err := cfg.Load(fs, func(name string) (string, bool) { v, ok := env[name]; return v, ok }); err != nil {
+		t.Fatal(err)
+	}
+	cfg.TemporalAddr, cfg.ConnectTimeout = "127.0.0.1:1", 100*time.Millisecond
+	var environ []string
+	for name, value := range env {
+		environ = append(environ, name+"="+value)
+	}
+	out := map[string][]doctor.Finding{}
+	for _, f := range doctor.Examine(t.Context(), &doctor.Patient{Config: cfg, Environ: environ}) {
+		name := f.Area + "/" + f.Check
+		out[name] = append(out[name], f)
+		for _, secret := range []string{"p@ss", "hush", env["TABI_SECRET"]} {
+			if secret != "" && strings.Contains(f.Found+f.Do, secret) {
+				t.Errorf("%s shows a secret: %+v", name, f)
+			}
+		}
+	}
+	return out
+}
+
+// has fails the test unless a check has a finding of this level with this text.
+func has(t *testing.T, found map[string][]doctor.Finding, check string, level doctor.Level, text string) {
+	t.Helper()
+	for _, f := range found[check] {
+		if f.Level == level && strings.Contains(f.Found, text) {
+			return
+		}
+	}
+	t.Errorf("%s: want %s with %q, got %+v", check, level, text, found[check])
+}
+
+// What is outside is reached, and what is unsafe there is seen.
+func TestOutside(t *testing.T) {
+	t.Parallel()
+	open, safe := http.NewServeMux(), http.NewServeMux()
+	for _, mux := range []*http.ServeMux{open, safe} {
+		mux.HandleFunc("/healthz", func(http.ResponseWriter, *http.Request) {})
+		mux.HandleFunc("/.well-known/openid-configuration", func(http.ResponseWriter, *http.Request) {})
+	}
+	open.HandleFunc("/metrics", func(http.ResponseWriter, *http.Request) {})
+	bad, good := httptest.NewServer(open), httptest.NewServer(safe)
+	t.Cleanup(bad.Close)
+	t.Cleanup(good.Close)
+	sink, err := devsinks.Start(devsinks.Options{User: "tabi", Password: "p@ss"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sink.Close() })
+	base := func(more map[string]string) map[string]string {
+		env := map[string]string{"TABI_DATA_DIR": t.TempDir(), "TABI_MAIL_FROM": "shop@example.com"}
+		for k, v := range more {
+			env[k] = v
+		}
+		return env
+	}
+	_, port, _ := strings.Cut(sink.SMTPAddress(), ":")
+	found := examine(t, base(map[string]string{
+		"TABI_PUBLIC_URL": good.URL, "TABI_OIDC_ISSUER": good.URL, "TABI_SMTP_URL": "smtp://tabi:p%40ss@" + sink.SMTPAddress(),
+		"TABI_SMS_URL": good.URL + "/sms", "TABI_SMS_SECRET": "whsec_aHVzaGh1c2hodXNoaHVzaGh1c2hodXNo",
+	}))
+	has(t, found, "gateway/public URL", doctor.OK, "is reached")
+	has(t, found, "gateway/sign-in", doctor.OK, "answers")
+	has(t, found, "channels/e-mail", doctor.Warn, "without encryption")
+	has(t, found, "channels/providers", doctor.OK, "SMS provider is reached")
+	has(t, found, "temporal/reached", doctor.Fail, "127.0.0.1:1")
+	if n := len(sink.Mails()); n != 0 {
+		t.Errorf("%d mails were sent", n)
+	}
+	found = examine(t, base(map[string]string{
+		"TABI_PUBLIC_URL": bad.URL, "TABI_OIDC_ISSUER": bad.URL + "/nowhere", "TABI_SMTP_URL": "smtp://0.0.0.0:" + port,
+		"TABI_INSECURE": "true",
+	}))
+	has(t, found, "gateway/public URL", doctor.Fail, "/metrics is open")
+	has(t, found, "gateway/sign-in", doctor.Fail, "404")
+	has(t, found, "channels/e-mail", doctor.Fail, "STARTTLS")
+	has(t, found, "settings/access", doctor.Fail, "open to everybody")
+	found = examine(
+		t,
+		base(map[string]string{"TABI_PUBLIC_URL": "http://tabi.invalid", "TABI_SMTP_URL": "smtp://tabi:hush@" + sink.SMTPAddress()}),
+	)
+	has(t, found, "gateway/public URL", doctor.Fail, "not encrypted")
+	has(t, found, "gateway/public URL", doctor.Fail, "not reached")
+	has(t, found, "channels/e-mail", doctor.Fail, "AUTH")
+}
+
+// Keys that are old, were never used or end soon are named.
+func TestKeysOfAnInstallation(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	st, err := engine.Open(t.Context(), engine.Options{URL: filepath.Join(dir, "tabi.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := clock.Wall()
+	for name, k := range map[string]struct{ made, ends time.Time }{
+		"old": {now.AddDate(-2, 0, 0), time.Time{}}, "idle": {now.AddDate(0, -2, 0), time.Time{}}, "fresh": {now, time.Time{}},
+		"ending": {now, now.Add(time.Hour)},
+	} {
+		key := access.Key{Name: name, Kind: access.ServerKey, ExpiresAt: k.ends}
+		if _, _, err := st.Access.CreateKey(t.Context(), k.made, key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	found := examine(t, map[string]string{"TABI_DATA_DIR": dir})
+	has(t, found, "store/keys", doctor.Warn, `"old" is older than a year`)
+	has(t, found, "store/keys", doctor.Warn, `"idle" was never used`)
+	has(t, found, "store/keys", doctor.Warn, `"ending" ends`)
+	has(t, found, "store/keys", doctor.Warn, "no token exists")
+	if n := len(found["store/keys"]); n != 4 {
+		t.Errorf("%d findings: %+v", n, found["store/keys"])
+	}
+}
+
+// A PostgreSQL database is examined before and after its schema is there.
+func TestPostgres(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	env := map[string]string{"TABI_DATABASE": url, "TABI_SECRET": "w8x2-k3q7-m5z9-r4t6"}
+	found := examine(t, env)
+	has(t, found, "database/reached", doctor.OK, "postgresql")
+	has(t, found, "database/version", doctor.OK, "PostgreSQL 1")
+	has(t, found, "database/schema", doctor.Warn, "empty")
+	has(t, found, "database/connections", doctor.OK, "are used")
+	has(t, found, "database/clock", doctor.OK, "less than")
+	has(t, found, "store/release", doctor.Note, "cannot be used")
+	st, err := engine.Open(t.Context(), engine.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	found = examine(t, env)
+	has(t, found, "database/schema", doctor.OK, "version")
+	has(t, found, "database/transport", doctor.OK, "this machine")
+	has(t, found, "store/release", doctor.Warn, "nothing is published")
+	has(t, found, "store/outbox", doctor.OK, "empty")
+}

@@ -1,0 +1,198 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/activities/httpclient"
+	"github.com/tabi-journeys/tabi/internal/clock"
+)
+
+// certificateSoon is how long before its end a certificate is worth a look.
+const certificateSoon = 14 * 24 * time.Hour
+
+// get sends a GET, follows no redirect, and drops the body.
+func get(ctx context.Context, address string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	c := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := c.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<20))
+	return answer, answer.Body.Close()
+}
+
+func publicURL(ctx context.Context, p *Patient, r *report) {
+	raw := strings.TrimRight(p.Config.PublicURL, "/")
+	if raw == "" {
+		r.warn("set TABI_PUBLIC_URL: links in mails lead there", "no public URL is set")
+		return
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		r.fail("set TABI_PUBLIC_URL to an address such as https://tabi.example.com", "the public URL is no address")
+		return
+	}
+	if u.Scheme != "https" && !localURL(u) {
+		r.fail(
+			"serve it by TLS, and set TABI_PUBLIC_URL to the https address",
+			"%s is not encrypted: keys, cookies and names of customers can be read",
+			raw,
+		)
+	}
+	health, err := get(ctx, raw+"/healthz")
+	if err != nil {
+		r.fail("start tabi serve, or correct the proxy and TABI_PUBLIC_URL", "%s is not reached from here: %s", raw, httpclient.Cause(err))
+		return
+	}
+	if health.StatusCode != http.StatusOK {
+		r.fail("correct the proxy, or TABI_PUBLIC_URL", "%s/healthz answers %d", raw, health.StatusCode)
+		return
+	}
+	if u.Scheme == "https" && health.Header.Get("Strict-Transport-Security") == "" {
+		r.warn("let the proxy keep the header, or set TABI_PUBLIC_URL of the gateway to the https address", "%s does not send "+
+			"Strict-Transport-Security", raw)
+	}
+	if health.TLS != nil {
+		expiry(r, health.TLS.PeerCertificates, raw)
+	}
+	if metrics, err := get(ctx, raw+"/metrics"); err == nil && metrics.StatusCode == http.StatusOK {
+		r.fail("remove --insecure, and give the scraper a token", "%s/metrics is open to everybody", raw)
+	}
+	if len(r.findings) == 0 {
+		r.ok("%s is reached", raw)
+	}
+}
+
+// expiry says when a certificate ends, if that is soon.
+func expiry(r *report, chain []*x509.Certificate, what string) {
+	if len(chain) == 0 {
+		return
+	}
+	switch left := chain[0].NotAfter.Sub(clock.Wall()); {
+	case left < 0:
+		r.fail("renew it", "the certificate of %s ended %s", what, chain[0].NotAfter.UTC().Format(time.DateOnly))
+	case left < certificateSoon:
+		r.warn("renew it", "the certificate of %s ends %s", what, chain[0].NotAfter.UTC().Format(time.DateOnly))
+	}
+}
+
+func certificateFiles(_ context.Context, p *Patient, r *report) {
+	c := p.Config
+	if c.TLSCert == "" {
+		r.skip("the gateway has none: a proxy must have it")
+		return
+	}
+	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if err != nil {
+		r.fail("correct TABI_TLS_CERT and TABI_TLS_KEY", "%s", err)
+		return
+	}
+	leaf, err := x509.ParseCertificate(pair.Certificate[0])
+	if err != nil {
+		r.fail("renew it", "%s", err)
+		return
+	}
+	expiry(r, []*x509.Certificate{leaf}, c.TLSCert)
+	if len(r.findings) == 0 {
+		r.ok("for %s, until %s", strings.Join(leaf.DNSNames, ", "), leaf.NotAfter.UTC().Format(time.DateOnly))
+	}
+}
+
+// signIn looks for the provider of sign-ins.
+func signIn(ctx context.Context, p *Patient, r *report) {
+	issuer := strings.TrimRight(p.lookup("TABI_OIDC_ISSUER"), "/")
+	if issuer == "" {
+		r.skip("people sign in with tokens: TABI_OIDC_ISSUER is not set")
+		return
+	}
+	answer, err := get(ctx, issuer+"/.well-known/openid-configuration")
+	switch {
+	case err != nil:
+		r.fail("correct TABI_OIDC_ISSUER, or the network", "the provider is not reached: %s", httpclient.Cause(err))
+	case answer.StatusCode != http.StatusOK:
+		r.fail("correct TABI_OIDC_ISSUER", "the provider answers %d where its configuration belongs", answer.StatusCode)
+	default:
+		r.ok("the provider answers")
+	}
+}
+
+// mail connects to the mail server, up to the sign-in, and sends nothing.
+func mail(ctx context.Context, p *Patient, r *report) {
+	if p.Config.Channels.SMTPURL == "" {
+		r.skip("TABI_SMTP_URL is not set")
+		return
+	}
+	encrypted, err := channels.TryMail(ctx, p.Config.Channels)
+	switch {
+	case err != nil:
+		r.fail("correct TABI_SMTP_URL, or the network", "the mail server takes nothing: %s", err)
+	case !encrypted:
+		r.warn("remove tls=none, unless the network is trusted", "the mail server is reached, without encryption")
+	default:
+		r.ok("the mail server is reached, encrypted")
+	}
+}
+
+// providers connects to the other providers, and sends nothing.
+func providers(ctx context.Context, p *Patient, r *report) {
+	c := p.Config
+	fcm := ""
+	if c.Channels.FCMCredentials != "" {
+		if fcm = c.Channels.FCMURL; fcm == "" {
+			fcm = "https://fcm.googleapis.com"
+		}
+	}
+	for _, one := range []struct{ name, address, setting string }{
+		{"the SMS provider", c.Channels.SMSURL, "TABI_SMS_URL"}, {"the push provider", fcm, "TABI_FCM_URL"},
+		{"the classifier", c.Classifier.URL, "TABI_CLASSIFIER_URL"},
+	} {
+		if one.address == "" {
+			continue
+		}
+		if err := connect(ctx, one.address); err != nil {
+			r.fail("correct "+one.setting+", or the network", "%s is not reached: %s", one.name, httpclient.Cause(err))
+			continue
+		}
+		r.ok("%s is reached", one.name)
+	}
+	if len(r.findings) == 0 {
+		r.skip("none is configured")
+	}
+}
+
+// connect opens a connection to the host of an address, with TLS for https.
+func connect(ctx context.Context, address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return errors.New("not an address")
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[bool]string{true: "443", false: "80"}[u.Scheme == "https"]
+	}
+	at := net.JoinHostPort(u.Hostname(), port)
+	var conn net.Conn
+	if u.Scheme == "https" {
+		conn, err = (&tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12}}).DialContext(ctx, "tcp", at)
+	} else {
+		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", at)
+	}
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
