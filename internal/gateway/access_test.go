@@ -291,9 +291,16 @@ func TestSecurityHeaders(t *testing.T) {
 				t.Errorf("%s: %s is %q", path, name, got.header.Get(name))
 			}
 		}
-		if csp := got.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'self'") ||
-			!strings.Contains(csp, "frame-ancestors 'none'") {
-			t.Errorf("%s: CSP %q", path, csp)
+		for _, part := range []string{"default-src 'none'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"} {
+			if csp := got.header.Get("Content-Security-Policy"); !strings.Contains(csp, part) || strings.Contains(csp, "unsafe") {
+				t.Errorf("%s: CSP %q", path, csp)
+			}
+		}
+		if got.header.Get("Strict-Transport-Security") != "" {
+			t.Errorf("%s: HSTS without https", path)
+		}
+		if got.body != "" && !strings.Contains(got.header.Get("Content-Type"), "charset=utf-8") {
+			t.Errorf("%s: Content-Type %q", path, got.header.Get("Content-Type"))
 		}
 	}
 }

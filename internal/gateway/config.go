@@ -167,6 +167,9 @@ type Gateway struct {
 	requests *prometheus.HistogramVec
 	handler  http.Handler
 	draining atomic.Bool // the process is about to stop
+	refusals *refusedLog
+	// transport is the value of Strict-Transport-Security; empty: none.
+	transport string
 }
 
 // New checks the configuration and builds a Gateway. Outside Dev, and without Insecure, nobody gets in without a key or a token, also
@@ -185,7 +188,7 @@ func New(cfg Config) (*Gateway, error) {
 		env.Log = zap.NewNop()
 	}
 	g := &Gateway{
-		Env: env, cfg: cfg, registry: prometheus.NewRegistry(),
+		Env: env, cfg: cfg, registry: prometheus.NewRegistry(), refusals: newRefusedLog(), transport: strictTransport(cfg.PublicURL),
 	}
 	rooms := cfg.Rooms
 	access := cfg.access()

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -39,6 +40,7 @@ func (g *Gateway) guard(r web.Route) http.Handler {
 				web.WriteError(w, web.Unauthorized("this needs a token: Authorization: Bearer <token>"))
 				return
 			}
+			callerIs(req.Context(), caller)
 			req = auth.WithPrincipal(req, caller)
 			if !caller.May(r.Needs) {
 				web.WriteError(w, web.Forbidden("", lacks(caller.Role, r.Needs)))
@@ -54,6 +56,7 @@ func (g *Gateway) guard(r web.Route) http.Handler {
 				g.pages.RequireSignIn(w, req)
 				return
 			}
+			callerIs(req.Context(), caller)
 			req = auth.WithPrincipal(req, caller)
 			if !caller.May(r.Needs) {
 				g.pages.Problem(w, req, http.StatusForbidden, "Not for your role", lacks(caller.Role, r.Needs))
@@ -85,7 +88,7 @@ func (g *Gateway) outer(mux *http.ServeMux) http.Handler {
 		r = web.Identified(rec, r)
 		_, pattern := mux.Handler(r)
 		ctx, span := tracing.Serve(r, method(r.Method), label(pattern))
-		r = r.WithContext(ctx)
+		r = r.WithContext(context.WithValue(ctx, recorderKey{}, rec))
 		defer func() {
 			if failure := recover(); failure != nil {
 				if failure == http.ErrAbortHandler {
@@ -106,6 +109,7 @@ func (g *Gateway) outer(mux *http.ServeMux) http.Handler {
 				}
 			}
 			tracing.Served(span, rec.status)
+			g.refused(r, label(pattern), rec, began)
 			took := g.Wall().Sub(began)
 			g.requests.WithLabelValues(label(pattern), method(r.Method), fmt.Sprint(rec.status)).Observe(took.Seconds())
 			g.Log.Debug(
@@ -117,17 +121,7 @@ func (g *Gateway) outer(mux *http.ServeMux) http.Handler {
 				zap.Duration("took", took),
 			)
 		}()
-		head := rec.Header()
-		head.Set("X-Content-Type-Options", "nosniff")
-		head.Set("Cache-Control", "no-store")
-		head.Set("Referrer-Policy", "same-origin") // under no-referrer a browser sends its own forms with Origin: null
-		head.Set("X-Frame-Options", "DENY")
-		if !strings.HasPrefix(r.URL.Path, "/dev/") {
-			head.Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
-		}
-		if strings.HasPrefix(g.cfg.PublicURL, "https:") {
-			head.Set("Strict-Transport-Security", "max-age=31536000")
-		}
+		g.head(rec.Header(), r.URL.Path)
 		if g.cfg.Dev {
 			if f := g.auth.CheckDev(r); f != nil {
 				web.WriteError(rec, f)
@@ -195,10 +189,11 @@ func method(m string) string {
 	return "other"
 }
 
-// recorder records the status.
+// recorder records the status, and who the caller is.
 type recorder struct {
 	http.ResponseWriter
 	status int
+	caller auth.Principal // zero: nobody, or a program with a write key
 }
 
 func (r *recorder) WriteHeader(status int) {

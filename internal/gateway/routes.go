@@ -132,7 +132,7 @@ func (g *Gateway) routes() []web.Route {
 
 // serveOpenAPI serves the contract of all endpoints for programs, which is docs/openapi.yaml too.
 func (g *Gateway) serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/yaml")
+	w.Header().Set("Content-Type", "application/yaml; charset=utf-8")
 	_, _ = w.Write(g.openAPI)
 }
 

@@ -137,6 +137,8 @@ func (p *Pages) Logout(w http.ResponseWriter, r *http.Request) {
 		p.pageFailed(w, r, err)
 		return
 	}
+	// Not "cookies", which would sign people out of other hosts of the same domain, too: SignOut removes tabi's own.
+	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	if strings.HasPrefix(auth.PrincipalOf(r.Context()).Subject, "oidc:") {
 		if end := p.auth.EndAtProvider(); end != "" {
 			name, _ := p.auth.Provider(auth.PagePatience)
