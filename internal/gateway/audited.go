@@ -13,9 +13,10 @@ import (
 type recording int
 
 const (
-	acts  recording = iota // it changes something: recorded with what it changes, and where it is refused
-	looks                  // it shows something of customers, or of other people's work: recorded once in a while
-	none                   // nothing of it is recorded, for the reason in the row
+	acts    recording = iota // it changes something: recorded with what it changes, and where it is refused
+	looks                    // it shows something of customers, or of other people's work: recorded once in a while
+	exports                  // it takes out all that is stored of a customer: always recorded
+	none                     // nothing of it is recorded, for the reason in the row
 )
 
 // audited is what the audit log has of a route.
@@ -104,6 +105,11 @@ var audits = map[string]audited{
 	"GET /v1/admin/dead-letters":                 {looks, "dead_letter.list", ""},
 	"POST /v1/admin/dead-letters/retry":          {acts, "dead_letter.retry", ""},
 	"POST /v1/admin/dead-letters/drop":           {acts, "dead_letter.drop", ""},
+	"GET /v1/admin/customers/{id}/export":        {exports, "customer.export", "customer"},
+	"POST /v1/admin/customers/{id}/forget":       {acts, "customer.forget", "customer"},
+	"POST /v1/admin/customers/{id}/remember":     {acts, "customer.remember", "customer"},
+	"GET /v1/admin/forget-requests":              {looks, "customer.forgets", ""},
+	"GET /v1/admin/forget-requests/{id}":         {looks, "customer.forgets", "forget_request"},
 	"POST /v1/admin/customers/{id}/split":        {acts, "customer.split", "customer"},
 	"GET /v1/admin/backlogs":                     {looks, "backlog.list", ""},
 	"POST /v1/admin/customers/{id}/drop-backlog": {acts, "backlog.drop", "customer"},
@@ -150,10 +156,16 @@ func (g *Gateway) audit(r web.Route, next http.Handler) http.Handler {
 			}
 		}
 		begin := g.cfg.Rooms.Audit.Begin
-		if row.how == looks {
+		if row.how == looks || row.how == exports {
 			begin = g.cfg.Rooms.Audit.Look
 		}
+		if row.kind == "customer" {
+			e.Customer = e.ID // a room may say which of its ids is the customer's own
+		}
 		ctx, act := begin(req.Context(), e)
+		if row.how == exports {
+			act.Always()
+		}
 		if r.Access != web.Anyone {
 			act.Await()
 		}
