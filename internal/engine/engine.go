@@ -72,7 +72,8 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, errors.Join(err, database.Close())
 	}
-	options := unit.Options{Channels: o.Channels, Scenario: o.Scenario, Pseudonyms: o.Pseudonyms, Watch: o.Watch, Holdout: o.Holdout, Salt: salt,
+	options := unit.Options{Channels: o.Channels, Scenario: o.Scenario,
+		Pseudonyms: o.Pseudonyms, Watch: o.Watch, Holdout: o.Holdout, Salt: salt,
 		Limits: o.Limits.WithDefaults()}
 	hooks := unit.Hooks{Flush: flush(), OnMerge: onMerge(), OnSplit: onSplit(), OnClose: onClose(), OnForget: onForget()}
 	db := unit.New(releases, options, customer.Table{}, enrollment.Table{}, hooks)

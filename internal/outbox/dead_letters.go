@@ -119,8 +119,8 @@ func (s *Room) DeadLetters(ctx context.Context, f DeadLetterFilter) ([]DeadLette
 	}, `select a.enrollment, e.workflow_id, e.journey, e.customer, a.seq, a.kind, a.event, a.body, coalesce(v.name, ''), a.error,
 	a.attempts, a.set_at
 		from dead_letters a join enrollment_states e on e.id = a.enrollment left join event_log v on v.id = a.event
-		where e.state <> 'closed' and (cast($1 as text) = '' or e.workflow_id in ($1, $5, $6)) and (a.enrollment > $2 or a.enrollment = $2 and a.seq
-		> $3)
+		where e.state <> 'closed' and (cast($1 as text) = '' or e.workflow_id in ($1, $5, $6))
+		and (a.enrollment > $2 or a.enrollment = $2 and a.seq > $3)
 		order by a.enrollment, a.seq limit $4`, ids[0], sqldb.Clean(f.After), f.AfterSeq, min(limit, 1000), ids[1], ids[2])
 	return out, sqldb.DatabaseError(err)
 }
