@@ -44,6 +44,12 @@ bin/promtool: tools/prometheus/go.mod
 	@echo "building $@, once (3 minutes on 2 cores)"
 	@cd tools/prometheus && CGO_ENABLED=0 $(GO) build -ldflags=-s -tags=remove_all_sd -o ../../$@ github.com/prometheus/prometheus/cmd/promtool
 
+# An OpenID Connect provider for trying out the sign-in, and for its tests.
+bin/oidc-provider: tools/oidcprovider/go.mod tools/oidcprovider/main.go
+	@mkdir -p bin
+	@echo "building $@"
+	@cd tools/oidcprovider && CGO_ENABLED=0 $(GO) build -o ../../$@ .
+
 .PHONY: manifests
 manifests: bin/helm bin/kubeconform bin/promtool ## Check what is deployed: chart, compose, dashboards, alerts
 	$(GO) test -count=1 ./deploy/...
