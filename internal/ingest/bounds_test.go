@@ -262,3 +262,20 @@ func TestIDsOfACustomerAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// A refused call leaves no customer, neither alone nor in a batch.
+func TestRefusedCallLeavesNoCustomer(t *testing.T) {
+	enginetest.Each(t, func(s *enginetest.Suite) {
+		s.Publish(nil)
+		first := s.Track("ana", "Seen", nil)
+		s.Ingest(enginetest.Noon, first)
+		taken := s.Track("new", "Seen", nil)
+		taken.MessageID = first.MessageID
+		for n, calls := range [][]customer.SegmentCall{{taken}, {taken, s.Track("ben", "Seen", nil)}} {
+			_, refused, err := s.Intake.IngestEach(s.Ctx, enginetest.Noon, calls)
+			s.Must(err)
+			s.WantError(refused[0], customer.ErrTaken)
+			s.Equal([]any{stored(s), len(refused)}, []any{[2]int64{int64(1 + n), int64(1 + n)}, 1})
+		}
+	})
+}

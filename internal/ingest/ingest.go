@@ -184,12 +184,46 @@ func (s *Room) ingest(ctx context.Context, now time.Time, calls []customer.Segme
 				return s.db.Limits.RequestFull() // each call has a transaction of its own then
 			}
 		}
-		return nil
+		return leftOver(b, receipts)
 	})
+	if errors.Is(err, errNothingStored) {
+		return receipts, nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	return receipts, nil
+}
+
+// errNothingStored rolls back a transaction that has stored none of its calls.
+var errNothingStored error = sqldb.Refusal("no call is stored")
+
+// leftOver returns an error if a refused call has made a customer, by which it was locked. Then the transaction is rolled back: for good
+// if it stores no call, and otherwise each call has a transaction of its own.
+func leftOver(b *unit.Unit, receipts []customer.Receipt) error {
+	made := false
+	for _, p := range b.Customers {
+		made = made || p.Version <= 1
+	}
+	var refusal error
+	stored := false
+	for _, r := range receipts {
+		switch {
+		case r.Over != nil:
+			refusal = r.Over
+		case r.Taken:
+			refusal = customer.ErrTaken
+		case !r.Duplicate && !r.Forgotten:
+			stored = true
+		}
+	}
+	if made && refusal != nil && !stored {
+		return errNothingStored
+	}
+	if made {
+		return refusal
+	}
+	return nil
 }
 
 // entries returns the number of outbox entries that calls have written.
