@@ -19,6 +19,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/gateway/payloads"
 	"github.com/tabi-journeys/tabi/internal/keyring"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
 
 // masterKeyFile has the master key that dev has made, in the data folder.
@@ -60,7 +61,7 @@ func (c *Config) makeMasterKey() error {
 	if m != nil || err != nil || c.Postgres() {
 		return err
 	}
-	_, err = makeSecret(filepath.Join(c.DataDir, masterKeyFile))
+	_, err = signedlink.MakeSecret(filepath.Join(c.DataDir, masterKeyFile))
 	return err
 }
 

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -39,7 +38,7 @@ func (c *Config) SealSecrets() (signedlink.Secrets, error) {
 	path := filepath.Join(c.DataDir, "secret")
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		data, err = makeSecret(path)
+		data, err = signedlink.MakeSecret(path)
 	}
 	if err != nil {
 		return signedlink.Secrets{}, fmt.Errorf("secret: %w", err)
@@ -85,35 +84,6 @@ func secretList(name string, text Secret) (signedlink.Secrets, error) {
 		return out, Usage("%s: %w", name, err)
 	}
 	return out, nil
-}
-
-// makeSecret creates a new secret atomically: of two processes that start at once, both use the first one's.
-func makeSecret(path string) ([]byte, error) {
-	raw := make([]byte, 32)
-	if _, err := rand.Read(raw); err != nil {
-		return nil, fmt.Errorf("secret: %w", err)
-	}
-	text := []byte(hex.EncodeToString(raw))
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("secret: %w", err)
-	}
-	draft, err := os.CreateTemp(filepath.Dir(path), "secret-*")
-	if err != nil {
-		return nil, fmt.Errorf("secret: %w", err)
-	}
-	defer func() { _ = os.Remove(draft.Name()) }()
-	_, err = draft.Write(text)
-	if err = errors.Join(err, draft.Close()); err != nil {
-		return nil, fmt.Errorf("secret: %w", err)
-	}
-	err = os.Link(draft.Name(), path)
-	if errors.Is(err, fs.ErrExist) {
-		return os.ReadFile(path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("secret: %w", err)
-	}
-	return text, nil
 }
 
 // Settings of the database with the check values of the secrets that the installation uses to seal.

@@ -57,7 +57,8 @@ func TestDoctor(t *testing.T) {
 		t.Errorf("all runs: exit %d", code)
 	}
 	for _, check := range []string{"database/schema", "database/secret", "temporal/namespace", "temporal/search attributes", "temporal/workers",
-		"store/release", "store/outbox", "store/dead letters", "store/lost enrollments", "gateway/public URL", "channels/providers"} {
+		"store/release", "store/outbox", "store/dead letters",
+		"store/lost enrollments", "gateway/public URL", "channels/providers"} {
 		want(found, check, doctor.OK)
 	}
 	want(found, "channels/e-mail", doctor.Warn) // tls=none
