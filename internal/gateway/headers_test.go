@@ -65,7 +65,8 @@ func TestRefusedCallersAreLogged(t *testing.T) {
 		t.Fatalf("%d lines", len(all))
 	}
 	fields := lines()[0].ContextMap()
-	if fields["route"] != "/v1/admin/audit" || fields["role"] != "agent" || fields["status"] != int64(403) || fields["peer"] != "127.0.0.1" {
+	if fields["route"] != "/v1/admin/audit" || fields["role"] != "agent" || fields["status"] != int64(403) ||
+		fields["peer"] != "127.0.0.1" {
 		t.Errorf("%v", fields)
 	}
 	for range 3 * refusedLines {

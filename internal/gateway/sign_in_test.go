@@ -147,6 +147,22 @@ func TestProvidersAnswersAreChecked(t *testing.T) {
 }
 
 // TestSignInsBelongToTheirBrowser: an answer works once, in the browser that began, and nobody else's session is in it.
+// A link of another site signs nobody in: it shows the page that asks.
+func TestSignInBeginsWithAClick(t *testing.T) {
+	t.Parallel()
+	h := withProvider(t, newProvider(t), nil)
+	for _, site := range []string{"cross-site", "same-site", "same-origin", "none", ""} {
+		got := h.do("GET", "/login/oidc?next=/journeys", "", "Sec-Fetch-Site: "+site)
+		foreign := strings.HasSuffix(site, "-site")
+		if began := got.header.Get("Location") != ""; began == foreign {
+			t.Errorf("%q: %d", site, got.status)
+		}
+		if foreign && (got.status != http.StatusOK || !strings.Contains(got.body, `href="/login/oidc?next=%2fjourneys"`)) {
+			t.Errorf("%q: %d %s", site, got.status, got.body)
+		}
+	}
+}
+
 func TestSignInsBelongToTheirBrowser(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)

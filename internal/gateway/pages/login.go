@@ -92,6 +92,10 @@ func (p *Pages) LoginByProvider(w http.ResponseWriter, r *http.Request) {
 		p.Problem(w, r, http.StatusNotFound, "Nothing here", "People sign in by tokens here.")
 		return
 	}
+	if from := r.Header.Get("Sec-Fetch-Site"); from == "cross-site" || from == "same-site" {
+		p.showLogin(w, r, http.StatusOK, loginView{Next: next}) // nobody is signed in by a link of another site: a click here begins it
+		return
+	}
 	address, err := p.auth.BeginOIDC(w, next)
 	if err != nil { // the log has the reason
 		p.showLogin(w, r, http.StatusServiceUnavailable, loginView{Next: next})
