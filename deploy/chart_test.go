@@ -286,10 +286,15 @@ func TestChartRefuses(t *testing.T) {
 		address + `, "settings": {"TABI_DRAIN": "3s", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel:4318"}}`: true,
 		`{}`:                                false,
 		`{"publicURL": "tabi.example.com"}`: false,
-		address + `, "image": {"tag": "latest"}}`:          false,
-		address + `, "gatway": {"replicas": 3}}`:           false,
-		address + `, "settings": {"TABBI_DRAIN": "3s"}}`:   false,
-		address + `, "image": {"tabiDigest": "sha256:a"}}`: false,
+		address + `, "image": {"tag": "latest"}}`:                                                                      false,
+		address + `, "gatway": {"replicas": 3}}`:                                                                       false,
+		address + `, "settings": {"TABBI_DRAIN": "3s"}}`:                                                               false,
+		address + `, "image": {"tabiDigest": "sha256:a"}}`:                                                             false,
+		address + `, "oidc": {"issuer": "https://login.example.com", "clientID": "tabi", "roles": ["crm=agent:a|b"]}}`: true,
+		address + `, "oidc": {"issuer": "https://login.example.com", "clientID": "tabi", "roles": []}}`:                false,
+		address + `, "oidc": {"issuer": "https://login.example.com", "roles": ["crm=admin"]}}`:                         false,
+		address + `, "oidc": {"issuer": "http://login.example.com", "clientID": "tabi", "roles": ["crm=admin"]}}`:      false,
+		address + `, "oidc": {"issuer": "https://login.example.com", "clientID": "tabi", "roles": ["crm=boss"]}}`:      false,
 	} {
 		if got := takes(values); got != want {
 			t.Errorf("%s was taken: %t", values, got)
@@ -329,12 +334,83 @@ func TestChartValuesHaveSchema(t *testing.T) {
 	}
 	walk("", values, schema)
 	known := variables(t)
-	for _, list := range []string{"common", "gateway", "worker"} {
+	for _, list := range []string{"common", "processes", "gateway", "worker"} {
 		names, _ := at(t, values, "secret", list).([]any)
 		for _, name := range names {
 			if !slices.Contains(known, fmt.Sprint(name)) {
 				t.Errorf("secret.%s has %s, which no process reads", list, name)
 			}
 		}
+	}
+}
+
+// Gateway and worker have the master keys; with the values for it, the gateway speaks TLS and lets people sign in by a provider.
+func TestChartIsClosed(t *testing.T) {
+	t.Parallel()
+	rendered := func(file string) (parts map[string]any, ports map[string]any) {
+		docs, _, err := render(t, "-f", "helm/tabi/ci/"+file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts, ports = map[string]any{}, map[string]any{}
+		for _, doc := range docs {
+			name := fmt.Sprint(at(t, doc, "metadata", "name"))
+			switch at(t, doc, "kind") {
+			case "Deployment":
+				parts[name] = at(t, doc, "spec", "template", "spec")
+			case "Service":
+				ports[name] = at(t, doc, "spec", "ports", 0, "port")
+			}
+		}
+		return parts, ports
+	}
+	value := func(pod any, variable string) any {
+		env, _ := at(t, pod, "containers", 0, "env").([]any)
+		for _, one := range env {
+			if at(t, one, "name") == variable {
+				return at(t, one, "value")
+			}
+		}
+		return nil
+	}
+	scheme := func(pod any) any { return at(t, pod, "containers", 0, "readinessProbe", "httpGet", "scheme") }
+	for _, file := range []string{"least-values.yaml", "all-values.yaml"} {
+		parts, _ := rendered(file)
+		for name, pod := range parts {
+			for _, variable := range []string{"TABI_MASTER_KEYS", "TABI_LINK_SECRETS"} {
+				if got := value(pod, variable); got != "@/run/secrets/tabi/"+variable {
+					t.Errorf("%s: %s of %s is %v", file, variable, name, got)
+				}
+			}
+		}
+	}
+	least, ports := rendered("least-values.yaml")
+	if pod := least["demo-gateway"]; value(pod, "TABI_TLS_CERT") != nil || scheme(pod) != "HTTP" || ports["demo-gateway"] != 80 {
+		t.Errorf("without a certificate, the gateway is asked by %v at %v", scheme(pod), ports)
+	}
+	all, ports := rendered("all-values.yaml")
+	gateway := all["demo-gateway"]
+	for variable, want := range map[string]string{
+		"TABI_TLS_CERT": "/run/secrets/tls/tls.crt", "TABI_TLS_KEY": "/run/secrets/tls/tls.key",
+		"TABI_OIDC_ISSUER": "https://login.example.com", "TABI_OIDC_CLIENT_ID": "tabi",
+		"TABI_OIDC_CLIENT_SECRET": "@/run/secrets/tabi/TABI_OIDC_CLIENT_SECRET",
+	} {
+		if got := value(gateway, variable); got != want {
+			t.Errorf("%s of the gateway is %v, want %s", variable, got, want)
+		}
+		if got := value(all["demo-worker"], variable); got != nil {
+			t.Errorf("the worker has %s", variable)
+		}
+	}
+	roles, err := app.ParseRoles("oidc-roles", fmt.Sprint(value(gateway, "TABI_OIDC_ROLES")))
+	if err != nil || len(roles) != 2 || len(roles[1].Queues) != 2 {
+		t.Errorf("the roles of groups are %+v, %v", roles, err)
+	}
+	mounts, _ := at(t, gateway, "containers", 0, "volumeMounts").([]any)
+	if !slices.ContainsFunc(mounts, func(m any) bool { return at(t, m, "mountPath") == "/run/secrets/tls" }) {
+		t.Error("the gateway's certificate is not mounted")
+	}
+	if scheme(gateway) != "HTTPS" || scheme(all["demo-worker"]) != "HTTP" || ports["demo-gateway"] != 443 {
+		t.Errorf("the gateway is asked by %v at %v", scheme(gateway), ports)
 	}
 }

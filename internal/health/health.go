@@ -32,7 +32,8 @@ func Command(listen, address string) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if url == "" {
-				url = healthURL(os.Getenv(listen), address, os.Getenv("TABI_TLS_CERT") != "")
+				// A worker speaks no TLS, also where its environment is that of the gateway.
+				url = healthURL(os.Getenv(listen), address, listen == "TABI_LISTEN" && os.Getenv("TABI_TLS_CERT") != "")
 			}
 			path := "/readyz"
 			if live {

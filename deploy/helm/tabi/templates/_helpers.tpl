@@ -118,18 +118,18 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 
-{{/* Three probes of a named port. */}}
+{{/* Three probes of a named port: (list port scheme) */}}
 {{- define "tabi.probes" -}}
 startupProbe:
-  httpGet: {path: /healthz, port: {{ . }}}
+  httpGet: {path: /healthz, port: {{ index . 0 }}, scheme: {{ index . 1 }}}
   periodSeconds: 2
   failureThreshold: 60
 livenessProbe:
-  httpGet: {path: /healthz, port: {{ . }}}
+  httpGet: {path: /healthz, port: {{ index . 0 }}, scheme: {{ index . 1 }}}
   periodSeconds: 10
   timeoutSeconds: 5
 readinessProbe:
-  httpGet: {path: /readyz, port: {{ . }}}
+  httpGet: {path: /readyz, port: {{ index . 0 }}, scheme: {{ index . 1 }}}
   periodSeconds: 5
   timeoutSeconds: 5
 {{- end }}
