@@ -56,6 +56,8 @@ type Config struct {
 	LeftOut func(in contract.Ref, what string)
 	// Trusted lets events that come over Temporal change addresses and permissions, as a server key may.
 	Trusted bool
+	// Pseudonyms says that nothing that Temporal can search names a customer.
+	Pseudonyms bool
 	// Doors records what was refused of what came over Temporal; nil: nothing is recorded.
 	Doors *rejection.Recorder
 	// Registry takes the metrics of attempts to send; nil: they are not exported.

@@ -75,7 +75,8 @@ func (a *Activities) Record(ctx context.Context, in contract.Record) (contract.T
 	if receipt.Forgotten {
 		a.cfg.Doors.Adjusted(door, []tolerant.Change{{Kind: rejection.Forgotten}})
 	}
-	return contract.TrackResult{ID: receipt.ID, Customer: receipt.Customer, Duplicate: receipt.Duplicate, Forgotten: receipt.Forgotten}, nil
+	return contract.TrackResult{ID: receipt.ID, Customer: receipt.Customer, Duplicate: receipt.Duplicate, Forgotten: receipt.Forgotten,
+		Unnamed: a.cfg.Pseudonyms}, nil
 }
 
 // store stores a call: as one of an enrollment's customer of now, or of the customer whom it names.

@@ -31,7 +31,7 @@ func Track(ctx workflow.Context, in json.RawMessage) (contract.TrackResult, erro
 	err := workflow.ExecuteActivity(ctx, contract.RecordActivity, contract.Record{
 		Raw: in, ID: workflow.GetInfo(ctx).WorkflowExecution.ID,
 	}).Get(ctx, &out)
-	if err != nil || out.Customer == "" {
+	if err != nil || out.Customer == "" || out.Unnamed {
 		return out, err
 	}
 	// By it the run is found when the customer is forgotten, since its input names the customer.

@@ -268,7 +268,7 @@ func (s *Services) RunWorker(ctx context.Context) error {
 		Logger: s.Log.Named("activities"),
 		Links:  signedlink.Links{PublicURL: c.PublicURL, Secrets: s.LinkSecrets, Users: s.Secrets}, Call: calls,
 		Ends:   ends,
-		Limits: s.limits, Trusted: c.TemporalTrusted,
+		Limits: s.limits, Trusted: c.TemporalTrusted, Pseudonyms: c.Pseudonyms == "on",
 		Doors: s.doors, Registry: s.metrics.registry,
 	}))
 	forgetflow.Register(w)

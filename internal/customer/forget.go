@@ -221,7 +221,7 @@ func Before(ctx context.Context, tx sqldb.Conn, id string) (string, error) {
 var Exports = []unit.Export{
 	{
 		Table: "customers", Title: "Your profile and your ids", Where: `id = $1 or merged_into = $1`, Key: "id",
-		Hide: []string{"version", "draw_id"},
+		Hide: []string{"version", "draw_id", "seed"},
 	},
 	{
 		Table: "merges", Title: "Which ids became one", Where: `survivor = $1 or gone in (select id from customers where merged_into = $1)`,

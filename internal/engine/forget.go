@@ -5,10 +5,12 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"slices"
+	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/handoff"
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/keyring"
@@ -46,7 +48,11 @@ const auditPage = 100
 // forgetAudit takes the customer out of the entries about it.
 func forgetAudit(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 	t := f.Table("audit_log", "who of the staff did or looked at what, and when; not whom it was about")
-	for ids := range slices.Chunk(f.IDs, auditPage) {
+	all := slices.Clone(f.IDs)
+	for _, id := range f.IDs { // staff name a device without its prefix
+		all = append(all, strings.TrimPrefix(id, event.AnonymousPrefix))
+	}
+	for ids := range slices.Chunk(sqldb.Sorted(all), auditPage) {
 		n, err := audit.Forget(ctx, b.Tx, ids, f.Pseudonym, f.Left, f.DryRun)
 		if err != nil {
 			return err

@@ -100,9 +100,10 @@ func TestResponsesMatchOpenAPI(t *testing.T) {
 	_, ref := h.enter()
 	h.sent(ref, "email", message.Settlement{Status: contract.StatusSent})
 	// Those of payloads have keys. The tests of decisions have actions to choose from, those of the inbox a hand-off, those of doors
-	// refused calls, TestSplitCustomer a merge.
+	// refused calls, TestSplitCustomer a merge, TestForgetCustomer a customer who was forgotten.
 	called := map[string]bool{"decide": true, "explainDecision": true, "actOnHandoff": true, "getRejectedCall": true,
-		"splitCustomer": true, "decodePayloads": true, "encodePayloads": true}
+		"splitCustomer": true, "decodePayloads": true, "encodePayloads": true,
+		"getForget": true, "rememberCustomer": true}
 	for _, c := range contractCalls {
 		method, path, _ := strings.Cut(c.call, " ")
 		req := httptest.NewRequest(method, path, strings.NewReader(c.body))
@@ -161,6 +162,13 @@ var contractCalls = []struct {
 	{"POST /v1/track", `{"userId":"ana/b","event":"X","properties":{"a":[1,{"b":null}]},"messageId":"c1"}`, 200},
 	{"POST /v1/track", `{"userId":"ana/b","event":"X","properties":"x"}`, 400},
 	{"GET /v1/admin/sessions?limit=1", "", 200},
+	{"GET /v1/admin/customers/ana%2Fb/export", "", 200},
+	{"GET /v1/admin/customers/nobody/export", "", 404},
+	{"POST /v1/admin/customers/ana%2Fb/forget", `{"reason":"ticket 1","dry_run":true}`, 200},
+	{"POST /v1/admin/customers/ana%2Fb/forget", `{"dry_run":true}`, 400},
+	{"POST /v1/admin/customers/nobody/remember", "", 404},
+	{"GET /v1/admin/forget-requests?limit=1", "", 200},
+	{"GET /v1/admin/forget-requests/none", "", 404},
 	{"POST /v1/admin/sessions/end", `{"all":true}`, 200},
 	{"POST /v1/admin/sessions/end", `{"subject":7}`, 400},
 	{"POST /v1/identify", `{"anonymousId":7,"traits":{"first_name":"Ana"}}`, 200},

@@ -239,5 +239,6 @@ type TrackResult struct {
 	ID        string `json:"id"`
 	Customer  string `json:"customer"`
 	Duplicate bool   `json:"duplicate,omitempty"`
+	Unnamed   bool   `json:"unnamed,omitempty"`   // no search attribute may name the customer
 	Forgotten bool   `json:"forgotten,omitempty"` // the customer was forgotten: nothing was stored
 }

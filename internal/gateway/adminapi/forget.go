@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/erasure"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
@@ -24,6 +25,10 @@ type Erasure interface {
 }
 
 func (h *Handlers) exportCustomer(ctx context.Context, in *api.ExportInput) (*api.ExportPage, error) {
+	audit.Of(ctx).About(in.ID, "")
+	if in.After != "" {
+		audit.Of(ctx).Skip()
+	}
 	page, err := h.rooms.Erasure.Export(ctx, in.ID, in.After)
 	if err != nil {
 		return nil, unknownCustomer(in.ID, err)
@@ -36,6 +41,10 @@ func (h *Handlers) exportCustomer(ctx context.Context, in *api.ExportInput) (*ap
 }
 
 func (h *Handlers) forgetCustomer(ctx context.Context, in *api.ForgetInput) (*api.ForgetStatus, error) {
+	audit.Of(ctx).About(in.ID, "")
+	if in.Body.DryRun {
+		audit.Of(ctx).Skip()
+	}
 	r, err := h.rooms.Erasure.Start(ctx, h.Now(), in.ID, in.Body.Reason, auth.Actor(ctx, in.Body.By), in.Body.DryRun)
 	if err != nil {
 		return nil, unknownCustomer(in.ID, err)
@@ -78,6 +87,7 @@ func (h *Handlers) listForgets(ctx context.Context, in *api.ForgetFilter) (*api.
 }
 
 func (h *Handlers) rememberCustomer(ctx context.Context, in *api.RememberInput) (*api.Remembered, error) {
+	audit.Of(ctx).About(in.ID, "")
 	err := h.rooms.Erasure.Remember(ctx, in.ID)
 	if errors.Is(err, sqldb.ErrNotFound) {
 		return nil, web.NotFound("not_forgotten", "id", "no customer with this id was forgotten")
