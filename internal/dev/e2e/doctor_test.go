@@ -41,7 +41,7 @@ func TestDoctor(t *testing.T) {
 	want(found, "gateway/public URL", doctor.Fail)
 	want(found, "temporal/workers", doctor.Fail)
 
-	in.publish(filepath.Join(in.dir, "data", "tabi.db"))
+	in.publish(filepath.Join(in.dir, "tabi.db"))
 	in.startServe()
 	in.startWorker()
 	in.ready("serve")
@@ -56,7 +56,8 @@ func TestDoctor(t *testing.T) {
 	if code != 0 {
 		t.Errorf("all runs: exit %d", code)
 	}
-	for _, check := range []string{"database/schema", "database/secret", "temporal/namespace", "temporal/search attributes", "temporal/workers",
+	for _, check := range []string{"database/schema", "database/secret", "temporal/namespace", "temporal/search attributes",
+		"temporal/workers",
 		"store/release", "store/outbox", "store/dead letters",
 		"store/lost enrollments", "gateway/public URL", "channels/providers"} {
 		want(found, check, doctor.OK)
