@@ -154,16 +154,6 @@ func TestSecretIsGeneratedOnce(t *testing.T) {
 	}
 }
 
-func TestLoopback(t *testing.T) {
-	t.Parallel()
-	for address, good := range map[string]bool{"127.0.0.1:8080": true, "localhost:1": true, "[::1]:1": true, ":8080": false,
-		"0.0.0.0:1": false, "10.0.0.1:1": false, "8080": false} {
-		if err := loopback(address); (err == nil) != good {
-			t.Errorf("%s: %v", address, err)
-		}
-	}
-}
-
 func TestReachGivesUpAndStops(t *testing.T) {
 	t.Parallel()
 	fault := errors.New("not there")
@@ -280,20 +270,5 @@ func TestRunAllStopsAllWhenOneFails(t *testing.T) {
 	<-stopped
 	if !errors.Is(err, fault) || errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
-	}
-}
-
-// A signal to all processes may reach Temporal first: that it ends is no failure then. One that ends alone is.
-func TestServerThatEndsDuringShutdownIsNoError(t *testing.T) {
-	t.Parallel()
-	done := make(chan struct{})
-	close(done)
-	ctx, stop := context.WithTimeout(t.Context(), stopMeets/10)
-	defer stop()
-	if err := (&DevServer{Done: done}).Watch(ctx); err != nil {
-		t.Errorf("stopped with us: %v", err)
-	}
-	if err := (&DevServer{Done: done, LogFile: "x.log"}).Watch(t.Context()); ExitCode(err) != ExitUnreachable {
-		t.Errorf("ended alone: %v", err)
 	}
 }

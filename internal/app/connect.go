@@ -27,13 +27,13 @@ import (
 
 // Pauses between two attempts to reach a dependency, and between two log lines about it.
 const (
-	retryPause = time.Second
+	RetryPause = time.Second
 	quietPause = 3 * time.Second // before the first log line
 	sayPause   = 10 * time.Second
 	tryTimeout = 5 * time.Second
 )
 
-// reach calls try every retryPause until it works, limit has passed, ctx ends, or the error is the configuration's. It
+// reach calls try every RetryPause until it works, limit has passed, ctx ends, or the error is the configuration's. It
 // logs what it waits for after quietPause, and then every sayPause. A limit of 0 is one attempt.
 func reach(ctx context.Context, log *zap.Logger, what string, limit time.Duration, try func(context.Context) error) error {
 	began := clock.Wall()
@@ -48,7 +48,7 @@ func reach(ctx context.Context, log *zap.Logger, what string, limit time.Duratio
 		return struct{}{}, err
 	}
 	_, err := backoff.Retry(ctx, attempt,
-		backoff.WithBackOff(backoff.NewConstantBackOff(retryPause)),
+		backoff.WithBackOff(backoff.NewConstantBackOff(RetryPause)),
 		backoff.WithMaxElapsedTime(max(limit, 1)), // 0 would be no limit
 		backoff.WithNotify(func(err error, _ time.Duration) {
 			now := clock.Wall()
@@ -200,8 +200,8 @@ func (c *Config) DialTemporal(ctx context.Context, log *zap.Logger, handler clie
 	return tc, opts, nil
 }
 
-// attributes are the search attributes of an enrollment.
-var attributes = []string{contract.AttrJourney, contract.AttrCustomer, contract.AttrRevision}
+// SearchAttributes are those of an enrollment.
+var SearchAttributes = []string{contract.AttrJourney, contract.AttrCustomer, contract.AttrRevision}
 
 // ensureAttributes adds the search attributes that the namespace lacks, and fails until the server knows them all,
 // because the server would refuse a start with an unknown attribute.
@@ -211,7 +211,7 @@ func ensureAttributes(ctx context.Context, tc client.Client, namespace string) e
 		return fmt.Errorf("search attributes: %w", err)
 	}
 	missing := map[string]enumspb.IndexedValueType{}
-	for _, name := range attributes {
+	for _, name := range SearchAttributes {
 		switch t, ok := known.GetCustomAttributes()[name]; {
 		case !ok:
 			missing[name] = enumspb.INDEXED_VALUE_TYPE_KEYWORD

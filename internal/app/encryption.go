@@ -55,8 +55,8 @@ func (c *Config) masters() (*keyring.Masters, error) {
 	return m, nil
 }
 
-// makeMasterKey makes sure that a data folder has a master key.
-func (c *Config) makeMasterKey() error {
+// MakeMasterKey makes sure that a data folder has a master key.
+func (c *Config) MakeMasterKey() error {
 	m, err := c.masters()
 	if m != nil || err != nil || c.Postgres() {
 		return err

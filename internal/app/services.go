@@ -362,7 +362,7 @@ func (c *Config) ListenHTTP(log *zap.Logger) (net.Listener, error) {
 	if err != nil {
 		return nil, Unreachable("cannot listen on %s: %w; choose another address with --listen", address, err)
 	}
-	own := localURL(l.Addr())
+	own := LocalURL(l.Addr())
 	if certificate != nil {
 		l, own = certificate.Listener(l), strings.Replace(own, "http:", "https:", 1)
 	}
@@ -372,8 +372,8 @@ func (c *Config) ListenHTTP(log *zap.Logger) (net.Listener, error) {
 	return l, nil
 }
 
-// localURL returns the address at which a listener is reached from this machine.
-func localURL(a net.Addr) string {
+// LocalURL returns the address at which a listener is reached from this machine.
+func LocalURL(a net.Addr) string {
 	host, port, err := net.SplitHostPort(a.String())
 	if err != nil {
 		return "http://" + a.String()

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 
@@ -51,4 +52,12 @@ func After(ctx context.Context, d time.Duration) (context.Context, context.Cance
 		stop()
 		cancel()
 	}
+}
+
+// Stopped returns nil if err only says that ctx ended, and err otherwise.
+func Stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }

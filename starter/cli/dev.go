@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/app/devmode"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 	"github.com/tabi-journeys/tabi/starter/cli/designer"
@@ -18,7 +19,7 @@ import (
 func devCommand(b app.Build) *cobra.Command {
 	var (
 		cfg   = app.Config{Build: b}
-		child app.DevServerOptions
+		child devmode.DevServerOptions
 		quiet bool
 	)
 	c := &cobra.Command{
@@ -85,7 +86,7 @@ func devCommand(b app.Build) *cobra.Command {
 }
 
 // newDev returns a Dev that reports to the terminal.
-func newDev(c *cobra.Command, cfg *app.Config, child app.DevServerOptions, dir string, quiet bool, log *zap.Logger) *app.Dev {
+func newDev(c *cobra.Command, cfg *app.Config, child devmode.DevServerOptions, dir string, quiet bool, log *zap.Logger) *devmode.Dev {
 	var mu sync.Mutex
 	out := terminal.To(c.OutOrStdout())
 	say := func(f func()) {
@@ -98,7 +99,7 @@ func newDev(c *cobra.Command, cfg *app.Config, child app.DevServerOptions, dir s
 		out.Line("there is no journeys folder here: nothing is published (name one: tabi dev DIR)")
 	}
 	var latest []lint.File
-	dev := &app.Dev{
+	dev := &devmode.Dev{
 		Config: cfg, Temporal: child, Journeys: dir, Log: log,
 		Linted: func(files []lint.File, found source.Diagnostics) {
 			latest = files
@@ -119,7 +120,7 @@ func newDev(c *cobra.Command, cfg *app.Config, child app.DevServerOptions, dir s
 			}(latest)
 		},
 		Refused: func(err error) { say(func() { out.Line("%v", err) }) },
-		Ready: func(r app.Running) {
+		Ready: func(r devmode.Running) {
 			say(func() {
 				out.Line("tabi is ready (%s)", app.DescribeClock(r.Clock))
 				out.Line("  gateway      %s", r.URL)

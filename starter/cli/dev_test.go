@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/api"
-	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/app/devmode"
 	"github.com/tabi-journeys/tabi/internal/childproc"
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
 )
@@ -45,7 +45,7 @@ type devProcess struct {
 	out  *childproc.Output
 	data string
 	done chan struct{}
-	app.Running
+	devmode.Running
 }
 
 func freePort(t *testing.T) string {
@@ -99,7 +99,7 @@ func startDev(t *testing.T, journeys, data string, more ...string) *devProcess {
 		return strings.Contains(d.out.String(), "tabi is ready")
 	})
 	var ok bool
-	if d.Running, ok = app.RunningDev(data); !ok {
+	if d.Running, ok = devmode.RunningDev(data); !ok {
 		t.Fatal("the data folder does not say where dev is")
 	}
 	return d
@@ -216,7 +216,7 @@ func TestDev(t *testing.T) {
 		!strings.Contains(string(said), fmt.Sprintf("already runs on the data folder %s (pid %d, %s)", data, d.cmd.Process.Pid, d.URL)) {
 		t.Errorf("a second dev said %s", said)
 	}
-	if now, ok := app.RunningDev(data); !ok || now != d.Running || !listens(d.Temporal) {
+	if now, ok := devmode.RunningDev(data); !ok || now != d.Running || !listens(d.Temporal) {
 		t.Errorf("the second dev did something to the first: %+v, %v", now, ok)
 	}
 	eventually(t, "entries are said", func() bool { return strings.Contains(d.out.String(), "hello/ana entered by Signed Up") })
@@ -275,7 +275,7 @@ func TestDev(t *testing.T) {
 	if listens(d.Temporal) {
 		t.Errorf("Temporal still listens at %s", d.Temporal)
 	}
-	if _, ok := app.RunningDev(data); ok {
+	if _, ok := devmode.RunningDev(data); ok {
 		t.Error("the data folder still says that dev runs")
 	}
 	command(3, "list", "--url", d.URL)

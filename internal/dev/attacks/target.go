@@ -19,7 +19,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 
-	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/app/devmode"
 	"github.com/tabi-journeys/tabi/internal/childproc"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
@@ -37,7 +37,7 @@ type target struct {
 	dir, url     string
 	env          []string
 	postgres     *testservers.Postgres
-	dev          *app.DevServer
+	dev          *devmode.DevServer
 	temporal     client.Client
 	databaseName string
 	db           *sql.DB
@@ -80,8 +80,8 @@ func (t *target) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	options := app.DevServerOptions{DataDir: filepath.Join(t.dir, "temporal"), Headless: true, Port: port}
-	if t.dev, err = app.StartDevServer(options); err != nil {
+	options := devmode.DevServerOptions{DataDir: filepath.Join(t.dir, "temporal"), Headless: true, Port: port}
+	if t.dev, err = devmode.StartDevServer(options); err != nil {
 		return err
 	}
 	starting, cancel := context.WithTimeout(ctx, time.Minute)

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/app/devmode"
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
 )
 
@@ -39,7 +39,7 @@ func startServer(ctx context.Context, name, dir string) (*server, error) {
 
 // startDevelopment starts Temporal's development server as `tabi dev` does, with databases in SQLite files.
 func startDevelopment(_ context.Context, dir string) (*server, error) {
-	d, err := app.StartDevServer(app.DevServerOptions{DataDir: filepath.Join(dir, "temporal"), Headless: true})
+	d, err := devmode.StartDevServer(devmode.DevServerOptions{DataDir: filepath.Join(dir, "temporal"), Headless: true})
 	if err != nil {
 		return nil, err
 	}

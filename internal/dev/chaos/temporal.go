@@ -10,14 +10,14 @@ import (
 	"go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/app/devmode"
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
 )
 
 // devServer is Temporal's development server on a file, as `tabi dev` starts it.
 type devServer struct {
-	*app.DevServer
-	options app.DevServerOptions
+	*devmode.DevServer
+	options devmode.DevServerOptions
 }
 
 // newTemporal starts Temporal: the development server, or in the long form the production server on a PostgreSQL of
@@ -34,7 +34,7 @@ func (g *cluster) newTemporal(ctx context.Context) (temporalServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &devServer{options: app.DevServerOptions{DataDir: g.o.dir, Port: port, Headless: true, KeepLog: true}}
+	d := &devServer{options: devmode.DevServerOptions{DataDir: g.o.dir, Port: port, Headless: true, KeepLog: true}}
 	return d, d.Start(ctx)
 }
 
@@ -79,7 +79,7 @@ func (g *cluster) temporalAnswers(ctx context.Context) bool {
 
 // Start starts it and waits until it serves tabi's search attributes.
 func (d *devServer) Start(ctx context.Context) error {
-	started, err := app.StartDevServer(d.options)
+	started, err := devmode.StartDevServer(d.options)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/app/devmode"
 	"github.com/tabi-journeys/tabi/internal/comparison"
 	"github.com/tabi-journeys/tabi/starter/cli/remote"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
@@ -55,7 +56,7 @@ func diffCommand(b app.Build) *cobra.Command {
 					return err
 				}
 				cfg.DataDir = r.DataDir
-				cfg.UseDev(c.Flags())
+				devmode.UseDev(&cfg, c.Flags())
 				if stuck, err = report.Ask(c.Context(), &r, &cfg, renamed); err != nil {
 					return err
 				}

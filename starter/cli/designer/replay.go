@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/app/devmode"
 	"github.com/tabi-journeys/tabi/internal/codec"
 	"github.com/tabi-journeys/tabi/internal/simulate"
 	"github.com/tabi-journeys/tabi/starter/cli/remote"
@@ -77,7 +78,7 @@ func replayCommand(b app.Build) *cobra.Command {
 				return err
 			}
 			if fromServer {
-				cfg.UseDev(c.Flags())
+				devmode.UseDev(&cfg, c.Flags())
 				tc, opts, err := cfg.DialTemporal(c.Context(), zap.NewNop(), nil)
 				if err != nil {
 					return err

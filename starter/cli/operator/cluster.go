@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/app/devmode"
 	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/cluster"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
@@ -161,7 +162,7 @@ func withAnyTemporal(c *cobra.Command, cfg *app.Config, do func(*app.Services) e
 	if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
 		return err
 	}
-	cfg.UseDev(c.Flags())
+	devmode.UseDev(cfg, c.Flags())
 	s, err := cfg.ConnectAny(c.Context(), zap.NewNop())
 	if err != nil {
 		return err

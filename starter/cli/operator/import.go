@@ -11,6 +11,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/apiclient"
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/app/devmode"
 	"github.com/tabi-journeys/tabi/internal/importer"
 	"github.com/tabi-journeys/tabi/starter/cli/remote"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
@@ -58,7 +59,7 @@ func importCommand() *cobra.Command {
 				return err
 			}
 			in.Bookmark = mark
-			if dev, ok := app.RunningDev(r.DataDir); ok && dev.URL == r.URL && dev.Clock.Scale == in.Pace {
+			if dev, ok := devmode.RunningDev(r.DataDir); ok && dev.URL == r.URL && dev.Clock.Scale == in.Pace {
 				in.Clock = &dev.Clock
 			}
 			p := terminal.NewProgress(c.ErrOrStderr())

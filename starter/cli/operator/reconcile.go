@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/app/devmode"
 	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
@@ -39,7 +40,7 @@ func reconcileCommand(b app.Build) *cobra.Command {
 			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
 				return err
 			}
-			cfg.UseDev(c.Flags())
+			devmode.UseDev(&cfg, c.Flags())
 			s, err := cfg.Connect(c.Context(), zap.NewNop())
 			if err != nil {
 				return err

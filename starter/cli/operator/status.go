@@ -11,6 +11,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/app/devmode"
 	"github.com/tabi-journeys/tabi/internal/codec"
 	"github.com/tabi-journeys/tabi/starter/cli/remote"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
@@ -43,7 +44,7 @@ func statusCommand(b app.Build) *cobra.Command {
 				return err
 			}
 			cfg.DataDir = r.DataDir
-			cfg.UseDev(c.Flags())
+			devmode.UseDev(&cfg, c.Flags())
 			cfg.DecryptBy(&codec.Remote{URL: r.URL, Token: string(r.Token)})
 			var v statusView
 			err := remote.ByWorkflowID(args[0], func(id string) (err error) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/apiclient"
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/app/devmode"
 	"github.com/tabi-journeys/tabi/internal/number"
 )
 
@@ -63,7 +64,7 @@ func (r *Client) Load(c *cobra.Command) error {
 	}
 	if r.URL == "" {
 		r.URL = "http://127.0.0.1:8080"
-		if dev, ok := app.RunningDev(r.DataDir); ok {
+		if dev, ok := devmode.RunningDev(r.DataDir); ok {
 			r.URL = dev.URL
 		}
 	}

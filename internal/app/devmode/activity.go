@@ -1,4 +1,4 @@
-package app
+package devmode
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -21,13 +22,13 @@ const (
 
 // activity knows which entries and sends were said.
 type activity struct {
-	services *Services
+	services *app.Services
 	last     string            // the newest enrollment that was said
 	sends    map[string]string // key → status that was said
 }
 
 // follow says each entry and send once, in a line.
-func (d *Dev) follow(ctx context.Context, s *Services) error {
+func (d *Dev) follow(ctx context.Context, s *app.Services) error {
 	if d.Activity == nil {
 		<-ctx.Done()
 		return nil

@@ -1,4 +1,4 @@
-package app
+package devmode
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/cluster"
 	"github.com/tabi-journeys/tabi/internal/devsinks"
@@ -22,13 +23,13 @@ import (
 
 // Dev runs everything in one process, with Temporal as a child process, on a designer's own machine.
 type Dev struct {
-	Config   *Config
+	Config   *app.Config
 	Temporal DevServerOptions
 	Journeys string // folder that is linted and published at start and on each save; empty: none
 	Log      *zap.Logger
 	// Linted is called after every check of the folder, Published after every release, Refused if the store refuses one.
 	Linted    func([]lint.File, source.Diagnostics)
-	Published func(Published)
+	Published func(app.Published)
 	Refused   func(error)
 	Ready     func(Running)
 	Activity  func(string) // gets a line for each entry and send; nil: nobody asks
@@ -39,7 +40,7 @@ const readyTimeout = time.Minute
 
 // Run starts everything and runs until ctx ends. When it returns, everything it started has ended.
 func (d *Dev) Run(ctx context.Context) (err error) {
-	defer StopWithin(ctx, d.Log)()
+	defer app.StopWithin(ctx, d.Log)()
 	c := d.Config
 	c.TemporalTrusted = true // as every request counts as one with a server key
 	if err := loopback(c.Listen); err != nil {
@@ -55,10 +56,10 @@ func (d *Dev) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { _ = listener.Close() }()
-	if err := c.makeMasterKey(); err != nil {
+	if err := c.MakeMasterKey(); err != nil {
 		return err
 	}
-	d.Temporal.CodecEndpoint = localURL(listener.Addr()) + "/v1/codec"
+	d.Temporal.CodecEndpoint = app.LocalURL(listener.Addr()) + "/v1/codec"
 	server, err := StartDevServer(d.Temporal)
 	if err != nil {
 		return err
@@ -84,7 +85,7 @@ func (d *Dev) Run(ctx context.Context) (err error) {
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
-	return Stopped(ctx, err)
+	return app.Stopped(ctx, err)
 }
 
 // serve runs the parts beside the server.
@@ -95,7 +96,7 @@ func (d *Dev) serve(ctx context.Context, listener net.Listener, server *DevServe
 		return fmt.Errorf("cannot start the sinks for messages: %w", err)
 	}
 	defer func() { err = errors.Join(err, sinks.Close()) }()
-	if err := c.useSinks(sinks); err != nil {
+	if err := useSinks(c, sinks); err != nil {
 		return err
 	}
 	st, err := c.OpenStore(ctx, d.Log)
@@ -124,14 +125,14 @@ func (d *Dev) serve(ctx context.Context, listener net.Listener, server *DevServe
 		return err
 	}
 	running := Running{
-		URL:      localURL(listener.Addr()),
+		URL:      app.LocalURL(listener.Addr()),
 		Temporal: server.Address,
 		UI:       server.UI,
 		SMTP:     sinks.SMTPAddress(),
 		Clock:    s.Clock,
 		PID:      os.Getpid(),
 	}
-	return RunAll(ctx,
+	return app.RunAll(ctx,
 		func(ctx context.Context) error {
 			return gateway.Serve(ctx, gateway.Server(g.Handler()), listener)
 		},
@@ -146,7 +147,7 @@ func (d *Dev) serve(ctx context.Context, listener net.Listener, server *DevServe
 
 // home makes the Temporal that dev has started the one that the database belongs to. Its file may have been deleted,
 // which loses the runs; the database of an installation is refused.
-func (d *Dev) home(ctx context.Context, s *Services) error {
+func (d *Dev) home(ctx context.Context, s *app.Services) error {
 	err := s.Home.Claim(ctx)
 	if !cluster.IsStranger(err) || d.Config.Postgres() {
 		return err
@@ -164,20 +165,20 @@ func (d *Dev) home(ctx context.Context, s *Services) error {
 // the file at the end.
 func (d *Dev) announce(ctx context.Context, running Running) error {
 	began := clock.Wall()
-	client := http.Client{Timeout: retryPause}
+	client := http.Client{Timeout: app.RetryPause}
 	for !answers(ctx, &client, running.URL+"/readyz") {
 		if clock.Wall().Sub(began) > readyTimeout {
-			return Unreachable("not ready after %s: see %s/readyz for what is missing", readyTimeout, running.URL)
+			return app.Unreachable("not ready after %s: see %s/readyz for what is missing", readyTimeout, running.URL)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(retryPause / 10):
+		case <-time.After(app.RetryPause / 10):
 		}
 	}
 	remove, err := running.write(d.Config.DataDir)
 	if err != nil {
-		return Unreachable("cannot write to the data folder: %w; choose another one with --data-dir", err)
+		return app.Unreachable("cannot write to the data folder: %w; choose another one with --data-dir", err)
 	}
 	defer remove()
 	if d.Ready != nil {
@@ -201,7 +202,7 @@ func answers(ctx context.Context, client *http.Client, url string) bool {
 }
 
 // useSinks points the channels that are not configured at the sinks.
-func (c *Config) useSinks(s *devsinks.Sink) error {
+func useSinks(c *app.Config, s *devsinks.Sink) error {
 	ch := &c.Channels
 	if ch.SMTPURL == "" {
 		ch.SMTPURL = s.SMTPURL()
@@ -227,10 +228,10 @@ func (c *Config) useSinks(s *devsinks.Sink) error {
 func loopback(address string) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return Usage("--listen is %q: give host:port", address)
+		return app.Usage("--listen is %q: give host:port", address)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return Usage(
+		return app.Usage(
 			"--listen is %q: dev does not authenticate requests, so it listens on this machine only (127.0.0.1:8080); use serve for "+
 				"other addresses",
 			address,

@@ -1,14 +1,13 @@
-package app
+package devmode
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/pflag"
 
+	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
@@ -50,9 +49,9 @@ func (r Running) write(dataDir string) (remove func(), err error) {
 	return func() { _ = os.Remove(runningFile(dataDir)) }, nil
 }
 
-// UseDev points the configuration at the Temporal server of a running dev, unless a flag or the environment has an
+// UseDev points a configuration at the Temporal server of a running dev, unless a flag or the environment has an
 // address.
-func (c *Config) UseDev(fs *pflag.FlagSet) {
+func UseDev(c *app.Config, fs *pflag.FlagSet) {
 	f := fs.Lookup("temporal-address")
 	if f != nil && f.Changed || os.Getenv("TEMPORAL_ADDRESS") != "" || os.Getenv("TEMPORAL_PROFILE") != "" {
 		return
@@ -60,12 +59,4 @@ func (c *Config) UseDev(fs *pflag.FlagSet) {
 	if dev, ok := RunningDev(c.DataDir); ok {
 		c.TemporalAddr = dev.Temporal
 	}
-}
-
-// Stopped returns nil if err only says that ctx ended, and err otherwise.
-func Stopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
 }

@@ -1,4 +1,4 @@
-package app
+package devmode
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/tabi-journeys/tabi/internal/app"
 )
 
 // lockPatience is how long dev waits for another one on its data folder to end.
@@ -19,7 +21,7 @@ const lockPatience = 500 * time.Millisecond
 // dies. If another dev has the lock, lockDev changes nothing, and its error says where that one is.
 func lockDev(ctx context.Context, dataDir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dataDir, 0o700); err != nil {
-		return nil, Unreachable("cannot create the data folder: %w; choose another one with --data-dir", err)
+		return nil, app.Unreachable("cannot create the data folder: %w; choose another one with --data-dir", err)
 	}
 	path := filepath.Join(dataDir, "dev.lock")
 	lock := flock.New(path, flock.SetPermissions(0o600))
@@ -27,10 +29,10 @@ func lockDev(ctx context.Context, dataDir string) (unlock func(), err error) {
 	defer cancel()
 	locked, err := lock.TryLockContext(ctx, lockPatience/10)
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return nil, Unreachable("cannot lock the data folder: %w; choose another one with --data-dir", err)
+		return nil, app.Unreachable("cannot lock the data folder: %w; choose another one with --data-dir", err)
 	}
 	if !locked {
-		return nil, Usage("tabi dev already runs on the data folder %s%s: use that one, stop it, or give another --data-dir", dataDir,
+		return nil, app.Usage("tabi dev already runs on the data folder %s%s: use that one, stop it, or give another --data-dir", dataDir,
 			holder(dataDir, path))
 	}
 	mine, err := json.Marshal(Running{PID: os.Getpid()})
@@ -38,7 +40,7 @@ func lockDev(ctx context.Context, dataDir string) (unlock func(), err error) {
 		err = os.WriteFile(path, append(mine, '\n'), 0o600)
 	}
 	if err != nil {
-		return nil, errors.Join(Unreachable("cannot write to the data folder: %w", err), lock.Close())
+		return nil, errors.Join(app.Unreachable("cannot write to the data folder: %w", err), lock.Close())
 	}
 	_ = os.Remove(runningFile(dataDir)) // of a dev that was killed
 	return func() { _ = lock.Close() }, nil

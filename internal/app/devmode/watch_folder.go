@@ -1,9 +1,10 @@
-package app
+package devmode
 
 import (
 	"context"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 )
 
@@ -13,7 +14,7 @@ const folderPause = time.Second
 // folder is a journeys folder that dev keeps published.
 type folder struct {
 	dev      *Dev
-	services *Services
+	services *app.Services
 	seen     string // fingerprint of what was last checked
 	broken   string // the last reading error, which is reported once
 }
@@ -23,7 +24,7 @@ func (f *folder) first(ctx context.Context) error {
 	if f.dev.Journeys == "" {
 		return nil
 	}
-	files, err := ReadFolder(f.dev.Journeys)
+	files, err := app.ReadFolder(f.dev.Journeys)
 	if err != nil {
 		return err
 	}
@@ -44,7 +45,7 @@ func (f *folder) watch(ctx context.Context) error {
 		if f.dev.Journeys == "" {
 			continue
 		}
-		files, err := ReadFolder(f.dev.Journeys)
+		files, err := app.ReadFolder(f.dev.Journeys)
 		if err != nil {
 			if f.broken != err.Error() {
 				f.broken = err.Error()
@@ -53,14 +54,14 @@ func (f *folder) watch(ctx context.Context) error {
 			continue
 		}
 		f.broken = ""
-		if Fingerprint(files) != f.seen {
+		if app.Fingerprint(files) != f.seen {
 			f.publish(ctx, files)
 		}
 	}
 }
 
 func (f *folder) publish(ctx context.Context, files []lint.File) {
-	f.seen = Fingerprint(files)
+	f.seen = app.Fingerprint(files)
 	content, found := f.dev.Config.Build.Check(files)
 	f.dev.Linted(files, found)
 	if found.Failed(false) {

@@ -1,4 +1,4 @@
-package app
+package devmode
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/childproc"
 )
 
@@ -49,7 +50,7 @@ func FindTemporal() (string, error) {
 	}
 	found, err := exec.LookPath("temporal")
 	if err != nil {
-		return "", Unreachable("there is no `temporal` beside this program, in ./bin or in PATH: run `make build`, " +
+		return "", app.Unreachable("there is no `temporal` beside this program, in ./bin or in PATH: run `make build`, " +
 			"or install Temporal's command line (https://docs.temporal.io/cli)")
 	}
 	return found, nil
@@ -62,7 +63,7 @@ func StartDevServer(o DevServerOptions) (*DevServer, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
-		return nil, Unreachable("cannot create the data folder: %w; choose another one with --data-dir", err)
+		return nil, app.Unreachable("cannot create the data folder: %w; choose another one with --data-dir", err)
 	}
 	port, err := choosePort(o.Port, 7233, "--temporal-port")
 	if err != nil {
@@ -79,7 +80,7 @@ func StartDevServer(o DevServerOptions) (*DevServer, error) {
 		"--dynamic-config-value", `history.workflowIdReuseMinimalInterval="0s"`,
 		"--log-level", "warn",
 	}
-	for _, name := range attributes {
+	for _, name := range app.SearchAttributes {
 		args = append(args, "--search-attribute", name+"=Keyword")
 	}
 	d := &DevServer{Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), LogFile: filepath.Join(o.DataDir, "temporal.log")}
@@ -102,14 +103,14 @@ func StartDevServer(o DevServerOptions) (*DevServer, error) {
 	}
 	logFile, err := os.OpenFile(d.LogFile, os.O_CREATE|os.O_WRONLY|how, 0o600)
 	if err != nil {
-		return nil, Unreachable("cannot write Temporal's log: %w; choose another folder with --data-dir", err)
+		return nil, app.Unreachable("cannot write Temporal's log: %w; choose another folder with --data-dir", err)
 	}
 	defer logFile.Close()
 	cmd := exec.Command(binary, args...)
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	cmd.Env = childproc.Environment(os.Environ())
 	if d.process, err = childproc.Start(cmd); err != nil {
-		return nil, Unreachable("cannot start %s: %w", binary, err)
+		return nil, app.Unreachable("cannot start %s: %w", binary, err)
 	}
 	d.Done = d.process.Done
 	return d, nil
@@ -149,7 +150,7 @@ func (d *DevServer) Watch(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	case <-wait.C:
-		return Unreachable("the Temporal server ended; its log is %s", d.LogFile)
+		return app.Unreachable("the Temporal server ended; its log is %s", d.LogFile)
 	}
 }
 
@@ -158,7 +159,7 @@ func choosePort(asked, usual int, flag string) (int, error) {
 	if asked != 0 {
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(asked)))
 		if err != nil {
-			return 0, Unreachable("port %d is taken: give another with %s", asked, flag)
+			return 0, app.Unreachable("port %d is taken: give another with %s", asked, flag)
 		}
 		return asked, l.Close()
 	}
@@ -170,5 +171,5 @@ func choosePort(asked, usual int, flag string) (int, error) {
 		port := l.Addr().(*net.TCPAddr).Port
 		return port, l.Close()
 	}
-	return 0, Unreachable("no free port on 127.0.0.1: give one with %s", flag)
+	return 0, app.Unreachable("no free port on 127.0.0.1: give one with %s", flag)
 }
