@@ -171,6 +171,3 @@ func (c *Config) LookTemporal(ctx context.Context, log *zap.Logger) (_ client.Cl
 	})
 	return tc, opts.HostPort, opts.Namespace, err
 }
-
-// SearchAttributes returns the names of the search attributes that the namespace needs.
-func SearchAttributes() []string { return slices.Clone(attributes) }

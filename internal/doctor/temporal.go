@@ -92,7 +92,7 @@ func searchAttributes(ctx context.Context, p *Patient, r *report) {
 		return
 	}
 	var missing []string
-	for _, name := range app.SearchAttributes() {
+	for _, name := range app.SearchAttributes {
 		kind, ok := known.GetCustomAttributes()[name]
 		switch {
 		case !ok:
