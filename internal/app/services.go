@@ -401,7 +401,7 @@ func (s *Services) WorkerHealth(ctx context.Context, l net.Listener) error {
 		_, _ = w.Write([]byte("ok\n"))
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
-	return gateway.Serve(ctx, gateway.Server(mux), l)
+	return gateway.Serve(ctx, gateway.Server(mux, s.Log), l)
 }
 
 // RunAll runs parts side by side until ctx ends or a part returns. Then it stops all parts and waits for them.

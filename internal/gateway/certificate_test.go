@@ -57,7 +57,7 @@ func TestCertificateIsReloaded(t *testing.T) {
 	served := make(chan error, 1)
 	go func() {
 		answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.Proto)) })
-		served <- Serve(ctx, Server(answer), cert.Listener(plain))
+		served <- Serve(ctx, Server(answer, zap.NewNop()), cert.Listener(plain))
 	}()
 	t.Cleanup(func() { stop(); <-served })
 	name := func(versions uint16) string {

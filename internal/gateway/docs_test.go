@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 )
 
@@ -78,7 +80,7 @@ func TestServeFinishesRunningRequests(t *testing.T) {
 		close(inside)
 		<-goOn
 		w.WriteHeader(http.StatusTeapot)
-	}))
+	}), zap.NewNop())
 	if srv.ReadHeaderTimeout <= 0 || srv.ReadTimeout <= 0 || srv.IdleTimeout <= 0 || srv.MaxHeaderBytes <= 0 {
 		t.Errorf("a limit is missing: %+v", srv)
 	}

@@ -1,8 +1,13 @@
 package gateway
 
 import (
+	"context"
+	"errors"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -82,5 +87,45 @@ func TestRefusedCallersAreLogged(t *testing.T) {
 				t.Errorf("the log has the key: %v", line.ContextMap())
 			}
 		}
+	}
+}
+
+// A connection that fails before its request leaves a line in the log of the process, not beside it.
+func TestFailedHandshakesAreLogged(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	certPEM, keyPEM := selfSigned(t, "tabi.example.com")
+	if err := errors.Join(os.WriteFile(certFile, certPEM, 0o600), os.WriteFile(keyFile, keyPEM, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	cert, err := LoadCertificate(certFile, keyFile, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := make(chan string, 10)
+	core, _ := observer.New(zapcore.InfoLevel)
+	log := zap.New(core, zap.Hooks(func(e zapcore.Entry) error { lines <- e.Message; return nil }))
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- Serve(ctx, Server(http.NotFoundHandler(), log), cert.Listener(plain)) }()
+	conn, err := net.Dial("tcp", plain.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write([]byte("this is no TLS\n")); err != nil {
+		t.Error(err)
+	}
+	if line := <-lines; !strings.Contains(line, "TLS handshake error") {
+		t.Errorf("the log has %q", line)
+	}
+	_ = conn.Close()
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }

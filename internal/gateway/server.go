@@ -6,11 +6,16 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"go.uber.org/zap"
 )
 
-// Server returns an HTTP server with timeouts and a header limit, so that slow or endless clients hold no resources.
-func Server(handler http.Handler) *http.Server {
+// Server returns an HTTP server with timeouts and a header limit, so that slow or endless clients hold no resources. What it has to say,
+// such as a failed TLS handshake, goes to log at level info.
+func Server(handler http.Handler, log *zap.Logger) *http.Server {
+	said, _ := zap.NewStdLogAt(log, zap.InfoLevel) // fails for an unknown level only
 	return &http.Server{
+		ErrorLog:          said,
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       20 * time.Second,

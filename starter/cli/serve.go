@@ -69,7 +69,7 @@ func serveCommand(b app.Build) *cobra.Command {
 					defer context.AfterFunc(ctx, g.Drain)()
 					late, cancel := app.After(ctx, cfg.Drain)
 					defer cancel()
-					return gateway.Serve(late, gateway.Server(g.Handler()), listener)
+					return gateway.Serve(late, gateway.Server(g.Handler(), log), listener)
 				},
 				s.Relay().Run,
 				s.Background().Run,

@@ -134,7 +134,7 @@ func (d *Dev) serve(ctx context.Context, listener net.Listener, server *DevServe
 	}
 	return app.RunAll(ctx,
 		func(ctx context.Context) error {
-			return gateway.Serve(ctx, gateway.Server(g.Handler()), listener)
+			return gateway.Serve(ctx, gateway.Server(g.Handler(), s.Log), listener)
 		},
 		s.RunWorker,
 		s.Relay().Run,

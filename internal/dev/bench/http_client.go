@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"go.temporal.io/sdk/worker"
+	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/activities"
 	"github.com/tabi-journeys/tabi/internal/access"
@@ -59,7 +60,7 @@ func (w *environment) gateway(conns int) (*httpClient, error) {
 			(*heed)(r.Header.Get(customerHeader))
 		}
 		served.ServeHTTP(rw, r)
-	}))
+	}), zap.NewNop())
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = srv.Serve(l) })
 	out.stop = func() {
