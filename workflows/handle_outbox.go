@@ -36,7 +36,8 @@ func (r *run) handleOutbox(ctx workflow.Context, w *wait) (moved bool, err error
 		if d.Command != nil {
 			if d.ID == "" {
 				r.acted(contract.Act{
-					Kind: d.Command.Kind, By: d.Command.By, Target: d.Command.Target, Vain: r.checkCommand(*d.Command, r.state.Paused) != nil,
+					Kind: d.Command.Kind, By: d.Command.By, Target: d.Command.Target,
+					Vain: r.checkCommand(*d.Command, r.state.Paused) != nil,
 				})
 			}
 			if err := r.execute(ctx, *d.Command); err != nil {

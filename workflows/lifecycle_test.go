@@ -397,7 +397,8 @@ func TestActsByTemporalAreReported(t *testing.T) {
 	p.order(time.Hour, contract.PauseUpdate, contract.Command{By: "kim"})
 	p.order(2*time.Hour, contract.ResumeUpdate, contract.Command{By: "lea"})
 	p.at(3*time.Hour, func() {
-		d := contract.Delivery{ID: "command/1", Enrollment: p.in.Enrollment, Command: &contract.Command{Kind: contract.PauseUpdate, By: "max"}}
+		pause := &contract.Command{Kind: contract.PauseUpdate, By: "max"}
+		d := contract.Delivery{ID: "command/1", Enrollment: p.in.Enrollment, Command: pause}
 		p.env.SignalWorkflow(contract.DeliveryName, d)
 	})
 	p.at(4*time.Hour, func() { p.env.CancelWorkflow() })

@@ -60,7 +60,10 @@ var permissions = []struct {
 	{JourneysRead, "see journeys, their numbers and the report", []Role{Reader, Agent, Designer, Operator, Admin}},
 	{JourneysPause, "pause and resume a journey", []Role{Designer, Operator, Admin}},
 	{JourneysMigrate, "move open enrollments to another revision", []Role{Designer, Operator, Admin}},
-	{CustomersRead, "see a customer; an agent of queues sees those with a hand-off in them", []Role{Reader, Agent, Designer, Operator, Admin}},
+	{
+		CustomersRead, "see a customer; an agent of queues sees those with a hand-off in them",
+		[]Role{Reader, Agent, Designer, Operator, Admin},
+	},
 	{CustomersList, "list enrollments, hand-offs, dead letters and decisions", []Role{Reader, Designer, Operator, Admin}},
 	{CustomersPersonal, "see personal data, which is masked otherwise", []Role{Agent, Operator, Admin}},
 	{CustomersChange, "undo a merge, list and revive addresses", []Role{Operator, Admin}},

@@ -15,7 +15,8 @@ func TestPersonalDataByRole(t *testing.T) {
 	t.Parallel()
 	bearer := func(name string) string { return "Authorization: Bearer a-token-of-" + name }
 	h := newHouse(t, func(c *Config) {
-		for name, role := range map[string]access.Role{"reader-000": access.Reader, "designer-0": access.Designer, "operator-0": access.Operator} {
+		roles := map[string]access.Role{"reader-000": access.Reader, "designer-0": access.Designer, "operator-0": access.Operator}
+		for name, role := range roles {
 			c.Tokens = append(c.Tokens, auth.Token{Value: "a-token-of-" + name, Name: name, Role: role})
 		}
 		c.Tokens = append(c.Tokens, auth.Token{Value: "a-token-of-others-00", Name: "Bo", Role: access.Agent, Queues: []string{"nobody's"}})

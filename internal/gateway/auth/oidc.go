@@ -105,7 +105,8 @@ func (o *OIDC) name() string {
 	return cmp.Or(o.Label, u.Hostname())
 }
 
-// Provider reports whether people can sign in by a provider now, and waits for patience to find out. name is what to call it; empty: none is configured.
+// Provider reports whether people can sign in by a provider now, and waits for patience to find out. name is what to call it; empty: none
+// is configured.
 func (a *Auth) Provider(patience time.Duration) (name string, err error) {
 	if a.OIDC == nil {
 		return "", nil

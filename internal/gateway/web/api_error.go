@@ -16,8 +16,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// Error is an error response of the API: {"error": {"code", "message", "field", "request_id"}}. Message explains what is wrong and what to do,
-// without customer data.
+// Error is an error response of the API: {"error": {"code", "message", "field", "request_id"}}. Message explains what is wrong and what to
+// do, without customer data.
 type Error struct {
 	Status  int    `json:"-"`
 	Code    string `json:"code"`
