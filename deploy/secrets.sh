@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the secrets of an installation as files, of which compose.yaml mounts those of deploy/secrets:
 #   deploy/secrets.sh [FOLDER]      default: deploy/secrets
-# A file that exists is left alone, so run it again at any time. TABI_DATABASE_AT is where tabi's database is, for database_url.
+# A file that exists is left alone, so run it again at any time. DATABASE_AT is where tabi's database is, for database_url.
 # The containers run as other users than you, so the files are readable, and the folder around them is yours alone.
 set -eu
 dir=${1:-$(dirname "$0")/secrets}
@@ -20,5 +20,5 @@ keep master_keys "$(random 32)"
 keep write_keys "$(random)=server"
 keep tokens "desk:agent=$(random)
 operator:admin=$(random)"
-keep database_url "postgres://tabi:$(cat "$dir/tabi_db_password")@${TABI_DATABASE_AT:-postgres:5432/tabi?sslmode=disable}"
+keep database_url "postgres://tabi:$(cat "$dir/tabi_db_password")@${DATABASE_AT:-postgres:5432/tabi?sslmode=disable}"
 echo "the secrets are in $dir; keep a copy of master_keys elsewhere: without it, what Temporal keeps cannot be read"

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes certificates for mTLS between Temporal and its clients, for development and tests: a CA, a server's and clients'.
-#   ./certs.sh FOLDER [CLIENT …]     clients: tabi and operator, if none are named
+# Makes certificates for mTLS between Temporal and its clients, for development and tests: a CA, a server's and clients'. NAME=HOST makes
+# one of the same CA for another server, such as tabi's gateway.
+#   ./certs.sh FOLDER [CLIENT | NAME=HOST …]     default: the clients tabi and operator
 # In production, take them from your own CA (cert-manager, Vault), and keep the CA's key away from the servers.
 set -eu
 
@@ -31,6 +32,10 @@ sign() {
 # The server's services call each other, and are clients too.
 sign server "subjectAltName=DNS:temporal,DNS:temporal-frontend,DNS:localhost,IP:127.0.0.1
 extendedKeyUsage=serverAuth,clientAuth"
-for client in "$@"; do
-  sign "$client" "extendedKeyUsage=clientAuth"
+for one in "$@"; do
+  case $one in
+  *=*) sign "${one%%=*}" "subjectAltName=DNS:${one#*=}
+extendedKeyUsage=serverAuth" ;;
+  *) sign "$one" "extendedKeyUsage=clientAuth" ;;
+  esac
 done

@@ -26,19 +26,20 @@ func shellBlocks(t testing.TB, page string) []shellBlock {
 		t.Fatal(err)
 	}
 	var out []shellBlock
-	section, inside := "", false
+	section, indent, inside := "", "", false
 	for line := range strings.SplitSeq(string(data), "\n") {
 		text := strings.TrimSpace(line)
 		language, fence := strings.CutPrefix(text, "```")
 		switch {
-		case strings.HasPrefix(line, "## "):
+		case !inside && strings.HasPrefix(line, "## "):
 			section = line[3:]
 		case fence && inside:
 			inside = false
 		case fence && strings.HasPrefix(language, "sh"):
 			inside, out = true, append(out, shellBlock{section: section, language: language})
+			indent = line[:len(line)-len(strings.TrimLeft(line, " "))]
 		case inside:
-			out[len(out)-1].text += text + "\n"
+			out[len(out)-1].text += strings.TrimPrefix(line, indent) + "\n"
 		}
 	}
 	return out
