@@ -29,6 +29,9 @@ import (
 //go:embed content
 var contentFiles embed.FS
 
+// masterKey is that of the environments that encrypt.
+const masterKey = "198d61367e7bb98580a462acde99f6715045cd0c125bc8fb21c7749a49f4dfe1"
+
 // benchSecrets are those of every environment.
 var benchSecrets = signedlink.MustSecrets("a secret of the bench")
 
@@ -60,6 +63,8 @@ type environment struct {
 	config   *app.Config
 	store    *engine.Engine
 	temporal client.Client
+	options  client.Options  // of temporal
+	clients  []client.Client // others
 	stub     *stub
 	acts     *activities.Activities
 	prefix   string // of customer ids, so that environments on one server do not meet
@@ -93,7 +98,7 @@ func openEnvironment(ctx context.Context, s *server, name string) (w *environmen
 	if err := w.publish(ctx); err != nil {
 		return nil, err
 	}
-	if w.temporal, _, err = w.config.DialTemporal(ctx, zap.NewNop(), nil); err != nil {
+	if w.temporal, w.options, err = w.config.DialTemporal(ctx, zap.NewNop(), nil); err != nil {
 		return nil, err
 	}
 	worker.SetStickyWorkflowCacheSize(w.config.StickyCache)
@@ -118,7 +123,11 @@ func (w *environment) publish(ctx context.Context) error {
 
 // startWorker starts a worker with tabi's options on a task queue.
 func (w *environment) startWorker(queue string, register func(worker.Worker)) error {
-	k := worker.New(w.temporal, queue, w.config.WorkerOptions())
+	return w.startWorkerBy(w.temporal, queue, register)
+}
+
+func (w *environment) startWorkerBy(c client.Client, queue string, register func(worker.Worker)) error {
+	k := worker.New(c, queue, w.config.WorkerOptions())
 	register(k)
 	if err := k.Start(); err != nil {
 		return err
@@ -130,6 +139,9 @@ func (w *environment) startWorker(queue string, register func(worker.Worker)) er
 func (w *environment) close() {
 	for _, k := range w.workers {
 		k.Stop()
+	}
+	for _, c := range w.clients {
+		c.Close()
 	}
 	if w.temporal != nil {
 		w.temporal.Close()

@@ -34,7 +34,8 @@ func growthPart(ctx context.Context, b *bench, s *server, out *section) error {
 		return err
 	}
 	defer other.stop()
-	small, err := newInstallationUnderLoad(ctx, other, "small", sizes[0], binaries, filepath.Join(b.dir, "log", s.name+"-small"))
+	small, err := newInstallationUnderLoad(ctx, other, "small", sizes[0], binaries, filepath.Join(b.dir, "log", s.name+"-small"),
+		b.encryption)
 	if err != nil {
 		return err
 	}
@@ -43,7 +44,8 @@ func growthPart(ctx context.Context, b *bench, s *server, out *section) error {
 		return err
 	}
 	small.in.stop()
-	large, err := newInstallationUnderLoad(ctx, s, "large", sizes[len(sizes)-1], binaries, filepath.Join(b.dir, "log", s.name+"-large"))
+	large, err := newInstallationUnderLoad(ctx, s, "large", sizes[len(sizes)-1], binaries, filepath.Join(b.dir, "log", s.name+"-large"),
+		b.encryption)
 	if err != nil {
 		return err
 	}
@@ -132,13 +134,15 @@ type installationUnderLoad struct {
 	size int
 }
 
-func newInstallationUnderLoad(ctx context.Context, s *server, name string, most int, binaries, log string) (*installationUnderLoad, error) {
+func newInstallationUnderLoad(ctx context.Context, s *server, name string, most int, binaries, log string, encrypts bool) (
+	*installationUnderLoad, error,
+) {
 	w, err := openEnvironment(ctx, s, "growth-"+name)
 	if err != nil {
 		return nil, err
 	}
 	g := &installationUnderLoad{w: w, ids: w.newCustomers(most)}
-	if g.in, err = install(w, binaries, log); err != nil {
+	if g.in, err = install(w, binaries, log, encrypts); err != nil {
 		w.close()
 		return nil, err
 	}

@@ -52,7 +52,7 @@ func buildBinaries(ctx context.Context, dir string) error {
 }
 
 // install prepares the processes of an environment; start starts them.
-func install(w *environment, binaries, log string) (*installation, error) {
+func install(w *environment, binaries, log string, encrypts bool) (*installation, error) {
 	in := &installation{w: w, binaries: binaries, log: log, calls: map[string]chan struct{}{}}
 	if err := os.MkdirAll(log, 0o700); err != nil {
 		return nil, err
@@ -85,6 +85,9 @@ func install(w *environment, binaries, log string) (*installation, error) {
 		"TABI_SMS_URL="+in.provider.URL,
 		"TABI_SMS_SECRET=whsec_YmVuY2hiZW5jaGJlbmNoYmVuY2hiZW5jaGJlbmNo",
 	)
+	if encrypts {
+		in.env = append(in.env, "TABI_MASTER_KEYS="+masterKey)
+	}
 	return in, nil
 }
 

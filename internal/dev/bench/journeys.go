@@ -33,6 +33,13 @@ func compareVariants(ctx context.Context, b *bench, s *server, out *section, dut
 	if err != nil {
 		return err
 	}
+	if b.encryption {
+		encrypted, err := w.encrypted(ctx, duties)
+		if err != nil {
+			return err
+		}
+		all = append(all, encrypted)
+	}
 	rates, costs := map[string][]float64{}, map[string][]float64{}
 	for round := range b.rounds + 1 { // the first is warm-up
 		n := b.journeys
@@ -58,6 +65,12 @@ func compareVariants(ctx context.Context, b *bench, s *server, out *section, dut
 		out.putComparison("tabi, "+label, f.values["tabi"], f.unit, "tuned", f.values["tuned"])
 		out.putComparison("tuned, "+label, f.values["tuned"], f.unit, "plain", f.values["plain"])
 		out.putRounds("plain, "+label, f.values["plain"], f.unit)
+		if b.encryption {
+			out.putComparison("encrypted, "+label, f.values["encrypted"], f.unit, "tabi", f.values["tabi"])
+		}
+	}
+	if b.encryption {
+		b.logf("%s, %s: encryption: %.2f × journeys/s without", s.name, label, median(ratios(rates["encrypted"], rates["tabi"])))
 	}
 	return nil
 }

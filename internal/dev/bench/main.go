@@ -34,11 +34,13 @@ type bench struct {
 	customers int           // of part intake
 	turnTime  time.Duration // of part intake
 	long      bool
-	sizes     []int // of part growth; nil: those of the short or long form
-	output    string
-	profiles  string
-	dir       string // temporary files
-	out       *os.File
+	// encryption adds a variant with encryption to part journeys, and encrypts in part growth.
+	encryption bool
+	sizes      []int // of part growth; nil: those of the short or long form
+	output     string
+	profiles   string
+	dir        string // temporary files
+	out        *os.File
 }
 
 // part is a value of --parts.
@@ -91,6 +93,8 @@ func main() {
 		nil,
 		"part growth: numbers of waiting enrollments, one after the other",
 	)
+	fs.BoolVar(&b.encryption, "encryption", false,
+		"part journeys: compare tabi with encryption to tabi without; part growth: encrypt")
 	fs.StringVar(&b.output, "output", "bench.json", "file for the figures")
 	fs.StringVar(&b.profiles, "profiles", "", "folder for CPU profiles of the last round of parts journeys and intake")
 	if err := fs.Parse(os.Args[1:]); err != nil {

@@ -12,6 +12,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/activities"
+	"github.com/tabi-journeys/tabi/internal/codec"
+	"github.com/tabi-journeys/tabi/internal/keyring"
 	"github.com/tabi-journeys/tabi/internal/relay"
 	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows"
@@ -29,6 +31,7 @@ type entrant struct {
 type variant struct {
 	name    string
 	duties  bool
+	byHand  bool
 	start   func(ctx context.Context, in entrant) (client.WorkflowRun, error)
 	deliver func(ctx context.Context, in entrant, e contract.Delivery) error
 }
@@ -59,16 +62,21 @@ func (w *environment) variants(duties bool) ([]variant, error) {
 	}
 	tabi, err := w.tabi(duties)
 	return []variant{
-		{"plain", duties, w.startByHand("plain"+end, duties), w.signal},
-		{"tuned", duties, w.startByHand("tuned"+end, duties), w.updateByHand},
+		{"plain", duties, true, w.startByHand("plain"+end, duties), w.signal},
+		{"tuned", duties, true, w.startByHand("tuned"+end, duties), w.updateByHand},
 		tabi,
 	}, err
 }
 
 // tabi starts a worker for tabi itself, on a task queue that no relay uses.
 func (w *environment) tabi(duties bool) (variant, error) {
-	queue := "tabi" + suffix(duties)
-	return variant{"tabi", duties, w.startTabi(queue), w.update}, w.startWorker(queue, func(k worker.Worker) {
+	return w.tabiBy("tabi", duties, w.temporal, w.temporal)
+}
+
+// tabiBy starts a worker for tabi by one client, and starts and updates runs by another.
+func (w *environment) tabiBy(name string, duties bool, c, workers client.Client) (variant, error) {
+	queue := name + suffix(duties)
+	return variant{name, duties, false, startTabi(c, queue), update(c)}, w.startWorkerBy(workers, queue, func(k worker.Worker) {
 		workflows.Register(k)
 		if duties {
 			activities.Register(k, w.acts)
@@ -76,6 +84,30 @@ func (w *environment) tabi(duties bool) (variant, error) {
 			(&noWork{w.stub}).register(k)
 		}
 	})
+}
+
+// encrypted is tabi with all payloads encrypted, each customer's by a key of its own, as with TABI_MASTER_KEYS.
+func (w *environment) encrypted(ctx context.Context, duties bool) (variant, error) {
+	masters, err := keyring.ParseMasters([]string{masterKey})
+	if err != nil {
+		return variant{}, err
+	}
+	w.store.Keyring.Use(masters)
+	by := codec.New(w.store.Keyring, w.options.Namespace, nil)
+	senders, workers := w.options, w.options
+	by.Apply(&senders)
+	by.ApplyToWorker(&workers)
+	sending, err := client.NewClientFromExistingWithContext(ctx, w.temporal, senders)
+	if err != nil {
+		return variant{}, err
+	}
+	working, err := client.NewClientFromExistingWithContext(ctx, w.temporal, workers)
+	if err != nil {
+		sending.Close()
+		return variant{}, err
+	}
+	w.clients = append(w.clients, sending, working)
+	return w.tabiBy("encrypted", duties, sending, working)
 }
 
 type handWritten struct{ w *environment }
@@ -91,11 +123,11 @@ func (d *handWritten) register(k worker.Worker, journeys map[string]any) {
 }
 
 // startTabi starts a run as the relay does.
-func (w *environment) startTabi(queue string) func(context.Context, entrant) (client.WorkflowRun, error) {
+func startTabi(c client.Client, queue string) func(context.Context, entrant) (client.WorkflowRun, error) {
 	return func(ctx context.Context, in entrant) (client.WorkflowRun, error) {
 		options := relay.StartOptions(in.enrollment)
 		options.TaskQueue = queue
-		return w.temporal.ExecuteWorkflow(ctx, options, contract.JourneyType, in.start)
+		return c.ExecuteWorkflow(ctx, options, contract.JourneyType, in.start)
 	}
 }
 
@@ -113,22 +145,25 @@ func (w *environment) startByHand(queue string, duties bool) func(context.Contex
 }
 
 // update delivers an event as the relay does.
-func (w *environment) update(ctx context.Context, in entrant, d contract.Delivery) error {
-	return w.completed(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: in.enrollment.WorkflowID, UpdateID: d.Enrollment + "/" + d.ID, UpdateName: contract.DeliveryName, Args: []any{d},
-	})
+func update(c client.Client) func(context.Context, entrant, contract.Delivery) error {
+	return func(ctx context.Context, in entrant, d contract.Delivery) error {
+		return completed(ctx, c, client.UpdateWorkflowOptions{
+			WorkflowID: in.enrollment.WorkflowID, UpdateID: d.Enrollment + "/" + d.ID, UpdateName: contract.DeliveryName, Args: []any{d},
+		})
+	}
 }
 
 func (w *environment) updateByHand(ctx context.Context, in entrant, e contract.Delivery) error {
-	return w.completed(
+	return completed(
 		ctx,
+		w.temporal,
 		client.UpdateWorkflowOptions{WorkflowID: in.enrollment.WorkflowID, UpdateID: e.ID, UpdateName: "answer", Args: []any{answerOf(e)}},
 	)
 }
 
-func (w *environment) completed(ctx context.Context, o client.UpdateWorkflowOptions) error {
+func completed(ctx context.Context, c client.Client, o client.UpdateWorkflowOptions) error {
 	o.WaitForStage = client.WorkflowUpdateStageCompleted
-	handle, err := w.temporal.UpdateWorkflow(ctx, o)
+	handle, err := c.UpdateWorkflow(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -148,7 +183,7 @@ func answerOf(e contract.Delivery) answer {
 func awaitOutcome(ctx context.Context, run client.WorkflowRun, v variant) error {
 	outcome := ""
 	var err error
-	if v.name == "tabi" {
+	if !v.byHand {
 		var r contract.Result
 		err = run.Get(ctx, &r)
 		outcome = r.Outcome
