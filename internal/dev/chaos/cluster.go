@@ -37,6 +37,8 @@ type cluster struct {
 	gateway    int                   // port
 	programs   [2]program            // the build, and the next one
 	clock      clock.Clock
+	masterKey  string
+	pseudonyms string                         // on or off
 	revisions  map[string]*journey.Definition // by revision
 
 	mu       sync.Mutex
@@ -62,7 +64,8 @@ type temporalServer interface {
 
 // startCluster starts everything and publishes the first release. Call end also where it returns an error.
 func startCluster(ctx context.Context, o options, p *providers) (g *cluster, err error) {
-	g = &cluster{o: o, providers: p, children: map[string]*child{}, revisions: map[string]*journey.Definition{}}
+	g = &cluster{o: o, providers: p, masterKey: newMasterKey(), pseudonyms: [2]string{"on", "off"}[o.seed%2],
+		children: map[string]*child{}, revisions: map[string]*journey.Definition{}}
 	if err := g.compile(ctx); err != nil {
 		return g, err
 	}
@@ -176,7 +179,7 @@ func (g *cluster) publish(ctx context.Context, next bool) error {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, g.programs[0].tabi, "publish", dir)
-	cmd.Env = append(os.Environ(), "TABI_DATABASE="+g.database.url)
+	cmd.Env = append(os.Environ(), "TABI_DATABASE="+g.database.url, "TABI_MASTER_KEYS="+g.masterKey)
 	said, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("tabi publish: %w: %s", err, said)
@@ -226,7 +229,7 @@ func (g *cluster) command(name string, port int) *exec.Cmd {
 	} else {
 		args = append(args, "--metrics-listen", "", "--send-timeout", sendTimeout.String(), "--smtp-url",
 			"smtp://"+g.providers.mail.address+"?tls=none",
-			"--mail-from", "chaos@example.com", "--smtp-connections", "16", "--fcm-credentials", g.providers.keyed.credentials,
+			"--mail-from", "chaos@example.com", "--smtp-connections", "16",
 			"--fcm-url", g.providers.keyed.base,
 			"--sms-url", g.providers.keyed.base+"/sms", "--webhook-allow-private")
 	}
@@ -235,6 +238,9 @@ func (g *cluster) command(name string, port int) *exec.Cmd {
 		childproc.Environment(os.Environ()),
 		"TEMPORAL_ADDRESS="+g.temporalAddress(),
 		"TABI_DATABASE="+g.database.url,
+		"TABI_MASTER_KEYS="+g.masterKey,
+		"TABI_PSEUDONYMS="+g.pseudonyms,
+		"TABI_FCM_CREDENTIALS="+g.providers.keyed.credentials,
 		"TABI_SECRET=storms-k7x-and-m2q-monkeys",
 		"TABI_SMS_SECRET=whsec_c21zc21zc21zc21zc21zc21zc21zc21zc21zc21z",
 		"TABI_WEBHOOK_SECRET=whsec_Y2hhb3NjaGFvc2NoYW9zY2hhb3NjaGFvc2NoYW9z",

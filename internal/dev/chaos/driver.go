@@ -134,7 +134,14 @@ func (d *driver) next(now time.Duration) (tasks []task, over bool) {
 			waiting = append(waiting, t)
 			continue
 		}
+		if t.forget != nil && len(tasks) > 0 { // it is a call of its own
+			waiting = append(waiting, t)
+			break
+		}
 		tasks = append(tasks, t)
+		if t.forget != nil {
+			break
+		}
 	}
 	for _, t := range waiting {
 		heap.Push(&d.queue, t)
@@ -168,6 +175,9 @@ func (d *driver) settle(tasks []task, now, wait time.Duration) {
 // post sends tasks in one call. wait is negative where they were acknowledged; otherwise it is how long to wait
 // before the next attempt.
 func (d *driver) post(ctx context.Context, tasks []task) (wait time.Duration, err error) {
+	if tasks[0].forget != nil {
+		return d.forget(ctx, tasks[0].forget)
+	}
 	calls := make([]map[string]any, len(tasks))
 	for i, t := range tasks {
 		calls[i] = map[string]any{"messageId": t.id}

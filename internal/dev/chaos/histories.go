@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,6 +21,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/tabi-journeys/tabi/internal/childproc"
+	"github.com/tabi-journeys/tabi/internal/codec"
+	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -28,11 +32,11 @@ const keptLateHistories = 5
 // histories compares the results of the runs in Temporal with the store and replays every history on the new build.
 // It keeps the histories of enrollments that cannot be explained, and of the latest sends.
 func (r *result) histories(ctx context.Context, g *cluster, f *snapshot) error {
-	c, err := client.DialContext(ctx, client.Options{HostPort: g.temporalAddress(), Logger: quiet{}})
+	c, by, done, err := g.decrypted(ctx)
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer done()
 	if err := r.results(ctx, c, f); err != nil {
 		return err
 	}
@@ -40,7 +44,7 @@ func (r *result) histories(ctx context.Context, g *cluster, f *snapshot) error {
 		r.keepHistory = append(r.keepHistory, l.e)
 	}
 	for _, e := range r.keepHistory {
-		if err := keepHistory(ctx, c, e, g.o.dir); err != nil {
+		if err := keepHistory(ctx, c, by, e, g.o.dir); err != nil {
 			logf("cannot keep the history of %s: %v", e.workflow, err)
 		}
 	}
@@ -54,7 +58,8 @@ func (r *result) histories(ctx context.Context, g *cluster, f *snapshot) error {
 		"--output",
 		"json",
 	)
-	cmd.Env = append(childproc.Environment(os.Environ()), "TEMPORAL_ADDRESS="+g.temporalAddress())
+	cmd.Env = append(childproc.Environment(os.Environ()), "TEMPORAL_ADDRESS="+g.temporalAddress(),
+		"TABI_DATABASE="+g.database.url, "TABI_MASTER_KEYS="+g.masterKey)
 	cmd.Dir = g.o.dir
 	var said strings.Builder
 	cmd.Stderr = &said
@@ -74,13 +79,26 @@ func (r *result) histories(ctx context.Context, g *cluster, f *snapshot) error {
 		return fmt.Errorf("tabi replay: %w: %s", err, said.String())
 	}
 	r.replayed = report.Passed + report.Failed
+	known := map[string]bool{}
+	left := 0
+	for _, e := range f.enrollments {
+		if !unit.IsPseudonym(e.customer) {
+			known[e.workflow] = true
+			left++
+		}
+	}
 	for _, h := range report.Histories {
-		if !h.OK {
+		switch {
+		case h.OK:
+		case strings.Contains(h.Reason, "cannot decrypt") && !slices.ContainsFunc(slices.Collect(maps.Keys(known)),
+			func(id string) bool { return strings.Contains(h.Name, id) }):
+			r.unreadable++ // of a forgotten customer, and Temporal has not deleted it
+		default:
 			r.unexplained("the history of %s does not replay: %s", h.Name, h.Reason)
 		}
 	}
-	if report.Passed < len(f.enrollments) {
-		r.unexplained("%d histories replay, want at least one for each of %d enrollments", report.Passed, len(f.enrollments))
+	if report.Passed < left {
+		r.unexplained("%d histories replay, want at least one for each of %d enrollments", report.Passed, left)
 	}
 	return nil
 }
@@ -103,7 +121,7 @@ func (r *result) results(ctx context.Context, c client.Client, f *snapshot) erro
 		})
 	}
 	for _, e := range f.enrollments {
-		if e.state == "closed" {
+		if e.state == "closed" && !unit.IsPseudonym(e.customer) {
 			todo <- e
 		}
 	}
@@ -122,7 +140,7 @@ func ended(ctx context.Context, c client.Client, e *enrollment) (string, error) 
 
 // keepHistory writes the history of an enrollment's run next to the logs, in the form that `tabi replay` and
 // Temporal's own tools read.
-func keepHistory(ctx context.Context, c client.Client, e *enrollment, dir string) error {
+func keepHistory(ctx context.Context, c client.Client, by *codec.Codec, e *enrollment, dir string) error {
 	var h historypb.History
 	for events := c.GetWorkflowHistory(ctx, e.workflow, e.chain, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
 		event, err := events.Next()
@@ -130,6 +148,9 @@ func keepHistory(ctx context.Context, c client.Client, e *enrollment, dir string
 			return err
 		}
 		h.Events = append(h.Events, event)
+	}
+	if err := codec.DecodeHistory(ctx, by, &h); err != nil {
+		return err
 	}
 	text, err := protojson.Marshal(&h)
 	if err != nil {

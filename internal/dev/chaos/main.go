@@ -119,7 +119,8 @@ func run(ctx context.Context, o options) (good bool, err error) {
 	plan := makePlan(o, p.hookURL())
 	drive := newDriver(g.gatewayURL(), plan, o.seed)
 	began := clock.Wall()
-	logf("%d journeys, %d events, in %s; %v virtual seconds a second", o.journeys, len(plan.events), o.spread, o.scale)
+	logf("%d journeys, %d events, in %s; %v virtual seconds a second; encryption on, pseudonyms %s, %d customers are forgotten", o.journeys,
+		len(plan.events), o.spread, o.scale, g.pseudonyms, len(plan.forgets))
 	driving, stopDriving := context.WithCancel(ctx)
 	defer stopDriving()
 	driven := make(chan error, 1)
@@ -156,6 +157,9 @@ func run(ctx context.Context, o options) (good bool, err error) {
 	r := reconcile(f, plan, p, g, done)
 	if quiet != nil {
 		r.unexplained("%v", quiet)
+	}
+	if err := r.scan(ctx, g); err != nil {
+		return false, errors.Join(errors.New("cannot look for what is left of forgotten customers"), err)
 	}
 	if err := r.histories(ctx, g, f); err != nil {
 		return false, errors.Join(errors.New("cannot replay the histories"), err)

@@ -18,6 +18,7 @@ type plannedEvent struct {
 	twice                     time.Duration // sent again this long after it was acknowledged; 0: not
 	early                     time.Duration // how far back its timestamp is, in virtual time
 	body                      map[string]any
+	forget                    *plannedForget            // no event: a call to forget the customer
 	acknowledged              atomic.Pointer[time.Time] // wall time of the first acknowledgement; nil: none so far
 }
 
@@ -36,6 +37,7 @@ type plan struct {
 	byID     map[string]*plannedEvent
 	passages []*plannedEnrollment
 	byOrder  map[string]*plannedEnrollment
+	forgets  map[string]*plannedForget // by customer
 }
 
 // perCustomer is the average number of enrollments of a customer; visitors is the share of customers whose journeys
@@ -69,7 +71,7 @@ var eventNames = map[string]struct{ entry, answer, goal string }{
 
 func makePlan(o options, hook string) *plan {
 	r := rand.New(rand.NewPCG(o.seed, 2))
-	p := &plan{byID: map[string]*plannedEvent{}, byOrder: map[string]*plannedEnrollment{}}
+	p := &plan{byID: map[string]*plannedEvent{}, byOrder: map[string]*plannedEnrollment{}, forgets: map[string]*plannedForget{}}
 	customers := make([]*person, max(1, int(float64(o.journeys)/perCustomer)))
 	real := func(virtual time.Duration) time.Duration { return time.Duration(float64(virtual) / o.scale) }
 	for i := range customers {
@@ -83,6 +85,7 @@ func makePlan(o options, hook string) *plan {
 				body: map[string]any{
 					"type": "identify", "traits": map[string]any{
 						"email": id + "@example.com", "phone": fmt.Sprintf("+4930%07d", i), "push_token": "token-" + id, "hook": hook,
+						"first_name": fmt.Sprintf("Canary-%05d", i), "note": "diabetic, says " + id,
 						"consent": map[string]any{"marketing": true},
 					},
 				},
@@ -100,6 +103,9 @@ func makePlan(o options, hook string) *plan {
 				needs:    known,
 				body:     map[string]any{"type": "identify"},
 			})
+		}
+		if i%10 == int(o.seed%10) {
+			p.forget(r, i, customers[i], o.spread)
 		}
 	}
 	for i := range o.journeys {

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 // sendTimeout is the workers' --send-timeout: after it the client is gone.
@@ -43,6 +45,7 @@ type record struct {
 	rejected int // calls that were refused for good
 	content  map[string]bool
 	channel  string
+	last     time.Time // when the last call was accepted, in wall time
 }
 
 func startProviders(seed uint64) *providers {
@@ -110,6 +113,7 @@ func (p *providers) take(key, content string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.records[key].taken++
+	p.records[key].last = clock.Wall()
 	p.records[key].content[content] = true
 }
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
-	"github.com/tabi-journeys/tabi/workflows/contract"
+	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
 // result is the outcome of the reconciliation.
@@ -33,6 +33,11 @@ type result struct {
 	mails       int
 	worst       time.Duration
 	replayed    int
+	silenced    int           // sends suppressed because the customer is being forgotten
+	afterwards  time.Duration // the latest send after a call to forget its customer
+	canaries    []string      // where one of a forgotten customer was found
+	scanned     int           // runs in Temporal without keys
+	unreadable  int           // histories of forgotten customers that Temporal kept
 }
 
 func (r *result) lose(format string, args ...any) {
@@ -50,7 +55,7 @@ func (r *result) unexplained(format string, args ...any) {
 const margin = 90 * time.Second
 
 // reconcile compares what was acknowledged, what the store holds and what the providers received. Every difference is
-// one of four kinds:
+// one of five kinds:
 //
 //   - lost: an acknowledged event is not in the store, a planned enrollment does not exist or has not ended, a
 //     ledger row has not been settled, or a send that the ledger calls sent was never accepted by the provider. Must
@@ -62,6 +67,7 @@ const margin = 90 * time.Second
 //     not a duplicate; one without is. Must be 0.
 //   - late: a send later than twice the longest outage plus margin after the step was due. Reported with its
 //     history, but no failure: on a busy machine the bound is the machine's.
+//   - canary: what says who a forgotten customer was, anywhere. Must be 0.
 //   - unexplained: everything else that the definition, the events and the faults do not account for: another path
 //     through the journey than the language allows, a row without an event, different outcomes in Temporal and in
 //     the store, a history that does not replay. Must be 0.
@@ -74,6 +80,9 @@ func reconcile(f *snapshot, p *plan, providers *providers, g *cluster, done *fau
 	r := &result{f: f, plan: p, p: providers, g: g, bound: 2*done.outage + margin}
 	byPassage := r.eventsAndEntries()
 	for _, pass := range p.passages {
+		if p.forgets[pass.customer] != nil {
+			continue
+		}
 		e := r.entry(pass, byPassage[pass.order], done)
 		if e == nil {
 			continue
@@ -100,6 +109,12 @@ func reconcile(f *snapshot, p *plan, providers *providers, g *cluster, done *fau
 		w.check()
 	}
 	for _, e := range f.enrollments {
+		if unit.IsPseudonym(e.customer) {
+			if e.state != "closed" {
+				r.lose("enrollment %s of a forgotten customer is %s", e.id, e.state)
+			}
+			continue
+		}
 		pass := p.byOrder[e.key]
 		if pass == nil || pass.journey != e.journey || pass.customer != e.customer {
 			r.unexplained("enrollment %s (%s) belongs to no event that was sent", e.id, e.workflow)
@@ -107,6 +122,7 @@ func reconcile(f *snapshot, p *plan, providers *providers, g *cluster, done *fau
 	}
 	r.ledger()
 	r.providers()
+	r.forgets()
 	slices.SortFunc(r.late, func(a, b lateSend) int { return cmp.Or(cmp.Compare(b.took, a.took), cmp.Compare(a.row.key, b.row.key)) })
 	return r
 }
@@ -117,9 +133,13 @@ func (r *result) eventsAndEntries() map[string][]*storedEvent {
 	of := map[string][]*storedEvent{}
 	for _, h := range r.plan.events {
 		e := r.f.events[h.id]
+		gone := r.plan.forgets[h.customer] != nil
 		switch {
 		case h.acknowledged.Load() == nil:
 			r.unexplained("event %s was never acknowledged", h.id)
+		case gone && e == nil:
+		case gone:
+			r.unexplained("event %s of a forgotten customer is in the store", h.id)
 		case e == nil:
 			r.lose("event %s was acknowledged, and is not in the store", h.id)
 		case e.customer != h.customer || e.name != h.name || e.order != h.order:
@@ -228,103 +248,6 @@ func (r *result) latest() []string {
 	return lines
 }
 
-// ledger compares each row with the provider's record.
-func (r *result) ledger() {
-	for key, row := range r.f.rows {
-		record := r.p.records[key]
-		if record == nil {
-			record = &record0
-		}
-		if row.channel == "email" && record.taken > 0 {
-			r.mails++
-		}
-		switch row.status {
-		case contract.StatusSent:
-			r.sends++
-			r.checkSent(row, record)
-		case contract.StatusFailed:
-			r.checkFailed(row, record)
-		default:
-			r.lose("%s is %s (%s) at the end", key, row.status, row.reason)
-		}
-	}
-}
-
-var record0 record
-
-// checkSent checks a row with status sent.
-func (r *result) checkSent(row *sendRow, record *record) {
-	switch {
-	case row.unknown && (row.channel != "email" || row.category == journey.Transactional):
-		r.unexplained("%s (%s) is sent with an unknown outcome, which only marketing mail may be", row.key, row.channel)
-	case row.unknown:
-		r.doubted++
-		if record.taken == 0 {
-			r.gaps++
-		}
-		if record.taken > 1 {
-			r.duplicate("marketing mail %s was received %d times", row.key, record.taken)
-		}
-	case record.taken == 0:
-		r.lose("%s (%s) is sent, and the provider never accepted it", row.key, row.channel)
-	case row.channel == "email" && record.taken > 1:
-		if row.category != journey.Transactional || row.doubts < record.taken-1 {
-			r.duplicate(
-				"mail %s (%s) was received %d times, and its ledger row counts %d unknown outcomes",
-				row.key,
-				row.category,
-				record.taken,
-				row.doubts,
-			)
-			return
-		}
-		r.repeated += record.taken - 1
-	}
-}
-
-// checkFailed checks a row with status failed.
-func (r *result) checkFailed(row *sendRow, record *record) {
-	switch {
-	case row.reason == "JOURNEY_ENDED", row.reason == "REROUTED":
-		r.ended++
-	case record.rejected == 0:
-		r.unexplained("%s failed (%s), and the provider did not refuse it for good", row.key, row.reason)
-	default:
-		r.rejected++
-	}
-	if record.taken > 0 && !row.unknown && row.doubts == 0 {
-		r.unexplained("%s failed (%s) with a known outcome, and the provider accepted it %d times", row.key, row.reason, record.taken)
-	}
-	if row.channel == "email" && record.taken > 1 && (row.category != journey.Transactional || row.doubts < record.taken) {
-		r.duplicate(
-			"mail %s (%s) was received %d times, and its ledger row counts %d unknown outcomes",
-			row.key,
-			row.category,
-			record.taken,
-			row.doubts,
-		)
-	}
-}
-
-// providers compares the providers' records with the ledger: nothing without a row, no content under two keys.
-func (r *result) providers() {
-	keys := map[string]string{} // content → key
-	for key, record := range r.p.records {
-		if r.f.rows[key] == nil {
-			r.unexplained("the provider of %s was called with %s, which is not in the ledger", record.channel, key)
-		}
-		if len(record.content) > 1 {
-			r.unexplained("%s was sent with %d contents", key, len(record.content))
-		}
-		for content := range record.content {
-			if other := keys[content]; other != "" {
-				r.duplicate("%q was sent under %s and %s", content, other, key)
-			}
-			keys[content] = key
-		}
-	}
-}
-
 // shown is the number of lines of a kind that are printed; the others are counted.
 const shown = 20
 
@@ -333,7 +256,8 @@ func (r *result) print() bool {
 	for _, part := range []struct {
 		name  string
 		lines []string
-	}{{"lost", sorted(r.lost)}, {"duplicate", sorted(r.duplicates)}, {"late", r.latest()}, {"unexplained", sorted(r.unknowns)}} {
+	}{{"lost", sorted(r.lost)}, {"duplicate", sorted(r.duplicates)}, {"late", r.latest()}, {"unexplained", sorted(r.unknowns)},
+		{"canary", sorted(r.canaries)}} {
 		for i, line := range part.lines {
 			if i == shown {
 				fmt.Printf("  %s: … and %d more\n", part.name, len(part.lines)-shown)
@@ -360,15 +284,25 @@ func (r *result) print() bool {
 		r.replayed,
 	)
 	fmt.Printf(
-		"journeys=%d sends=%d lost=%d duplicate=%d late=%d unexplained=%d\n",
+		"forgotten customers: %d sends suppressed, the last send %s after a call; %d runs read without keys, "+
+			"%d left unreadable by Temporal\n",
+		r.silenced,
+		r.afterwards.Round(time.Millisecond),
+		r.scanned,
+		r.unreadable,
+	)
+	fmt.Printf(
+		"journeys=%d sends=%d lost=%d duplicate=%d late=%d unexplained=%d forgotten=%d canaries=%d\n",
 		len(r.f.enrollments),
 		r.sends,
 		len(r.lost),
 		len(r.duplicates),
 		len(r.late),
 		len(r.unknowns),
+		len(r.f.forgets),
+		len(r.canaries),
 	)
-	return len(r.lost)+len(r.duplicates)+len(r.unknowns) == 0
+	return len(r.lost)+len(r.duplicates)+len(r.unknowns)+len(r.canaries) == 0
 }
 
 func sorted(lines []string) []string {

@@ -17,6 +17,13 @@ type snapshot struct {
 	events      map[string]*storedEvent // by id
 	enrollments map[string]*enrollment  // by id
 	rows        map[string]*sendRow     // by key
+	forgets     []forgetRow
+}
+
+// forgetRow is a request to forget a customer.
+type forgetRow struct {
+	id, state, report string
+	done              int64
 }
 
 type storedEvent struct {
@@ -33,10 +40,10 @@ type enrollment struct {
 }
 
 type sendRow struct {
-	key, enrollment, step, channel, category, status, reason string
-	unknown                                                  bool
-	doubts, attempts                                         int
-	at                                                       int64
+	key, enrollment, customer, step, channel, category, status, reason string
+	unknown                                                            bool
+	doubts, attempts                                                   int
+	at                                                                 int64
 }
 
 // takeSnapshot reads the store.
@@ -114,15 +121,25 @@ func takeSnapshot(ctx context.Context, g *cluster) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := each(ctx, db, `select id, state, report, done_at from forget_requests`, func(r *sql.Rows) error {
+		var q forgetRow
+		err := r.Scan(&q.id, &q.state, &q.report, &q.done)
+		f.forgets = append(f.forgets, q)
+		return err
+	}); err != nil {
+		return nil, err
+	}
 	return f, each(
 		ctx,
 		db,
-		`select key, enrollment, step, channel, category, status, reason, outcome_unknown, unknown_count, attempts, at from sends`,
+		`select key, enrollment, customer, step, channel, category, status, reason, outcome_unknown, unknown_count, attempts, at
+			from sends`,
 		func(r *sql.Rows) error {
 			var c sendRow
 			err := r.Scan(
 				&c.key,
 				&c.enrollment,
+				&c.customer,
 				&c.step,
 				&c.channel,
 				&c.category,
@@ -156,7 +173,7 @@ func each(ctx context.Context, db *sql.DB, query string, take func(*sql.Rows) er
 	return rows.Err()
 }
 
-// drain waits until no enrollment is open and the outbox is empty.
+// drain waits until no enrollment is open, the outbox is empty, and no customer is being forgotten.
 func (g *cluster) drain(ctx context.Context, o options) error {
 	db, err := g.database.open()
 	if err != nil {
@@ -166,22 +183,25 @@ func (g *cluster) drain(ctx context.Context, o options) error {
 	end := clock.Wall().Add(o.drain)
 	deaf := time.Time{} // since when Temporal has not answered
 	for told := clock.Wall(); ; {
-		var open, pending int
+		var open, pending, forgetting int
 		err := db.QueryRowContext(ctx,
-			`select count(*) filter (where state <> 'closed'), count(*) filter (where next_seq <= last_seq) from enrollments`).
-			Scan(&open, &pending)
-		if err == nil && open == 0 && pending == 0 {
+			`select count(*) filter (where state <> 'closed'), count(*) filter (where next_seq <= last_seq),
+				(select count(*) from forget_requests where state <> 'done') from enrollments`).
+			Scan(&open, &pending, &forgetting)
+		if err == nil && open == 0 && pending == 0 && forgetting == 0 {
 			return nil
 		}
 		if clock.Wall().After(end) {
 			return errors.Join(
 				err,
-				fmt.Errorf("not drained %s after the last fault: %d enrollments open, %d with outbox entries", o.drain, open, pending),
+				fmt.Errorf("not drained %s after the last fault: %d enrollments open, %d with outbox entries, %d customers to forget",
+					o.drain, open,
+					pending, forgetting),
 			)
 		}
 		if clock.Wall().Sub(told) > 10*time.Second {
 			told = clock.Wall()
-			logf("%d enrollments open, %d with outbox entries", open, pending)
+			logf("%d enrollments open, %d with outbox entries, %d customers to forget", open, pending, forgetting)
 			if g.temporalAnswers(ctx) {
 				deaf = time.Time{}
 			} else if deaf.IsZero() {
