@@ -98,7 +98,7 @@ func (p people) ExampleClientID() string { return "unused" }
 type keeper struct {
 	*storage.Storage
 	people people
-	tabi   string
+	tabis  []string
 }
 
 const scopeGroups = "groups"
@@ -130,24 +130,32 @@ func (k keeper) GetClientByClientID(ctx context.Context, id string) (op.Client, 
 	if err != nil {
 		return nil, err
 	}
-	return client{c, k.tabi}, nil
+	return client{c, k.tabis}, nil
 }
 
 // client is tabi: it may ask for groups, reads the name from the ID token, and people come back to it after they have signed out.
 type client struct {
 	op.Client
-	tabi string
+	tabis []string
 }
 
 func (c client) IsScopeAllowed(scope string) bool {
 	return scope == scopeGroups || c.Client.IsScopeAllowed(scope)
 }
 func (c client) IDTokenUserinfoClaimsAssertion() bool { return true }
-func (c client) PostLogoutRedirectURIs() []string     { return []string{c.tabi + "/login"} }
+func (c client) PostLogoutRedirectURIs() []string     { return each(c.tabis, "/login") }
+
+// each returns a path at each of tabi's URLs.
+func each(tabis []string, path string) (all []string) {
+	for _, url := range tabis {
+		all = append(all, url+path)
+	}
+	return all
+}
 
 func run() error {
 	listen := flag.String("listen", "127.0.0.1:5556", "address to listen on, of this machine; the issuer is http:// and it")
-	tabi := flag.String("tabi", "http://127.0.0.1:8080", "tabi's public URL; people are sent back to its /login/callback")
+	tabi := flag.String("tabi", "http://127.0.0.1:8080", "tabi's public URL, or several separated by commas; people are sent back to its /login/callback")
 	id := flag.String("client", "tabi", "the client's id, TABI_OIDC_CLIENT_ID")
 	secret := flag.String("secret", "tabi-secret", "the client's secret, TABI_OIDC_CLIENT_SECRET")
 	file := flag.String("people", "", "file of people, a line for each: NAME:PASSWORD:GROUP,GROUP")
@@ -166,11 +174,15 @@ func run() error {
 	if _, err := known.read(); err != nil {
 		return err
 	}
-	url := strings.TrimRight(*tabi, "/")
-	storage.RegisterClients(storage.WebClient(*id, *secret, url+"/login/callback"))
+	var urls []string
+	for _, url := range strings.Split(*tabi, ",") {
+		urls = append(urls, strings.TrimRight(strings.TrimSpace(url), "/"))
+	}
+	storage.RegisterClients(storage.WebClient(*id, *secret, each(urls, "/login/callback")...))
 	slog.SetLogLoggerLevel(slog.LevelWarn) // a line for each request says nothing
-	handler := exampleop.SetupServer("http://"+*listen, keeper{storage.NewStorage(known), known, url}, nil, false)
-	log.Printf("for trying out only, not for production: OpenID Connect provider http://%s, client %s, for tabi at %s", *listen, *id, url)
+	handler := exampleop.SetupServer("http://"+*listen, keeper{storage.NewStorage(known), known, urls}, nil, false)
+	log.Printf("for trying out only, not for production: OpenID Connect provider http://%s, client %s, for tabi at %s", *listen, *id,
+		strings.Join(urls, ", "))
 	server := &http.Server{Addr: *listen, Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	return server.ListenAndServe()
 }
