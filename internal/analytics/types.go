@@ -1,6 +1,9 @@
 package analytics
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // TimelineEntry is one line of a customer's story, newest first in Timeline.
 type TimelineEntry struct {
@@ -9,6 +12,24 @@ type TimelineEntry struct {
 	Title   string
 	Journey string
 	Detail  map[string]any
+}
+
+// shown are the details that hold nothing that customers or agents wrote. A value of another name, and every value of an event, is
+// personal.
+var shown = []string{
+	"id", "message", "channel", "status", "step", "queue", "state", "agent", "workflow_id", "event", "holdout", "value",
+}
+
+// HidePersonal keeps the names of all details, and the values of those that are shown to every role.
+func (e *TimelineEntry) HidePersonal() {
+	out := make(map[string]any, len(e.Detail))
+	for name, v := range e.Detail {
+		if e.Kind == "event" || !slices.Contains(shown, name) && (name != "reason" && name != "outcome" || e.Kind == "handoff") {
+			v = "•••"
+		}
+		out[name] = v
+	}
+	e.Detail = out
 }
 
 // Live are the current numbers. Reading them costs the same however much history there is.

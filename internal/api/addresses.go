@@ -6,7 +6,7 @@ import "time"
 // marketing. It is true for every customer who has the address.
 type KnownAddress struct {
 	Channel    string     `json:"channel"`
-	Address    string     `json:"address" doc:"folded: lower case, without invisible characters"`
+	Address    string     `json:"address" personal:"mask" doc:"folded: lower case, without invisible characters"`
 	Dead       bool       `json:"dead" doc:"nothing is sent to it"`
 	Reason     string     `json:"reason,omitempty" doc:"why it is or was dead, in the provider's words"`
 	DeadAt     *time.Time `json:"dead_at,omitempty"`

@@ -74,7 +74,7 @@ type Send struct {
 	Category string    `json:"category,omitempty"`
 	Status   string    `json:"status"`
 	Reason   string    `json:"reason,omitempty"`
-	Detail   string    `json:"detail,omitempty" doc:"what the policy said of each channel and address"`
+	Detail   string    `json:"detail,omitempty" personal:"mask" doc:"what the policy said of each channel and address"`
 	Unknown  bool      `json:"outcome_unknown,omitempty" doc:"the provider may or may not have sent it"`
 	Attempts int       `json:"attempts"`
 	At       time.Time `json:"at"`

@@ -13,7 +13,7 @@ type ExportPage struct {
 	Customer string           `json:"customer" doc:"the customer's own id"`
 	List     string           `json:"list" doc:"what the rows are: the name of their table"`
 	Title    string           `json:"title" doc:"the same for the customer, in plain words"`
-	Rows     []map[string]any `json:"rows" doc:"without what is empty"`
+	Rows     []map[string]any `json:"rows" personal:"mask" doc:"without what is empty"`
 	Next     string           `json:"next,omitempty"`
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -14,7 +15,7 @@ type Handoff struct {
 	Customer   string       `json:"customer"`
 	Queue      string       `json:"queue"`
 	Priority   string       `json:"priority" doc:"low, normal, high or urgent"`
-	Note       string       `json:"note,omitempty"`
+	Note       string       `json:"note,omitempty" personal:"mask"`
 	Outcomes   []string     `json:"outcomes" doc:"what the journey expects; any text is accepted"`
 	State      string       `json:"state" doc:"open, claimed, resolved or withdrawn"`
 	Agent      string       `json:"agent,omitempty"`
@@ -24,6 +25,13 @@ type Handoff struct {
 	ClosedAt   time.Time    `json:"closed_at,omitzero"`
 	Until      time.Time    `json:"until,omitzero"`
 	Acts       []HandoffAct `json:"acts" doc:"what agents did with it, oldest first"`
+}
+
+// HidePersonal masks an outcome in an agent's own words.
+func (h *Handoff) HidePersonal() {
+	if h.Outcome != "" && !slices.Contains(h.Outcomes, h.Outcome) {
+		h.Outcome = "•••"
+	}
 }
 
 // HandoffAct is what somebody did with a hand-off.

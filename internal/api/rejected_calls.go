@@ -9,14 +9,14 @@ type KeptCall struct {
 	Door    string    `json:"door" doc:"where it came in: http, mail, track or signal"`
 	Code    string    `json:"code" doc:"the reason"`
 	Field   string    `json:"field,omitempty"`
-	Message string    `json:"message"`
+	Message string    `json:"message" personal:"mask"`
 	Bytes   int       `json:"bytes" doc:"size of the whole call"`
 }
 
 // RejectedCallDetail is a refused call with its content.
 type RejectedCallDetail struct {
 	KeptCall
-	Payload string `json:"payload" doc:"the call as JSON; cut off after 4 KiB"`
+	Payload string `json:"payload" personal:"mask" doc:"the call as JSON; cut off after 4 KiB"`
 }
 
 // RejectedCallList is a page of refused calls. Next, if set, is the next page's after.

@@ -103,13 +103,13 @@ var ErrTaken = sqldb.InputError("this messageId was used before, for another eve
 // A Customer is a profile.
 type Customer struct {
 	ID      string
-	Traits  map[string]any
-	Merged  []string // ids that were merged into it
+	Traits  map[string]any `personal:"mask"`
+	Merged  []string       // ids that were merged into it
 	Created time.Time
 	// Bounced has the customer's dead addresses with the reasons, and OptedOut those that have refused marketing, whichever
 	// customer did so; as they are written in the traits.
-	Bounced  map[string]string
-	OptedOut []string
+	Bounced  map[string]string `personal:"drop"`
+	OptedOut []string          `personal:"drop"`
 }
 
 // EventNone is the name of an alias. An alias is stored for its id and is no event of the customer.

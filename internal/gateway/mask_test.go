@@ -1,13 +1,18 @@
 package gateway
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
+	"github.com/tabi-journeys/tabi/internal/handoff"
+	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // TestPersonalDataByRole: roles without customers.personal see no value, and agents of queues nobody else's customers.
@@ -44,5 +49,95 @@ func TestPersonalDataByRole(t *testing.T) {
 	}
 	if got := h.do("GET", "/inbox", "", bearer("others-00")); got.status != http.StatusOK || strings.Contains(got.body, "ana/b") {
 		t.Errorf("the inbox of another queue: %d %s", got.status, got.body)
+	}
+}
+
+// TestNoCanaryLeaves plants personal data wherever a customer, an agent or an operator can write it, and walks every route that answers
+// a GET as each role that must not see it.
+func TestNoCanaryLeaves(t *testing.T) {
+	t.Parallel()
+	blind := map[string]auth.Token{
+		"reader":                 {Value: "a-token-of-reader-0000", Name: "Rea", Role: access.Reader},
+		"designer":               {Value: "a-token-of-designer-00", Name: "Dot", Role: access.Designer},
+		"agent of another queue": {Value: "a-token-of-others-0000", Name: "Bo", Role: access.Agent, Queues: []string{"nobody's", "quiet"}},
+	}
+	h := newHouse(t, func(c *Config) {
+		for _, token := range blind {
+			c.Tokens = append(c.Tokens, token)
+		}
+	})
+	id, ref := h.handoff()
+	const words = "canary"
+	h.call("/v1/identify", `{"userId":"ana/b","traits":{"email":"canary2@example.com","phone":"+49301canary","deep":{"list":["canary"]}}}`)
+	h.call("/v1/track", `{"userId":"ana/b","event":"Written","properties":{"order":"canary","deep":{"list":["canary"]}}}`)
+	h.call("/v1/track", `{"userId":"ana/b","event":"`+journey.MessageReceived+`","properties":{"text":"canary","channel":"email"}}`)
+	h.call("/v1/track", `{"userId":"ana/b","event":"","properties":{"text":"canary"}}`) // is refused, and kept
+	walk := func() {
+		t.Helper()
+		seen := false
+		for _, r := range h.g.routes() {
+			if r.Method != http.MethodGet {
+				continue
+			}
+			of := map[bool]string{true: url.PathEscape(id), false: "ana%2Fb"}[strings.HasPrefix(r.Path, "/inbox")]
+			if strings.HasPrefix(r.Path, "/v1/admin/enrollments") {
+				of = "apology%2Fana%252Fb"
+			}
+			path := strings.NewReplacer("{$}", "", "{id}", of, "{name}", "apology", "{user}", "ana%2Fb", "{token}", "AAAA").Replace(r.Path)
+			for _, query := range []string{"", "?customer=ana%2Fb", "?state=resolved", "?journey=apology", "?id=ana%2Fb"} {
+				for who, token := range blind {
+					got := h.do(r.Method, path+query, "", "Authorization: Bearer "+token.Value, "Accept: text/html")
+					if strings.Contains(got.body, words) {
+						t.Errorf("%s%s as %s: %s", path, query, who, got.body)
+					}
+				}
+			}
+			got := h.do(r.Method, path, "", "Authorization: Bearer "+adminToken)
+			seen = seen || strings.Contains(got.body, words)
+		}
+		if !seen {
+			t.Error("an administrator sees no canary: the test plants none")
+		}
+	}
+	walk()
+	if err := h.store.Handoffs.Resolve(t.Context(), instant, id, "Kim", "canary", "canary", handoff.AsAgent); err != nil {
+		t.Fatal(err)
+	}
+	walk()
+
+	// An agent of other queues does not find out who exists.
+	other := "Authorization: Bearer " + blind["agent of another queue"].Value
+	for _, paths := range [][2]string{
+		{"/customers/ana%2Fb", "/customers/nobody"}, {"/inbox/" + url.PathEscape(id), "/inbox/none"},
+		{"/customers?id=ana%2Fb", "/customers?id=nobody"}, {"/customers?id=canary2%40example.com", "/customers?id=canary3%40example.com"},
+	} {
+		known, unknown := h.do("GET", paths[0], "", other), h.do("GET", paths[1], "", other)
+		asked := strings.NewReplacer("/customers?id=", "/customers/", "%40", "@")
+		same := known.status == unknown.status && known.body == unknown.body
+		if known.status == http.StatusSeeOther {
+			same = unknown.status == known.status && known.header.Get("Location") == asked.Replace(paths[0]) &&
+				unknown.header.Get("Location") == asked.Replace(paths[1])
+		}
+		if !same {
+			t.Errorf("%s: %d %s %s\n%s: %d %s %s", paths[0], known.status, known.header.Get("Location"), known.body,
+				paths[1], unknown.status, unknown.header.Get("Location"), unknown.body)
+		}
+	}
+
+	// However many wait in other queues, an agent sees those of their own.
+	open := func(n int, queue, priority string) {
+		err := h.store.Handoffs.Open(t.Context(), instant.Add(-time.Hour), contract.OpenHandoff{
+			Ref: ref, ID: fmt.Sprint(ref.Enrollment, "/call/", n), Step: "call", Spec: journey.Handoff{Queue: queue, Priority: priority},
+		}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range 501 {
+		open(n+2, "loud", "urgent")
+	}
+	open(1000, "quiet", "low")
+	if got := h.do("GET", "/inbox", "", other); !strings.Contains(got.body, "call%2F1000") || strings.Contains(got.body, "loud") {
+		t.Errorf("the inbox of a quiet queue: %s", got.body)
 	}
 }

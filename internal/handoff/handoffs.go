@@ -147,6 +147,9 @@ func (s *Room) List(ctx context.Context, f Filter) ([]Handoff, error) {
 		}
 		w.Equals("h.state", f.State)
 		w.Equals("h.queue", f.Queue)
+		if len(f.Queues) > 0 {
+			w.In("h.queue", f.Queues)
+		}
 		w.Equals("h.customer", customerID)
 		query := handoffQuery + w.SQL() + ` order by h.priority desc, h.opened_at, h.id limit ` + w.Param(sqldb.Bounded(f.Limit))
 		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {

@@ -66,6 +66,7 @@ const (
 
 // Filter narrows List. Empty fields do not filter, except State.
 type Filter struct {
-	State, Queue, Customer string // State "" means open or claimed
+	State, Queue, Customer string   // State "" means open or claimed
+	Queues                 []string // empty: of all queues
 	Limit                  int
 }

@@ -19,7 +19,7 @@ type ConversationTurn struct {
 	At       time.Time // virtual
 	Customer bool      // written by the customer, not by tabi
 	Channel  string    // empty: unknown
-	Text     string
+	Text     string    `personal:"mask"`
 	// For a message of the customer: the intent it was classified as (empty: none), and the confidence, 0…1.
 	Intent     string
 	Confidence float64

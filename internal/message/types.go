@@ -49,17 +49,17 @@ type Settlement struct {
 // A Send is a row of sends.
 type Send struct {
 	Key, Enrollment, Journey, Step, Message, Customer string
-	Addresses                                         []string // folded; those of the last attempt
+	Addresses                                         []string `personal:"drop"` // folded; those of the last attempt
 	Channel, Category, Topic, Status, Reason          string
 	ProviderID                                        string
 	Action                                            string // the next best action it belongs to
 	Tone                                              string // empty: plain
 	Unknown                                           bool
 	Attempts, Release                                 int
-	At                                                time.Time // virtual time of the last change
-	Until                                             time.Time // of a held send: the end of the quiet hours
-	Said                                              map[string]string
-	Tried                                             []decisioning.ChannelVerdict // the policy's verdict on each channel
+	At                                                time.Time                    // virtual time of the last change
+	Until                                             time.Time                    // of a held send: the end of the quiet hours
+	Said                                              map[string]string            `personal:"drop"`
+	Tried                                             []decisioning.ChannelVerdict `personal:"drop"` // the policy's verdict on each channel
 }
 
 // Why returns for people what the policy said about each channel that it did not simply permit: its reason, and which

@@ -16,6 +16,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/figures"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/handoff"
@@ -229,6 +230,6 @@ func register[In, Out any](h *Handlers, a huma.API, e api.Endpoint[In, Out], do 
 		if err != nil {
 			return nil, h.problem(ctx, e.Path, err)
 		}
-		return &reply[Out]{*out}, nil
+		return &reply[Out]{auth.Visible(ctx, *out)}, nil
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
@@ -31,9 +30,6 @@ func (h *Handlers) listHandoffs(ctx context.Context, in *api.HandoffFilter) (*ap
 		}
 		for _, a := range r.Acts {
 			one.Acts = append(one.Acts, api.HandoffAct{Kind: a.Kind, Agent: a.Agent, By: a.By, At: a.At})
-		}
-		if !auth.PrincipalOf(ctx).May(access.CustomersPersonal) && one.Note != "" {
-			one.Note = web.Masked
 		}
 		out.Handoffs = append(out.Handoffs, one)
 	}

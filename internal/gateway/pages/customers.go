@@ -35,7 +35,7 @@ const (
 type story struct {
 	Customer     string
 	Known        bool   // whether there is a profile
-	Name         string // first name; empty if unknown
+	Name         string `personal:"drop"` // first name; empty if unknown
 	Profile      customer.Customer
 	Intents      []intentRow
 	Decisions    []decisionRow
@@ -185,25 +185,22 @@ func (p *Pages) Customers(w http.ResponseWriter, r *http.Request) {
 			p.pageFailed(w, r, err)
 			return
 		}
-		switch len(found) {
+		var seen []customer.Customer // of others, not even how many there are is said
+		for _, c := range found {
+			sees, err := p.maySee(r, c.ID)
+			if err != nil {
+				p.pageFailed(w, r, err)
+				return
+			}
+			if sees {
+				seen = append(seen, c)
+			}
+		}
+		switch len(seen) {
 		case 0:
 		case 1:
-			id = found[0].ID
+			id = seen[0].ID
 		default:
-			var seen []customer.Customer
-			for _, c := range found {
-				sees, err := p.maySee(r, c.ID)
-				if err != nil {
-					p.pageFailed(w, r, err)
-					return
-				}
-				if !seesPersonal(r) {
-					c.Traits = nil
-				}
-				if sees {
-					seen = append(seen, c)
-				}
-			}
 			p.Render(w, r, http.StatusOK, "customers.html", "Customers", foundView{id, seen})
 			return
 		}
@@ -234,6 +231,15 @@ func (p *Pages) Customer(w http.ResponseWriter, r *http.Request) {
 		p.pageFailed(w, r, err)
 		return
 	}
+	sees, err := p.maySee(r, s.Customer)
+	if err != nil {
+		p.pageFailed(w, r, err)
+		return
+	}
+	if !sees { // also where there is no such customer: an agent of other queues must not find out
+		p.Problem(w, r, http.StatusForbidden, "Not in your queues", "No customer with this id has a hand-off in your queues.")
+		return
+	}
 	if !s.Known && len(s.Timeline) == 0 {
 		p.Problem(
 			w,
@@ -244,21 +250,11 @@ func (p *Pages) Customer(w http.ResponseWriter, r *http.Request) {
 		)
 		return
 	}
-	if sees, err := p.maySee(r, s.Customer); err != nil {
-		p.pageFailed(w, r, err)
-		return
-	} else if !sees {
-		p.Problem(w, r, http.StatusForbidden, "Not in your queues", "This customer has no hand-off in your queues.")
-		return
-	}
 	v := customerView{story: s}
 	if v.Sends, err = p.rooms.Messages.Sends(r.Context(), message.SendFilter{Customer: s.Customer, Limit: sendsShown}); err != nil &&
 		!errors.Is(err, sqldb.ErrNotFound) {
 		p.pageFailed(w, r, err)
 		return
-	}
-	if !seesPersonal(r) {
-		v.story, v.Sends = v.story.masked(), maskSends(v.Sends)
 	}
 	ids := append([]string{s.Customer}, s.Profile.Merged...)
 	if v.Audit, err = p.readAudit(r, audit.Filter{Customers: ids}); err != nil {

@@ -40,25 +40,23 @@ func (p *Pages) Inbox(w http.ResponseWriter, r *http.Request) {
 		p.Problem(w, r, http.StatusBadRequest, "Unknown list", "The state must be open, claimed, resolved or withdrawn.")
 		return
 	}
-	all, err := p.rooms.Handoffs.List(r.Context(), handoff.Filter{State: v.State, Limit: inboxLimit})
-	if err == nil && v.Queue != "" {
-		v.Handoffs, err = p.rooms.Handoffs.List(r.Context(), handoff.Filter{State: v.State, Queue: v.Queue, Limit: inboxLimit})
-	} else {
-		v.Handoffs = all
+	mine := auth.PrincipalOf(r.Context()).Queues
+	all, err := p.rooms.Handoffs.List(r.Context(), handoff.Filter{State: v.State, Queues: mine, Limit: inboxLimit})
+	if v.Handoffs = all; err == nil && v.Queue != "" {
+		v.Handoffs, err = p.rooms.Handoffs.List(r.Context(), handoff.Filter{State: v.State, Queue: v.Queue, Queues: mine, Limit: inboxLimit})
 	}
 	if err != nil {
 		p.pageFailed(w, r, err)
 		return
 	}
 	v.Full = len(v.Handoffs) == inboxLimit
-	others := func(h handoff.Handoff) bool { return !auth.PrincipalOf(r.Context()).MayWorkOn(h.Queue) }
-	all, v.Handoffs = slices.DeleteFunc(slices.Clone(all), others), slices.DeleteFunc(slices.Clone(v.Handoffs), others)
+	v.Queues = slices.Clone(mine)
 	for _, h := range all {
 		if !slices.Contains(v.Queues, h.Queue) {
 			v.Queues = append(v.Queues, h.Queue)
 		}
 	}
-	if v.Queue != "" && !slices.Contains(v.Queues, v.Queue) {
+	if v.Queue != "" && len(mine) == 0 && !slices.Contains(v.Queues, v.Queue) {
 		v.Queues = append(v.Queues, v.Queue)
 	}
 	slices.Sort(v.Queues)
@@ -86,17 +84,16 @@ func (p *Pages) Handoff(w http.ResponseWriter, r *http.Request) {
 func (p *Pages) showHandoff(w http.ResponseWriter, r *http.Request, status int, v handoffView) {
 	ctx, id := r.Context(), r.PathValue("id")
 	h, err := p.rooms.Handoffs.Get(ctx, id)
-	if errors.Is(err, sqldb.ErrNotFound) {
-		p.Problem(w, r, http.StatusNotFound, "No such hand-off", "There is no hand-off at this address. It may be mistyped.")
-		return
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		p.pageFailed(w, r, err)
 		return
 	}
 	audit.Of(ctx).About(h.Customer, h.Journey)
-	if !auth.PrincipalOf(ctx).MayWorkOn(h.Queue) {
-		p.Problem(w, r, http.StatusForbidden, "Not in your queues", "This hand-off is in a queue that is not yours.")
+	if p.notMine(w, r, h) {
+		return
+	}
+	if err != nil {
+		p.Problem(w, r, http.StatusNotFound, "No such hand-off", "There is no hand-off at this address. It may be mistyped.")
 		return
 	}
 	v.Handoff = h
@@ -115,6 +112,16 @@ func (p *Pages) showHandoff(w http.ResponseWriter, r *http.Request, status int, 
 		return
 	}
 	p.Render(w, r, status, "handoff.html", "Hand-off: "+h.Queue, v)
+}
+
+// notMine refuses an agent of queues a hand-off of another queue. The answer is the same where there is none (h is zero), so that nobody
+// finds out by ids who is in other queues.
+func (p *Pages) notMine(w http.ResponseWriter, r *http.Request, h handoff.Handoff) bool {
+	if auth.PrincipalOf(r.Context()).MayWorkOn(h.Queue) {
+		return false
+	}
+	p.Problem(w, r, http.StatusForbidden, "Not in your queues", "No hand-off at this address is in your queues.")
+	return true
 }
 
 func (p *Pages) Claim(w http.ResponseWriter, r *http.Request) {
@@ -213,12 +220,11 @@ func (p *Pages) agent(r *http.Request) string {
 // form, and a cookie keeps it. On false the name was refused and the response is written.
 func (p *Pages) actingAgent(w http.ResponseWriter, r *http.Request) (string, bool) {
 	h, err := p.rooms.Handoffs.Get(r.Context(), r.PathValue("id"))
-	if err == nil && !auth.PrincipalOf(r.Context()).MayWorkOn(h.Queue) {
-		p.Problem(w, r, http.StatusForbidden, "Not in your queues", "This hand-off is in a queue that is not yours.")
-		return "", false
-	}
 	if err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		p.pageFailed(w, r, err)
+		return "", false
+	}
+	if p.notMine(w, r, h) {
 		return "", false
 	}
 	caller, given := auth.PrincipalOf(r.Context()), strings.TrimSpace(r.PostFormValue("agent"))

@@ -176,7 +176,7 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name,
 		Open:     p.auth.Open().Role != access.Nobody,
 		Temporal: p.temporal,
 		DevPages: p.dev,
-		Body:     body,
+		Body:     auth.Visible(r.Context(), body),
 	}
 	if name == "inbox.html" {
 		l.Refresh = inboxRefresh
