@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,9 +27,23 @@ func newSendMetrics(registry prometheus.Registerer) sendMetrics {
 		}, []string{"channel"}),
 	}
 	if registry != nil {
-		registry.MustRegister(m.attempts, m.duration)
+		m.attempts, m.duration = registered(registry, m.attempts), registered(registry, m.duration)
 	}
 	return m
+}
+
+// registered registers a metric. It returns the one that a worker before this one has registered in the same process, if there is one.
+func registered[C prometheus.Collector](registry prometheus.Registerer, metric C) C {
+	err := registry.Register(metric)
+	if known, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		if earlier, ok := known.ExistingCollector.(C); ok {
+			return earlier
+		}
+	}
+	if err != nil {
+		panic(err) // another metric has the name
+	}
+	return metric
 }
 
 func (m sendMetrics) observe(channelName string, outcome channel.Outcome, took time.Duration) {
