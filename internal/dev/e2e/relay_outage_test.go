@@ -133,7 +133,10 @@ func TestServeIsClosedByDefault(t *testing.T) {
 	}
 
 	in.publish(filepath.Join(in.dir, "tabi.db"))
+	// Each call comes from a client of its own behind a proxy: after some tries with a wrong token an address has to wait.
+	in.env = append(in.env, "TABI_TRUSTED_PROXIES=127.0.0.0/8")
 	in.startServe()
+	peers := 0
 	event := `{"userId":"ana","event":"Start","properties":{"k":"1"}}`
 	for _, c := range []struct{ method, path, body string }{
 		{"GET", "/", ""}, {"GET", "/inbox", ""}, {"GET", "/inbox/x", ""}, {"POST", "/inbox/x/claim", ""}, {"POST", "/inbox/x/resolve",
@@ -158,6 +161,8 @@ func TestServeIsClosedByDefault(t *testing.T) {
 			if header != "" {
 				req.Header.Set("Authorization", header)
 			}
+			peers++
+			req.Header.Set("X-Forwarded-For", fmt.Sprintf("198.51.100.%d", peers))
 			status, body := do(t, req)
 			if header == "Bearer "+webKey && c.path == "/v1/batch" && status == http.StatusOK &&
 				strings.Contains(string(body), `"rejected":[{"index":0,"code":"forbidden"`) {
