@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 
+	"github.com/tabi-journeys/tabi/internal/codec"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -21,7 +23,8 @@ func (w *player) check(ctx context.Context, temporal string) error {
 			wrong = append(wrong, fmt.Errorf(format, args...))
 		}
 	}
-	c, err := client.DialContext(ctx, client.Options{HostPort: temporal, Logger: quiet{}})
+	decrypting := converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), &codec.Remote{URL: w.gateway}) // dev encrypts
+	c, err := client.DialContext(ctx, client.Options{HostPort: temporal, Logger: quiet{}, DataConverter: decrypting})
 	if err != nil {
 		return fmt.Errorf("cannot reach Temporal at %s: %w", temporal, err)
 	}
