@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
@@ -26,12 +29,12 @@ steps:
   - exit: seated
 `
 
-// openTickets makes an installation with the journey, and a customer who likes row C.
-func openTickets(t *testing.T) *installation {
+// openTickets makes an installation with the journey, and a customer who likes row Cedar.
+func openTickets(t *testing.T, more func(*app.Config)) *installation {
 	t.Helper()
-	h := open(t, settings{scale: 60, files: map[string]string{"tickets.yaml": tickets,
+	h := open(t, settings{scale: 60, more: more, files: map[string]string{"tickets.yaml": tickets,
 		"messages/seat.yaml": "message: seat\nemail: {subject: \"Seat {{ data.seat }} for {{ entry.show }}\", text: \"Enjoy\"}\n"}})
-	h.identify("ana", map[string]any{"email": "ana@example.com", "row": "C"})
+	h.identify("ana", map[string]any{"email": "ana@example.com", "row": "Cedar"})
 	return h
 }
 
@@ -53,10 +56,10 @@ func (h *installation) trait(name string) any {
 }
 
 // startActivityWorker runs testdata/activity-worker, which has the activity ReserveSeat, until the test ends.
-func startActivityWorker(t *testing.T, namespace, taskQueue string) *child {
+func startActivityWorker(t *testing.T, namespace, taskQueue string, more ...string) *child {
 	t.Helper()
 	folder := npmInstall(t, "activity-worker")
-	env := []string{"TEMPORAL_ADDRESS=" + shared.address, "TEMPORAL_NAMESPACE=" + namespace, "TASK_QUEUE=" + taskQueue}
+	env := append([]string{"TEMPORAL_ADDRESS=" + shared.address, "TEMPORAL_NAMESPACE=" + namespace, "TASK_QUEUE=" + taskQueue}, more...)
 	p, err := launch(folder, env, "node", "worker.js")
 	if err != nil {
 		t.Fatal(err)
@@ -70,15 +73,48 @@ func startActivityWorker(t *testing.T, namespace, taskQueue string) *child {
 	return p
 }
 
-// A worker on Temporal's TypeScript SDK runs the activity that a journey names.
+// A worker on Temporal's TypeScript SDK runs the activity that a journey names: where nothing is encrypted, where its task queue is in
+// clear, and where it decrypts and encrypts by the codec server.
 func TestActivityInTypeScript(t *testing.T) {
 	t.Parallel()
-	h := openTickets(t)
-	worker := startActivityWorker(t, h.namespace, "booking")
+	t.Run("in clear", func(t *testing.T) {
+		t.Parallel()
+		h := openTickets(t, nil)
+		h.reserves(startActivityWorker(t, h.namespace, "booking"))
+	})
+	t.Run("clear queue", func(t *testing.T) {
+		t.Parallel()
+		h := openTickets(t, func(c *app.Config) { c.MasterKeys, c.ClearQueues = masterKey, "other, booking" })
+		h.reserves(startActivityWorker(t, h.namespace, "booking"))
+		if found := h.runsWith("cedar7"); len(found) == 0 {
+			t.Error("the worker's results are not in clear")
+		}
+	})
+	t.Run("codec server", func(t *testing.T) {
+		t.Parallel()
+		h := openTickets(t, func(c *app.Config) {
+			c.MasterKeys = masterKey
+			c.Tokens += ",booking:operator=" + codecToken
+		})
+		h.reserves(startActivityWorker(t, h.namespace, "booking", "TABI_CODEC="+h.url+"/v1/codec", "TABI_TOKEN="+codecToken))
+		for _, text := range []string{"cedar7", "no seat is left"} {
+			if found := h.runsWith(text); len(found) > 0 {
+				t.Errorf("%q can be read without a key in %v", text, found)
+			}
+		}
+	})
+}
 
+// codecToken is the token of another team's worker.
+const codecToken = "a-booking-token-of-the-tests"
+
+// reserves checks that the worker reserves seats, and that journeys get its results.
+func (h *installation) reserves(worker *child) {
+	t := h.TB
+	t.Helper()
 	e := h.ended(h.want("hamlet"), "seated")
-	same(t, "the mails", h.mail.subjects("ana@example.com"), []string{"Seat C7 for hamlet"})
-	same(t, "the seat", h.trait("seat"), any("C7"))
+	same(t, "the mails", h.mail.subjects("ana@example.com"), []string{"Seat Cedar7 for hamlet"})
+	same(t, "the seat", h.trait("seat"), any("Cedar7"))
 	same(t, "the activity's id", h.trait("seat_key"), any(e.ID+"/seat/1"))
 
 	h.ended(h.want("busy"), "seated") // at the second attempt
@@ -118,7 +154,7 @@ func (h *installation) showsActivity(workflowID, name string) {
 // Without a worker on the task queue the activity stays pending, by its name. A person may answer in place of the worker.
 func TestActivityWithoutWorker(t *testing.T) {
 	t.Parallel()
-	h := openTickets(t)
+	h := openTickets(t, nil)
 	hamlet := h.want("hamlet")
 	e := h.parked(hamlet, "seat")
 	h.showsActivity(hamlet, "ReserveSeat")
@@ -131,4 +167,20 @@ func TestActivityWithoutWorker(t *testing.T) {
 	}
 	h.ended(hamlet, "seated")
 	same(t, "the seat", h.trait("seat"), any("A1"))
+}
+
+// The page about the step has the codec that the worker of these tests uses.
+func TestActivityPageHasTheCodec(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join(root(), "docs", "language", "activity.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	codec, err := os.ReadFile(filepath.Join("testdata", "activity-worker", "codec.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(page), "```js\n"+string(codec)+"```\n") {
+		t.Error("docs/language/activity.md has another codec than testdata/activity-worker/codec.js")
+	}
 }

@@ -138,7 +138,8 @@ func TestDocsOnPostgres(t *testing.T) {
 	database := pgtest.URL(t)
 	server := temporalOnPostgres(t)
 	in := newInstall(t, shipped(t))
-	in.env = append(in.env, "TABI_WRITE_KEYS=", "TABI_WRITE_KEY=") // the page's calls have none
+	in.env = append(in.env, "TABI_WRITE_KEYS=", "TABI_WRITE_KEY=", // the page's calls have none
+		"TABI_MASTER_KEYS="+masterKey)
 	in.deployOn(server, client.DefaultNamespace, database, "--insecure")
 	in.followPage("channels.md", commands(t, "channels.md"))
 
@@ -253,6 +254,9 @@ func (in *install) followPage(page string, all []command) {
 func (in *install) follow(folder, page string, c command) {
 	in.Helper()
 	text := strings.ReplaceAll(c.text, "http://127.0.0.1:8080", in.url)
+	if !in.dev {
+		text = strings.ReplaceAll(text, "/v1/codec", `/v1/codec --codec-auth "Bearer `+adminToken+`"`)
+	}
 	err := poll(patience, func() error {
 		ctx, cancel := context.WithTimeout(in.Context(), patience)
 		defer cancel()

@@ -19,10 +19,12 @@ import (
 
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/codec"
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
 	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -304,7 +306,11 @@ func (in *install) tctl(args ...string) (int, string) {
 	if err != nil {
 		in.Fatal(err)
 	}
-	return runProcess(in, time.Minute, nil, binary, append(args, "--address", in.temporal, "--namespace", in.space)...)
+	args = append(args, "--address", in.temporal, "--namespace", in.space)
+	if in.dev { // which encrypts
+		args = append(args, "--codec-endpoint", in.url+"/v1/codec")
+	}
+	return runProcess(in, time.Minute, nil, binary, args...)
 }
 
 func (in *install) tctlGood(args ...string) string {
@@ -396,7 +402,11 @@ func (in *install) result(workflowID string) contract.Result {
 	in.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	c, err := client.DialContext(ctx, client.Options{HostPort: in.temporal, Namespace: in.space, Logger: quiet{}})
+	options := client.Options{HostPort: in.temporal, Namespace: in.space, Logger: quiet{}}
+	if in.dev { // which encrypts
+		options.DataConverter = converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), &codec.Remote{URL: in.url})
+	}
+	c, err := client.DialContext(ctx, options)
 	if err != nil {
 		in.Fatal(err)
 	}

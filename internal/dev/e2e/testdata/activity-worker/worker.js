@@ -9,6 +9,7 @@
 // enrollment/step/visit: the same for each attempt, so that it can serve as an idempotency key.
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { NativeConnection, Worker } from '@temporalio/worker';
+import { CodecServer } from './codec.js';
 
 async function ReserveSeat({ show, row }) {
   const context = Context.current();
@@ -29,12 +30,20 @@ async function ReserveSeat({ show, row }) {
   return { seat: `${row}7`, key: activityId };
 }
 
+// Where tabi encrypts what Temporal keeps, and the task queue is not in TABI_CLEAR_QUEUES.
+const { TABI_CODEC, TABI_TOKEN } = process.env;
+const dataConverter = TABI_CODEC && {
+  payloadCodecs: [new CodecServer(TABI_CODEC, TABI_TOKEN)],
+  failureConverterPath: new URL('./failures.cjs', import.meta.url).pathname,
+};
+
 const connection = await NativeConnection.connect({ address: process.env.TEMPORAL_ADDRESS });
 const worker = await Worker.create({
   connection,
   namespace: process.env.TEMPORAL_NAMESPACE,
   taskQueue: process.env.TASK_QUEUE,
   activities: { ReserveSeat },
+  ...(dataConverter && { dataConverter }),
   defaultHeartbeatThrottleInterval: '100ms', // how soon an activity learns that it was canceled; default 30s
 });
 await worker.run();
