@@ -3,6 +3,7 @@ package activities
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -18,8 +19,10 @@ import (
 func TestRecordReadsAsTheGatewayDoes(t *testing.T) {
 	b := setup(t, nil)
 	b.activities.cfg.Doors = rejection.NewRecorder(b.store.Rejections, zap.NewNop(), prometheus.NewRegistry())
+	calls := 0
 	track := func(raw string) error {
-		_, err := b.activities.Record(t.Context(), contract.Record{Raw: json.RawMessage(raw), ID: "w1"})
+		calls++
+		_, err := b.activities.Record(t.Context(), contract.Record{Raw: json.RawMessage(raw), ID: fmt.Sprintf("w%d", calls)})
 		return err
 	}
 	for _, raw := range []string{

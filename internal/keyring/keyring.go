@@ -2,7 +2,7 @@
 // customer. The database holds them wrapped by a master key, which it never sees.
 //
 // Who deletes a customer's key makes everything unreadable that was encrypted by it, also in places that cannot be changed: histories,
-// archives, backups of Temporal. Two things would undo that. A copy of the key in a process: so a process keeps a key no longer than
+// archives, backups of Temporal. Two things would undo that. A copy of the key in a process: so a process uses a key no longer than
 // CacheLife, and asks the database again, which fails if the key is gone. And a backup of the database: its life is the life of the
 // keys in it (docs/decisions/0031).
 package keyring
@@ -18,8 +18,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/hashicorp/golang-lru/v2/expirable"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -50,17 +48,13 @@ type Room struct {
 	mu      sync.RWMutex
 	masters *Masters // nil: not encrypted
 
-	keys      *expirable.LRU[string, *Key] // by id
-	workflows *expirable.LRU[string, *Key] // by workflow id
+	keys      *cache // by id
+	workflows *cache // by workflow id
 }
 
 // New returns the room. Until Use, it has no master keys, and returns no keys.
 func New(db *sqldb.Database) *Room {
-	return &Room{
-		db:        db,
-		keys:      expirable.NewLRU[string, *Key](cacheSize, nil, CacheLife),
-		workflows: expirable.NewLRU[string, *Key](cacheSize, nil, CacheLife),
-	}
+	return &Room{db: db, keys: newCache(), workflows: newCache()}
 }
 
 // Use sets the master keys.
