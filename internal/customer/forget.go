@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/event"
@@ -49,6 +51,37 @@ func idsOf(ctx context.Context, tx sqldb.Conn, own, pseudonym string) ([]string,
 		return err
 	}, `select id from customers where merged_into in ($1, $2) and id <> $1 order by id`, own, pseudonym)
 	return all, err
+}
+
+// Unmake deletes the customers that only dropped calls of forgotten customers have made: a new device, say, that a late call links to
+// its owner.
+func Unmake(ctx context.Context, b *unit.Unit, calls []SegmentCall, dropped map[int]bool) error {
+	if len(dropped) == 0 {
+		return nil
+	}
+	ids, kept := map[string]bool{}, map[string]bool{}
+	for i := range calls {
+		into := kept
+		if dropped[i] {
+			into = ids
+		}
+		into[calls[i].Subject()] = true
+		if calls[i].merges() {
+			for _, id := range calls[i].others() {
+				into[id] = true
+			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		if p := b.Customers[id]; p == nil || p.Version > 1 || kept[id] {
+			continue
+		}
+		if _, err := b.Tx.ExecContext(ctx, `delete from customers where id = $1 and version = 1`, id); err != nil {
+			return err
+		}
+		delete(b.Customers, id)
+	}
+	return nil
 }
 
 // WasForgotten returns the request by which a customer with this id was forgotten, or "".

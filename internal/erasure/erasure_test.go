@@ -211,14 +211,16 @@ func TestForgottenCustomerStaysAway(t *testing.T) {
 			device.AnonymousID = "zaphod-device"
 			enters := s.Track("zaphod", "", nil)
 			enters.Enter = "cart"
+			fresh := s.Identify("zaphod", nil)
+			fresh.AnonymousID = "zaphod-fresh"
 			got := s.Ingest(enginetest.Noon, s.Track("zaphod", "Cart Updated", nil), device, merge, enters,
 				customer.SegmentCall{Type: "alias", MessageID: fmt.Sprintf("alias-%d", s.N), UserID: "ben", PreviousID: "zaphod-old"},
-				s.Track("ben", "Cart Viewed", nil))
+				s.Track("ben", "Cart Viewed", nil), fresh)
 			var forgotten []bool
 			for _, one := range got {
 				forgotten = append(forgotten, one.Forgotten)
 			}
-			s.Equal(forgotten, []bool{true, true, false, true, false, false})
+			s.Equal(forgotten, []bool{true, true, false, true, false, false, true})
 			s.WantError(s.Intake.SetIntents(s.Ctx, enginetest.Noon, "zaphod", map[string]float64{"books": 0.5}), unit.ErrForgotten)
 			s.WantError(s.Customers.SetTraits(s.Ctx, enginetest.Noon, "zaphod", enginetest.Props{"tier": "x"}), unit.ErrForgotten)
 			_, err := s.Offers.DecideInbound(s.Ctx, enginetest.Noon, offer.Inbound{UserID: "zaphod", Group: "offers", RequestID: "late"})

@@ -138,7 +138,7 @@ func (s *Room) ingest(ctx context.Context, now time.Time, calls []customer.Segme
 	var receipts []customer.Receipt
 	err := s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
 		receipts = nil
-		written := 0
+		written, dropped := 0, map[int]bool{}
 		names, err := customer.Identify(ctx, b, calls)
 		if err != nil {
 			return err
@@ -152,6 +152,7 @@ func (s *Room) ingest(ctx context.Context, now time.Time, calls []customer.Segme
 			p := b.Customers[names[c.Subject()]]
 			if p == nil {
 				receipts = append(receipts, customer.Receipt{ID: c.MessageID, Forgotten: true})
+				dropped[i] = true
 				continue
 			}
 			if was, known := seen[c.EventID()]; known {
@@ -183,6 +184,9 @@ func (s *Room) ingest(ctx context.Context, now time.Time, calls []customer.Segme
 			if written += entries(receipts[len(receipts)-1:]); written > s.db.Limits.RequestEntries && len(calls) > 1 {
 				return s.db.Limits.RequestFull() // each call has a transaction of its own then
 			}
+		}
+		if err := customer.Unmake(ctx, b, calls, dropped); err != nil {
+			return err
 		}
 		return leftOver(b, receipts)
 	})

@@ -24,7 +24,8 @@ type pathChecker struct {
 	visits    map[string]int
 	round     int
 	moment    time.Time // virtual: when the enrollment reached that step
-	planned   time.Time // virtual: when it would have, had nothing been late since its last wait
+	planned   time.Time // virtual: when it would have, had nothing been late since its last wait; the earliest possible moment
+	latest    time.Time // the latest possible one
 	mayCount  time.Time // from when on events may count for the next wait_for
 	mustCount time.Time // from when on they must count: the enrollment had passed its last wait, and had asked for undelivered events
 	sends     map[string]bool
@@ -42,11 +43,13 @@ func (w *pathChecker) slack() time.Duration { return w.r.virtual(time.Second) }
 const catchUpTime = time.Minute
 
 // due returns the earliest and the latest moment at which a wait that begins now ends. It counts from the planned moment
-// if the run is less than a minute late.
+// if the run is less than a minute late. A run that was about a minute late before may have planned either way since.
 func (w *pathChecker) due(d time.Duration) (earliest, latest time.Time) {
 	earliest, latest = w.moment.Add(d), w.moment.Add(d)
-	if w.planned.Before(w.moment) && w.moment.Sub(w.planned) <= w.r.virtual(time.Minute)+w.slack() {
-		earliest = w.planned.Add(d)
+	for _, planned := range []time.Time{w.latest, w.planned} {
+		if planned.Before(w.moment) && w.moment.Sub(planned) <= w.r.virtual(time.Minute)+w.slack() {
+			earliest = planned.Add(d)
+		}
 	}
 	return earliest, latest
 }
@@ -58,7 +61,7 @@ func (w *pathChecker) maybeBefore(a, b time.Time) bool  { return !w.surelyBefore
 // check follows the path until the visits end.
 func (w *pathChecker) check() {
 	w.moment = time.UnixMilli(w.e.entered)
-	w.planned, w.mayCount, w.mustCount = w.moment, w.moment, w.moment
+	w.planned, w.latest, w.mayCount, w.mustCount = w.moment, w.moment, w.moment, w.moment
 	for i, p := range w.e.passed {
 		if w.at == journey.End {
 			w.wrong("visited %s after the end of the path", p.Step)
@@ -131,7 +134,7 @@ func (w *pathChecker) checkWait(step journey.Step, p contract.StepVisit, earlies
 	// deadline. A run waits at most a minute for undelivered events; what arrives later counts for the next step.
 	// A wait that begins with the enrollment is due from the entry, even if Temporal heard of the entry later. What
 	// arrived after that counts for the next step, however late the run began.
-	w.planned, w.mayCount, w.mustCount = earliest, earliest, p.At
+	w.planned, w.latest, w.mayCount, w.mustCount = earliest, due, earliest, p.At
 	if len(w.visits) == 1 && w.visits[step.ID] == 1 {
 		w.mustCount = due
 	}
@@ -173,7 +176,7 @@ func (w *pathChecker) checkWaitFor(step journey.Step, spec *journey.WaitFor, p c
 	}
 	w.mayCount, w.mustCount = p.At, p.At
 	if possible != nil {
-		w.planned, w.mayCount = possible.from, possible.from // the wait ended when that event arrived
+		w.planned, w.latest, w.mayCount = possible.from, possible.from, possible.from // the wait ended when that event arrived
 	}
 	return spec.Arms[0].Then
 }
