@@ -15,7 +15,8 @@ import (
 // FuzzSignals sends any payload to the signals and updates of a run, which ends all the same.
 func FuzzSignals(f *testing.F) {
 	for _, seed := range []string{`{"id":"s1","name":"Seen"}`, `{"id":"e1","enrollment":"e-1","event":{"name":"A","properties":{"x":1}}}`,
-		`{"id":"c1","enrollment":"e-1","command":{"kind":"exit"}}`, `{"id":"c2","enrollment":"e-1","command":{"kind":"go_to","target":"b"}}`,
+		`{"id":"c1","enrollment":"e-1","command":{"kind":"exit"}}`,
+		`{"id":"c2","enrollment":"e-1","command":{"kind":"go_to","target":"b"}}`,
 		`{"id":"h1","enrollment":"e-1","handoff_result":{"outcome":"x"}}`, `[]`, `null`, `"x"`, `7`, `{`, "\xff",
 		`{"by":"o","reason":"r"}`,
 		`{"target":"nowhere"}`, `{"id":"e2","enrollment":"e-1","event":{"name":"A","properties":[]}}`,

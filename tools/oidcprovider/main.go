@@ -155,7 +155,8 @@ func each(tabis []string, path string) (all []string) {
 
 func run() error {
 	listen := flag.String("listen", "127.0.0.1:5556", "address to listen on, of this machine; the issuer is http:// and it")
-	tabi := flag.String("tabi", "http://127.0.0.1:8080", "tabi's public URL, or several separated by commas; people are sent back to its /login/callback")
+	tabi := flag.String("tabi", "http://127.0.0.1:8080", "tabi's public URL, or several separated by commas; "+
+		"people are sent back to its /login/callback")
 	id := flag.String("client", "tabi", "the client's id, TABI_OIDC_CLIENT_ID")
 	secret := flag.String("secret", "tabi-secret", "the client's secret, TABI_OIDC_CLIENT_SECRET")
 	file := flag.String("people", "", "file of people, a line for each: NAME:PASSWORD:GROUP,GROUP")

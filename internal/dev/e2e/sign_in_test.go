@@ -44,7 +44,9 @@ func newOIDCProvider(in *install, tabis ...string) *provider {
 		in.Skip("there is no bin/oidc-provider: run make bin/oidc-provider")
 	}
 	_, port, _ := strings.Cut(local(freePort()), ":")
-	return &provider{install: in, program: program, issuer: "http://localhost:" + port, people: filepath.Join(in.dir, "people.txt"), tabis: tabis}
+	return &provider{
+		install: in, program: program, issuer: "http://localhost:" + port, people: filepath.Join(in.dir, "people.txt"), tabis: tabis,
+	}
 }
 
 // know writes the file of people, who all have the password secret: name:group,group.
@@ -116,7 +118,8 @@ func (p *person) see(path string) string {
 // leave signs out of tabi and of the provider, which sends the browser back.
 func (p *person) leave() {
 	p.Helper()
-	browse(p.T, p.ctx, chromedp.Navigate(p.url+"/"), chromedp.Click(signOut), chromedp.WaitVisible(chromedp.CSS("#end")), chromedp.Click(chromedp.CSS("#end")),
+	browse(p.T, p.ctx, chromedp.Navigate(p.url+"/"), chromedp.Click(signOut),
+		chromedp.WaitVisible(chromedp.CSS("#end")), chromedp.Click(chromedp.CSS("#end")),
 		chromedp.WaitVisible(providerButton))
 }
 
@@ -227,7 +230,8 @@ func TestSignInAtAProvider(t *testing.T) {
 	p = &person{t, browser(t, chromedp.Flag("ignore-certificate-errors", true)), "https://" + secure}
 	page, olu := p.arrive("olu")
 	p.shows("an operator over https", "/customers/ana", page, "canary-parcel")
-	if olu.Name != "__Host-tabi_session" || !olu.Secure || !olu.HTTPOnly || olu.SameSite != network.CookieSameSiteStrict || olu.Path != "/" {
+	if olu.Name != "__Host-tabi_session" || !olu.Secure || !olu.HTTPOnly || olu.SameSite != network.CookieSameSiteStrict ||
+		olu.Path != "/" {
 		t.Errorf("the cookie of a session over https: %+v", olu)
 	}
 	p.leave()

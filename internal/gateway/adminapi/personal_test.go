@@ -40,7 +40,8 @@ func TestEveryAnswerSaysWhatIsPersonal(t *testing.T) {
 	}
 	slices.Sort(missing)
 	if len(missing) > 0 || len(texts) < 100 {
-		t.Errorf("of %d texts these are undeclared, or declared as both: either the tag `personal:\"mask\"`, or a line of testdata/not_personal.txt"+
+		t.Errorf("of %d texts these are undeclared, or declared as both: either the tag `personal:\"mask\"`, or a line of "+
+			"testdata/not_personal.txt"+
 			"\n%s", len(texts), strings.Join(missing, "\n"))
 	}
 	for _, name := range declared {

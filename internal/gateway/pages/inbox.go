@@ -43,7 +43,9 @@ func (p *Pages) Inbox(w http.ResponseWriter, r *http.Request) {
 	mine := auth.PrincipalOf(r.Context()).Queues
 	all, err := p.rooms.Handoffs.List(r.Context(), handoff.Filter{State: v.State, Queues: mine, Limit: inboxLimit})
 	if v.Handoffs = all; err == nil && v.Queue != "" {
-		v.Handoffs, err = p.rooms.Handoffs.List(r.Context(), handoff.Filter{State: v.State, Queue: v.Queue, Queues: mine, Limit: inboxLimit})
+		v.Handoffs, err = p.rooms.Handoffs.List(r.Context(), handoff.Filter{
+			State: v.State, Queue: v.Queue, Queues: mine, Limit: inboxLimit,
+		})
 	}
 	if err != nil {
 		p.pageFailed(w, r, err)
