@@ -132,4 +132,4 @@ func (a *Activities) Erase(ctx context.Context, in contract.ForgetPage) (contrac
 
 // hide returns an error of Temporal without its words, which may have the id of a workflow, and with it the customer's: the
 // error of an activity is kept in the workflow's history.
-func hide(err error) error { return fmt.Errorf("Temporal did not do it: %T", err) } //nolint:staticcheck // a name
+func hide(err error) error { return fmt.Errorf("not done by Temporal: %T", err) }

@@ -148,14 +148,14 @@ func (a *Activities) find(ctx context.Context, workflowID, first string, own fun
 			continue
 		}
 		seen[pending[n]] = true
-		is, err := a.cfg.Client.DescribeWorkflowExecution(ctx, workflowID, pending[n])
+		is, err := a.cfg.Client.DescribeWorkflow(ctx, workflowID, pending[n])
 		if notFound(err) {
 			continue
 		}
 		if err != nil {
 			return nil, hide(err)
 		}
-		run := is.GetWorkflowExecutionInfo()
+		run := is.RawResponse.GetWorkflowExecutionInfo()
 		id := run.GetExecution().GetRunId()
 		if pending[n] == "" && seen[id] || !own(run) {
 			continue
@@ -199,7 +199,7 @@ func (a *Activities) before(ctx context.Context, at *commonpb.WorkflowExecution)
 // untilGone waits until Temporal no longer knows a run.
 func (a *Activities) untilGone(ctx context.Context, at *commonpb.WorkflowExecution) error {
 	for until := clock.Wall().Add(deleteTime); ; {
-		_, err := a.cfg.Client.DescribeWorkflowExecution(ctx, at.GetWorkflowId(), at.GetRunId())
+		_, err := a.cfg.Client.DescribeWorkflow(ctx, at.GetWorkflowId(), at.GetRunId())
 		if notFound(err) {
 			return nil
 		}

@@ -93,11 +93,14 @@ func (r *Reconciler) ownRun(ctx context.Context, e unit.Enrollment) (run *workfl
 
 // describe returns a run, or nil if there is none.
 func (r *Reconciler) describe(ctx context.Context, workflowID, runID string) (*workflowpb.WorkflowExecutionInfo, error) {
-	found, err := r.cfg.Client.DescribeWorkflowExecution(ctx, workflowID, runID)
+	found, err := r.cfg.Client.DescribeWorkflow(ctx, workflowID, runID)
 	if relay.NotFound(err) {
 		return nil, nil
 	}
-	return found.GetWorkflowExecutionInfo(), err
+	if err != nil {
+		return nil, err
+	}
+	return found.RawResponse.GetWorkflowExecutionInfo(), nil
 }
 
 // nextRun returns the id of the run as which a run continued; empty if its history does not say.

@@ -91,13 +91,13 @@ func (r *Reconciler) terminate(ctx context.Context, run *workflowpb.WorkflowExec
 // idle reports whether a run is open and has no workflow task. A run that is about to end closes its enrollment inside a
 // workflow task: it must be left to complete by itself.
 func (r *Reconciler) idle(ctx context.Context, run *workflowpb.WorkflowExecutionInfo) (bool, error) {
-	now, err := r.cfg.Client.DescribeWorkflowExecution(ctx, run.GetExecution().GetWorkflowId(), run.GetExecution().GetRunId())
+	now, err := r.cfg.Client.DescribeWorkflow(ctx, run.GetExecution().GetWorkflowId(), run.GetExecution().GetRunId())
 	if relay.NotFound(err) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	return now.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING &&
-		now.GetPendingWorkflowTask() == nil, nil
+	return now.Status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING &&
+		now.RawResponse.GetPendingWorkflowTask() == nil, nil
 }

@@ -124,7 +124,7 @@ func (f *fake) GetWorkflowHistory(
 	return &history{next: f.continued[runID]}
 }
 
-func (f *fake) DescribeWorkflowExecution(_ context.Context, id, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+func (f *fake) DescribeWorkflow(_ context.Context, id, runID string) (*client.WorkflowExecutionDescription, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.asked != nil {
@@ -142,7 +142,9 @@ func (f *fake) DescribeWorkflowExecution(_ context.Context, id, runID string) (*
 		if f.busy[id] {
 			out.PendingWorkflowTask = &workflowpb.PendingWorkflowTaskInfo{}
 		}
-		return out, nil
+		described := &client.WorkflowExecutionDescription{RawResponse: out}
+		described.Status = info.Status
+		return described, nil
 	}
 	return nil, serviceerror.NewNotFound("no run")
 }

@@ -71,11 +71,11 @@ func (r *Relay) start(ctx context.Context, e unit.Enrollment, in *contract.Input
 	if !errors.As(err, &taken) {
 		return err
 	}
-	run, err := r.cfg.Client.DescribeWorkflowExecution(ctx, e.WorkflowID, "")
+	run, err := r.cfg.Client.DescribeWorkflow(ctx, e.WorkflowID, "")
 	if err != nil {
 		return err
 	}
-	info := run.GetWorkflowExecutionInfo()
+	info := run.RawResponse.GetWorkflowExecutionInfo()
 	holder := EnrollmentOf(info.GetMemo())
 	if holder == e.ID {
 		return nil // started before, and not marked

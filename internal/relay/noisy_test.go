@@ -11,7 +11,7 @@ import (
 // One worker delivers one customer's 10,000 events, and the later events of others before most of them. The test looks at
 // the order, not at time.
 func TestNoisyCustomerDoesNotDelayOthers(t *testing.T) {
-	const noise, page = 10_000, 1000
+	const noise, page = 4000, 1000 // less than one customer may have waiting
 	b := setup(t)
 	b.relay.cfg.Workers = 1 // the hardest case
 	b.event("e1", "Hello", map[string]any{"n": "1"})

@@ -76,11 +76,13 @@ func (f *fake) SignalWorkflow(_ context.Context, _, _, _ string, arg any) error 
 	return nil
 }
 
-func (f *fake) DescribeWorkflowExecution(_ context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+func (f *fake) DescribeWorkflow(_ context.Context, id, _ string) (*client.WorkflowExecutionDescription, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if info := f.runs[id]; info != nil {
-		return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info}, nil
+		return &client.WorkflowExecutionDescription{
+			RawResponse: &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info},
+		}, nil
 	}
 	return nil, serviceerror.NewNotFound("no run")
 }

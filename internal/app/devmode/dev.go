@@ -1,3 +1,4 @@
+// Package devmode runs tabi on a designer's own machine, in one process, with Temporal as a child: tabi dev.
 package devmode
 
 import (

@@ -143,11 +143,11 @@ func (w *environment) count(ctx context.Context, r costRun) error {
 	if err := awaitOutcome(ctx, run, r.variant); err != nil {
 		return err
 	}
-	d, err := w.temporal.DescribeWorkflowExecution(ctx, run.GetID(), run.GetRunID())
+	d, err := w.temporal.DescribeWorkflow(ctx, run.GetID(), run.GetRunID())
 	if err != nil {
 		return err
 	}
-	i := d.GetWorkflowExecutionInfo()
+	i := d.RawResponse.GetWorkflowExecutionInfo()
 	*r.cost = cost{i.GetHistoryLength(), i.GetHistorySizeBytes(), i.GetStateTransitionCount()}
 	return nil
 }
@@ -156,11 +156,11 @@ func (w *environment) count(ctx context.Context, r costRun) error {
 // happened since its start.
 func (w *environment) awaitIdle(ctx context.Context, run client.WorkflowRun) error {
 	return poll(ctx, func() (bool, error) {
-		d, err := w.temporal.DescribeWorkflowExecution(ctx, run.GetID(), run.GetRunID())
+		d, err := w.temporal.DescribeWorkflow(ctx, run.GetID(), run.GetRunID())
 		if err != nil {
 			return false, err
 		}
-		return d.GetPendingWorkflowTask() == nil && len(d.GetPendingActivities()) == 0 &&
-			d.GetWorkflowExecutionInfo().GetHistoryLength() > 3, nil
+		return d.RawResponse.GetPendingWorkflowTask() == nil && len(d.RawResponse.GetPendingActivities()) == 0 &&
+			d.RawResponse.GetWorkflowExecutionInfo().GetHistoryLength() > 3, nil
 	})
 }

@@ -138,16 +138,16 @@ func (h *installation) reserves(worker *child) {
 func (h *installation) showsActivity(workflowID, name string) {
 	h.Helper()
 	await(h, "Temporal shows the activity "+name, func() error {
-		run, err := h.Temporal.DescribeWorkflowExecution(context.Background(), workflowID, "")
+		run, err := h.Temporal.DescribeWorkflow(context.Background(), workflowID, "")
 		if err != nil {
 			return err
 		}
-		for _, a := range run.GetPendingActivities() {
+		for _, a := range run.RawResponse.GetPendingActivities() {
 			if a.GetActivityType().GetName() == name {
 				return nil
 			}
 		}
-		return fmt.Errorf("pending activities: %v", run.GetPendingActivities())
+		return fmt.Errorf("pending activities: %v", run.RawResponse.GetPendingActivities())
 	})
 }
 

@@ -64,14 +64,14 @@ func TestRunsOutliveAnAbsentKeyStore(t *testing.T) {
 	go func() { updated <- h.update("nudge/upd/1", contract.EventName, event("u1")) }()
 	for _, id := range []string{"nudge/sig/1", "nudge/upd/1"} {
 		await(t, "a workflow task of "+id+" fails, and is repeated", func() error {
-			run, err := h.Temporal.DescribeWorkflowExecution(ctx, id, "")
+			run, err := h.Temporal.DescribeWorkflow(ctx, id, "")
 			if err != nil {
 				return err
 			}
-			if status := run.GetWorkflowExecutionInfo().GetStatus(); status != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+			if status := run.Status; status != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
 				t.Fatalf("%s is %s", id, status)
 			}
-			if n := run.GetPendingWorkflowTask().GetAttempt(); n < 2 {
+			if n := run.RawResponse.GetPendingWorkflowTask().GetAttempt(); n < 2 {
 				return fmt.Errorf("it is at attempt %d", n)
 			}
 			return nil

@@ -167,16 +167,16 @@ func TestFailingSends(t *testing.T) {
 func (h *installation) pending(workflowID, why string) {
 	h.Helper()
 	await(h, "Temporal shows the send that is repeated", func() error {
-		run, err := h.Temporal.DescribeWorkflowExecution(context.Background(), workflowID, "")
+		run, err := h.Temporal.DescribeWorkflow(context.Background(), workflowID, "")
 		if err != nil {
 			return err
 		}
-		for _, a := range run.GetPendingActivities() {
+		for _, a := range run.RawResponse.GetPendingActivities() {
 			if words := a.GetLastFailure().GetMessage(); strings.Contains(words, why) {
 				return nil
 			}
 		}
-		return fmt.Errorf("pending activities: %v", run.GetPendingActivities())
+		return fmt.Errorf("pending activities: %v", run.RawResponse.GetPendingActivities())
 	})
 }
 

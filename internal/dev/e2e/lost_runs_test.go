@@ -76,7 +76,7 @@ func TestLostRunsAreClosed(t *testing.T) {
 	}
 	// Deleting terminates first; a reader in between correctly finds it terminated.
 	await(t, "Temporal knows the run no more", func() error {
-		_, err := h.Temporal.DescribeWorkflowExecution(ctx, "nudge/del/1", "")
+		_, err := h.Temporal.DescribeWorkflow(ctx, "nudge/del/1", "")
 		if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
 			return nil
 		}

@@ -28,17 +28,17 @@ func TestOrphanRunIsTerminated(t *testing.T) {
 		if len(h.reconcile().Terminated) > 0 {
 			return nil
 		}
-		run, err := h.Temporal.DescribeWorkflowExecution(ctx, "care/ana", "")
+		run, err := h.Temporal.DescribeWorkflow(ctx, "care/ana", "")
 		if err != nil {
 			return err
 		}
-		if run.WorkflowExecutionInfo.Status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		if run.Status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
 			return context.DeadlineExceeded
 		}
 		return nil
 	})
-	run, err := h.Temporal.DescribeWorkflowExecution(ctx, "care/ana", "")
-	if err != nil || run.WorkflowExecutionInfo.Status != enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED {
+	run, err := h.Temporal.DescribeWorkflow(ctx, "care/ana", "")
+	if err != nil || run.Status != enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED {
 		t.Fatal(run, err)
 	}
 }

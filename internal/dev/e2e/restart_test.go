@@ -26,7 +26,7 @@ func (h *installation) lose(workflowID string) {
 		h.Fatal(err)
 	}
 	await(h, "Temporal knows the run no more", func() error {
-		_, err := h.Temporal.DescribeWorkflowExecution(ctx, workflowID, "")
+		_, err := h.Temporal.DescribeWorkflow(ctx, workflowID, "")
 		if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
 			return nil
 		}

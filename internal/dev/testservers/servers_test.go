@@ -90,7 +90,7 @@ func TestTemporalKilled(t *testing.T) {
 	if err := server.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.DescribeWorkflowExecution(t.Context(), "kept", run.GetRunID()); err != nil {
+	if _, err := c.DescribeWorkflow(t.Context(), "kept", run.GetRunID()); err != nil {
 		t.Fatal(err)
 	}
 }
