@@ -22,8 +22,8 @@ type plannedForget struct {
 	request string        // as the gateway calls it; empty where every answer with it was lost
 }
 
-// forgotten is the share of customers who are forgotten.
-const forgotten = 0.1
+// forgottenOf is of how many customers one is forgotten.
+const forgottenOf = 10
 
 // forget plans that a customer is forgotten at a random moment, and what channels send of it afterwards.
 func (p *plan) forget(r *rand.Rand, i int, who *person, spread time.Duration) {

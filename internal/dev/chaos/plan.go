@@ -104,7 +104,7 @@ func makePlan(o options, hook string) *plan {
 				body:     map[string]any{"type": "identify"},
 			})
 		}
-		if i%10 == int(o.seed%10) {
+		if i%forgottenOf == int(o.seed%forgottenOf) {
 			p.forget(r, i, customers[i], o.spread)
 		}
 	}
