@@ -95,7 +95,7 @@ func (s *Room) ForWorkflow(ctx context.Context, workflowID string) (*Key, error)
 	var customer string
 	var id, wrapped, master sql.NullString
 	err := sqldb.Rows(ctx, s.db.Reader, func(r *sql.Rows) error { return r.Scan(&customer, &id, &wrapped, &master) },
-		`select e.customer, k.id, k.wrapped, k.master from enrollment_states e left join customer_keys k on k.customer = e.customer
+		`select e.customer, k.id, k.wrapped, k.master from enrollment_states e left join customer_keys k on k.customer = e.customer and k.customer <> ''
 		where e.workflow_id = $1 order by e.id desc limit 1`, workflowID)
 	if err != nil {
 		return nil, sqldb.DatabaseError(err)
@@ -117,14 +117,14 @@ func (s *Room) ForWorkflow(ctx context.Context, workflowID string) (*Key, error)
 
 // ForCustomer returns the key of a customer, by the id of a row of customers, and creates the one that does not exist.
 func (s *Room) ForCustomer(ctx context.Context, customer string) (*Key, error) {
-	k, err := s.first(ctx, `select id, customer, wrapped, master from customer_keys where customer = $1`, customer)
+	k, err := s.first(ctx, `select id, customer, wrapped, master from customer_keys where customer = $1 and customer <> ''`, customer)
 	if k != nil || err != nil {
 		return k, err
 	}
 	if err := s.create(ctx, "c", customer); err != nil {
 		return nil, err
 	}
-	k, err = s.first(ctx, `select id, customer, wrapped, master from customer_keys where customer = $1`, customer)
+	k, err = s.first(ctx, `select id, customer, wrapped, master from customer_keys where customer = $1 and customer <> ''`, customer)
 	if err == nil && k == nil {
 		err = ErrNoKey // deleted since
 	}

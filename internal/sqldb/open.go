@@ -105,13 +105,14 @@ func (s *Database) openPostgres(url string, maxConns int, statements *atomic.Int
 // noScans keeps a connection from reading whole tables where an index does. A prepared statement keeps the plan
 // it was given at its fifth use. For a table that is nearly empty that plan is to read all of it, and every use
 // costs more as the table grows, until the table is next analyzed. Batches of 250 events into a new database took
-// 127 ms each; without such scans they take 8 ms (BenchmarkIntake).
+// 127 ms each; without such scans they take 8 ms (BenchmarkIntake). Where only a scan can answer, the planner takes the
+// statement for a very expensive one, so compiling statements (jit) is off too: it took 300 ms at each use.
 //
 // A pooler in transaction mode, such as PgBouncer, may run each transaction on another connection of its own, where neither a
 // setting nor a prepared statement of this one exists. With default_query_exec_mode=cache_describe in the URL, pgx uses unnamed
 // statements, which are planned at each use. Then there is nothing to keep from such plans, and tabi leaves no state in a connection.
 func noScans(ctx context.Context, c *pgx.Conn) error {
-	_, err := c.Exec(ctx, `set enable_seqscan = off`)
+	_, err := c.Exec(ctx, `set enable_seqscan = off; set jit = off`)
 	return err
 }
 
