@@ -168,7 +168,7 @@ func (a *Activities) sendReserved(
 			)
 		}
 		a.cfg.Logger.Warn("message could not be rendered", zap.String("journey", in.Journey), zap.String("step", in.Step),
-			zap.String("workflow", in.Enrollment), zap.String("message", in.Spec.Message), zap.Error(err))
+			zap.String("enrollment", in.Enrollment), zap.String("message", in.Spec.Message), zap.Error(err))
 		return a.settle(in, reservation, message.Settlement{Status: contract.StatusFailed, Reason: ReasonTemplate + ": " + err.Error()})
 	}
 	if waits := a.checkRateLimit(ctx, reservation, ch, fields); waits != nil {

@@ -24,7 +24,7 @@ func (j *Jobs) closeGone() func(context.Context) (bool, error) {
 		next, err := j.reconciler.closeGone(ctx, after, Options{}, &report)
 		for _, c := range report.Closed {
 			j.cfg.Logger.Warn("closed an enrollment whose run has ended without its report, or is gone",
-				zap.String("workflow", c.WorkflowID), zap.String("outcome", c.Outcome), zap.String("reason", c.Reason))
+				zap.String("enrollment", c.Enrollment), zap.String("outcome", c.Outcome), zap.String("reason", c.Reason))
 		}
 		if err != nil {
 			return false, err
@@ -62,7 +62,7 @@ func (j *Jobs) lookAtRuns() func(context.Context) (bool, error) {
 		var report Report
 		page, err = j.reconciler.lookAtRuns(ctx, page, Options{}, &report)
 		for _, c := range report.Terminated {
-			j.cfg.Logger.Warn("terminated a run whose enrollment is closed", zap.String("workflow", c.WorkflowID),
+			j.cfg.Logger.Warn("terminated a run whose enrollment is closed", zap.String("enrollment", c.Enrollment),
 				zap.String("reason", c.Reason))
 		}
 		if err != nil {

@@ -127,7 +127,7 @@ func (r *Relay) deadLetter(ctx context.Context, l outbox.Lease, d outbox.Deliver
 	if d.Delivery != nil {
 		entry = d.Delivery.ID
 	}
-	fields := []zap.Field{zap.String("workflow", l.Enrollment.WorkflowID), zap.String("entry", entry), zap.Error(cause)}
+	fields := []zap.Field{zap.String("enrollment", l.Enrollment.ID), zap.String("entry", entry), zap.Error(cause)}
 	if err := r.cfg.Outbox.SetAside(marking, clock.Now(r.cfg.Clock), l, d.Seq, cause.Error()); err != nil {
 		if !errors.Is(err, unit.ErrSuperseded) {
 			r.cfg.Logger.Warn("storing a dead letter failed; the delivery will be repeated",

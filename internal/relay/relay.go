@@ -208,7 +208,7 @@ func (r *Relay) serve(ctx context.Context, l outbox.Lease) {
 			if !errors.Is(err, unit.ErrSuperseded) {
 				r.cfg.Logger.Warn(
 					"marking a delivery failed; it will be repeated",
-					zap.String("workflow", l.Enrollment.WorkflowID),
+					zap.String("enrollment", l.Enrollment.ID),
 					zap.Error(err),
 				)
 			}
@@ -224,7 +224,7 @@ func (r *Relay) serve(ctx context.Context, l outbox.Lease) {
 		words, retry = cause.Error(), clock.Wall().Add(backoff(l.Attempts, cause))
 		r.cfg.Logger.Warn(
 			"a delivery failed; retrying",
-			zap.String("workflow", l.Enrollment.WorkflowID),
+			zap.String("enrollment", l.Enrollment.ID),
 			zap.Int("attempts", l.Attempts+1),
 			zap.Error(cause),
 		)
@@ -232,7 +232,7 @@ func (r *Relay) serve(ctx context.Context, l outbox.Lease) {
 	if err := r.cfg.Outbox.ReleaseLease(marking, l, words, retry); err != nil && !errors.Is(err, unit.ErrSuperseded) {
 		r.cfg.Logger.Warn(
 			"returning a lease failed; it expires by itself",
-			zap.String("workflow", l.Enrollment.WorkflowID),
+			zap.String("enrollment", l.Enrollment.ID),
 			zap.Error(err),
 		)
 	}
@@ -251,7 +251,7 @@ func (r *Relay) postpone(ctx context.Context, l outbox.Lease) {
 	marking, cancel := context.WithTimeout(context.WithoutCancel(ctx), markTime)
 	defer cancel()
 	if err := r.cfg.Outbox.ReleaseLease(marking, l, "", time.Time{}); err != nil && !errors.Is(err, unit.ErrSuperseded) {
-		r.cfg.Logger.Warn("returning a lease failed; it expires by itself", zap.String("workflow", l.Enrollment.WorkflowID), zap.Error(err))
+		r.cfg.Logger.Warn("returning a lease failed; it expires by itself", zap.String("enrollment", l.Enrollment.ID), zap.Error(err))
 	}
 }
 
