@@ -95,8 +95,8 @@ func (s *Room) ForWorkflow(ctx context.Context, workflowID string) (*Key, error)
 	var customer string
 	var id, wrapped, master sql.NullString
 	err := sqldb.Rows(ctx, s.db.Reader, func(r *sql.Rows) error { return r.Scan(&customer, &id, &wrapped, &master) },
-		`select e.customer, k.id, k.wrapped, k.master from enrollment_states e left join customer_keys k on k.customer = e.customer and k.customer <> ''
-		where e.workflow_id = $1 order by e.id desc limit 1`, workflowID)
+		`select e.customer, k.id, k.wrapped, k.master from enrollment_states e left join customer_keys k
+		on k.customer = e.customer and k.customer <> '' where e.workflow_id = $1 order by e.id desc limit 1`, workflowID)
 	if err != nil {
 		return nil, sqldb.DatabaseError(err)
 	}

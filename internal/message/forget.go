@@ -15,7 +15,9 @@ import (
 // Forget is an OnForget hook of this room. The ledger keeps that a message was sent, for the numbers of its journey, without to
 // whom and with which words. A reason stays where it is one of tabi's own, which are in capitals; a provider's may quote the address.
 func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
-	if err := renameInbound(ctx, b, f); err != nil {
+	// The keys of inbound decisions' sends hold the customer's id.
+	if err := f.Rename(ctx, b, "sends", `select key from sends where customer = $1 and enrollment = '' and key not like 'forgotten/%'
+		limit $2`); err != nil {
 		return err
 	}
 	if err := hideAddresses(ctx, b, f); err != nil {
@@ -28,25 +30,6 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 	}
 	return f.Erase(ctx, b, "channel_engagement", "customer, channel", `customer = $1`,
 		"how the customer answered on each channel", f.Customer)
-}
-
-// renameInbound replaces the keys of inbound decisions' sends: they hold the customer's id.
-func renameInbound(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
-	if f.DryRun || f.Left <= 0 {
-		return nil
-	}
-	var keys []string
-	if err := sqldb.Rows(ctx, b.Tx, func(r *sql.Rows) error {
-		var key string
-		err := r.Scan(&key)
-		keys = append(keys, key)
-		return err
-	}, `select key from sends where customer = $1 and enrollment = '' and key not like 'forgotten/%' limit $2`, f.Customer,
-		f.Left); err != nil || len(keys) == 0 {
-		return err
-	}
-	f.Left -= int64(len(keys))
-	return sqldb.Update(ctx, b.Tx, "sends", "key", "key = v.column2", []string{"text", "text"}, f.Aliases(keys))
 }
 
 // hideAddresses hides the addresses that the customer's messages went to: it may have others by now.

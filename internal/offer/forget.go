@@ -2,9 +2,7 @@ package offer
 
 import (
 	"context"
-	"database/sql"
 
-	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
@@ -16,7 +14,8 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 		f.Customer); err != nil {
 		return err
 	}
-	if err := renameInbound(ctx, b, f); err != nil {
+	// Inbound decisions' offers are renamed as their sends are.
+	if err := f.Rename(ctx, b, "offers", `select key from offers where customer = $1 and key like 'inbound/%' limit $2`); err != nil {
 		return err
 	}
 	if err := f.Erase(ctx, b, "offers", "key", `customer = $1 and outcome = ''`, why, f.Customer); err != nil {
@@ -24,24 +23,6 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 	}
 	return f.Replace(ctx, b, "offers", "key", `customer = $2, features = '{}', accepted_by = '', learned = 1`, `customer = $1`, why,
 		f.Customer, f.Pseudonym)
-}
-
-// renameInbound replaces the keys of inbound decisions' offers as those of their sends are: they hold the customer's id.
-func renameInbound(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
-	if f.DryRun || f.Left <= 0 {
-		return nil
-	}
-	var keys []string
-	if err := sqldb.Rows(ctx, b.Tx, func(r *sql.Rows) error {
-		var key string
-		err := r.Scan(&key)
-		keys = append(keys, key)
-		return err
-	}, `select key from offers where customer = $1 and key like 'inbound/%' limit $2`, f.Customer, f.Left); err != nil || len(keys) == 0 {
-		return err
-	}
-	f.Left -= int64(len(keys))
-	return sqldb.Update(ctx, b.Tx, "offers", "key", "key = v.column2", []string{"text", "text"}, f.Aliases(keys))
 }
 
 // Exports are the lists of this room in a copy of all that is known of a customer.

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"strconv"
 	"strings"
@@ -121,11 +122,21 @@ func (f *Forgetting) change(ctx context.Context, b *Unit, verb, table, key, cond
 	return n, err
 }
 
-// Aliases returns rows of ids with their aliases, for sqldb.Update.
-func (f *Forgetting) Aliases(ids []string) [][]any {
-	rows := make([][]any, len(ids))
-	for i, id := range ids {
-		rows[i] = []any{id, f.Alias(id)}
+// Rename replaces the keys of the rows that query selects by their aliases: they hold an id of the customer. query selects the column
+// key of table, has the customer as $1 and what f.Left allows as $2, and selects no key that is an alias already.
+func (f *Forgetting) Rename(ctx context.Context, b *Unit, table, query string) error {
+	if f.DryRun || f.Left <= 0 {
+		return nil
 	}
-	return rows
+	var rows [][]any
+	if err := sqldb.Rows(ctx, b.Tx, func(r *sql.Rows) error {
+		var key string
+		err := r.Scan(&key)
+		rows = append(rows, []any{key, f.Alias(key)})
+		return err
+	}, query, f.Customer, f.Left); err != nil || len(rows) == 0 {
+		return err
+	}
+	f.Left -= int64(len(rows))
+	return sqldb.Update(ctx, b.Tx, table, "key", "key = v.column2", []string{"text", "text"}, rows)
 }

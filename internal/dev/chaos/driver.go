@@ -207,15 +207,10 @@ func (d *driver) post(ctx context.Context, tasks []task) (wait time.Duration, er
 		req.Header.Set(name, value)
 	}
 	req.SetBasicAuth("chaos", "")
-	d.attempts.Add(1)
-	resp, err := d.client.Do(req)
-	if err != nil {
-		d.failed.Add(1)
-		return 300 * time.Millisecond, ctx.Err()
-	}
-	defer func() { _ = resp.Body.Close() }()
-	said, err := io.ReadAll(resp.Body)
+	resp, said, err := d.ask(req)
 	switch {
+	case resp == nil:
+		return 300 * time.Millisecond, ctx.Err()
 	case resp.StatusCode/100 == 2 && err != nil:
 		d.failed.Add(1)
 		return 300 * time.Millisecond, ctx.Err()
@@ -231,6 +226,18 @@ func (d *driver) post(ctx context.Context, tasks []task) (wait time.Duration, er
 		return 500 * time.Millisecond, nil
 	}
 	return 0, fmt.Errorf("the gateway refuses %s: %s: %s", path, resp.Status, said)
+}
+
+// ask sends a request and reads what is answered. There is no response where the gateway was not reached; that attempt is counted.
+func (d *driver) ask(req *http.Request) (resp *http.Response, said []byte, err error) {
+	d.attempts.Add(1)
+	if resp, err = d.client.Do(req); err != nil {
+		d.failed.Add(1)
+		return nil, nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	said, err = io.ReadAll(resp.Body)
+	return resp, said, err
 }
 
 // write returns the body of a request, its path, the indexes of the calls that must be refused, and headers. A third of

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -88,15 +87,10 @@ func (d *driver) forget(ctx context.Context, f *plannedForget) (wait time.Durati
 		return 0, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	d.attempts.Add(1)
-	resp, err := d.client.Do(req)
-	if err != nil {
-		d.failed.Add(1)
-		return 300 * time.Millisecond, ctx.Err()
-	}
-	defer func() { _ = resp.Body.Close() }()
-	said, err := io.ReadAll(resp.Body)
+	resp, said, err := d.ask(req)
 	switch {
+	case resp == nil:
+		return 300 * time.Millisecond, ctx.Err()
 	case resp.StatusCode == http.StatusOK && err == nil:
 		var answer struct{ Request string }
 		err = json.Unmarshal(said, &answer)

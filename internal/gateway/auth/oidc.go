@@ -115,12 +115,6 @@ func (a *Auth) Provider(patience time.Duration) (name string, err error) {
 	return a.OIDC.name(), err
 }
 
-// CheckProvider asks a provider for its configuration, for tabi doctor.
-func CheckProvider(o OIDC) error {
-	_, err := newProvider(o.Issuer).get(time.Time{}, zap.NewNop(), providerTimeout)
-	return err
-}
-
 // flow is a sign-in that has begun. Sealed, it is a cookie.
 type flow struct {
 	State    string `json:"state"`
