@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -59,7 +60,7 @@ func (r *Relay) deliver(ctx context.Context, l outbox.Lease, d outbox.Delivery) 
 	case d.Start != nil:
 		return r.start(ctx, l.Enrollment, d.Start)
 	case d.Delivery != nil:
-		return r.event(ctx, l.Enrollment, *d.Delivery, d.Size)
+		return r.event(ctx, l.Enrollment, *d.Delivery, d.Seq, d.Size)
 	}
 	return nil
 }
@@ -99,7 +100,7 @@ func (r *Relay) start(ctx context.Context, e unit.Enrollment, in *contract.Input
 const maxUpdate = 256 << 10
 
 // event sends an event by update, and by signal where no worker answers in time. A run drops an event that it has seen.
-func (r *Relay) event(ctx context.Context, to unit.Enrollment, e contract.Delivery, size int) error {
+func (r *Relay) event(ctx context.Context, to unit.Enrollment, e contract.Delivery, seq int64, size int) error {
 	if r.transport.signalOnly(clock.Wall()) || size > maxUpdate {
 		return r.signal(ctx, to, e)
 	}
@@ -107,8 +108,8 @@ func (r *Relay) event(ctx context.Context, to unit.Enrollment, e contract.Delive
 	defer cancel()
 	handle, err := r.cfg.Client.UpdateWorkflow(updating, client.UpdateWorkflowOptions{
 		// Not the bare event id: a channel may have updated the run itself under that, and Temporal would
-		// answer with that update's result.
-		WorkflowID: to.WorkflowID, UpdateID: e.Enrollment + "/" + e.ID, UpdateName: contract.DeliveryName, Args: []any{e},
+		// answer with that update's result. The id is not encrypted in history, so the event's id, which a channel chose, is not in it.
+		WorkflowID: to.WorkflowID, UpdateID: e.Enrollment + "/" + strconv.FormatInt(seq, 10), UpdateName: contract.DeliveryName, Args: []any{e},
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err == nil {
