@@ -109,7 +109,8 @@ func (r *Relay) event(ctx context.Context, to unit.Enrollment, e contract.Delive
 	handle, err := r.cfg.Client.UpdateWorkflow(updating, client.UpdateWorkflowOptions{
 		// Not the bare event id: a channel may have updated the run itself under that, and Temporal would
 		// answer with that update's result. The id is not encrypted in history, so the event's id, which a channel chose, is not in it.
-		WorkflowID: to.WorkflowID, UpdateID: e.Enrollment + "/" + strconv.FormatInt(seq, 10), UpdateName: contract.DeliveryName, Args: []any{e},
+		WorkflowID: to.WorkflowID, UpdateID: e.Enrollment + "/" + strconv.FormatInt(seq, 10),
+		UpdateName: contract.DeliveryName, Args: []any{e},
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err == nil {
