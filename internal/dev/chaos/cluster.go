@@ -38,7 +38,6 @@ type cluster struct {
 	programs   [2]program            // the build, and the next one
 	clock      clock.Clock
 	masterKey  string
-	pseudonyms string                         // on or off
 	revisions  map[string]*journey.Definition // by revision
 
 	mu       sync.Mutex
@@ -64,7 +63,7 @@ type temporalServer interface {
 
 // startCluster starts everything and publishes the first release. Call end also where it returns an error.
 func startCluster(ctx context.Context, o options, p *providers) (g *cluster, err error) {
-	g = &cluster{o: o, providers: p, masterKey: newMasterKey(), pseudonyms: [2]string{"on", "off"}[o.seed%2],
+	g = &cluster{o: o, providers: p, masterKey: newMasterKey(),
 		children: map[string]*child{}, revisions: map[string]*journey.Definition{}}
 	if err := g.compile(ctx); err != nil {
 		return g, err
@@ -239,7 +238,7 @@ func (g *cluster) command(name string, port int) *exec.Cmd {
 		"TEMPORAL_ADDRESS="+g.temporalAddress(),
 		"TABI_DATABASE="+g.database.url,
 		"TABI_MASTER_KEYS="+g.masterKey,
-		"TABI_PSEUDONYMS="+g.pseudonyms,
+		"TABI_PSEUDONYMS=on",
 		"TABI_FCM_CREDENTIALS="+g.providers.keyed.credentials,
 		"TABI_SECRET=storms-k7x-and-m2q-monkeys",
 		"TABI_SMS_SECRET=whsec_c21zc21zc21zc21zc21zc21zc21zc21zc21zc21z",

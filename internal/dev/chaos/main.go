@@ -119,8 +119,8 @@ func run(ctx context.Context, o options) (good bool, err error) {
 	plan := makePlan(o, p.hookURL())
 	drive := newDriver(g.gatewayURL(), plan, o.seed)
 	began := clock.Wall()
-	logf("%d journeys, %d events, in %s; %v virtual seconds a second; encryption on, pseudonyms %s, %d customers are forgotten", o.journeys,
-		len(plan.events), o.spread, o.scale, g.pseudonyms, len(plan.forgets))
+	logf("%d journeys, %d events, in %s; %v virtual seconds a second; encryption and pseudonyms on, %d customers are forgotten", o.journeys,
+		len(plan.events), o.spread, o.scale, len(plan.forgets))
 	driving, stopDriving := context.WithCancel(ctx)
 	defer stopDriving()
 	driven := make(chan error, 1)
