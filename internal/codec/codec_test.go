@@ -20,8 +20,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/keyring"
 )
 
-func TestMain(m *testing.M) { enginetest.Main(m) }
-
 const master = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 // ring returns a key store with a master key.
