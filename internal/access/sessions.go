@@ -31,6 +31,7 @@ type Session struct {
 	Groups  []string // of the person at the provider, as far as the configuration names them
 	Token   string   // digest of the token, of ByToken; id of the key, of ByKey
 	Peer    string   // network address from which the person signed in
+	Browser string   // the browser's and its system's name, as in "Firefox on Linux"; empty: unknown
 	Created time.Time
 	Seen    time.Time // last use, at most SeenEvery old
 	Ends    time.Time // absolute limit
@@ -49,19 +50,21 @@ func (s *Room) AddSession(ctx context.Context, one Session) error {
 		return err
 	}
 	return s.db.Write(sqldb.WithoutLast(ctx), func(tx sqldb.Conn) error {
-		_, err := tx.ExecContext(ctx, `insert into sessions (id, way, subject, name, member_of, token, peer, created_at, seen_at, ends_at)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, one.ID, one.Way, sqldb.Clean(one.Subject), sqldb.Clean(one.Name),
-			sqldb.Clean(string(groups)), one.Token, one.Peer, sqldb.Millis(one.Created), sqldb.Millis(one.Seen), sqldb.Millis(one.Ends))
+		_, err := tx.ExecContext(ctx, `insert into sessions (id, way, subject, name, member_of, token, peer, browser, created_at, seen_at, ends_at)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, one.ID, one.Way, sqldb.Clean(one.Subject), sqldb.Clean(one.Name),
+			sqldb.Clean(string(groups)), one.Token, one.Peer, sqldb.Clean(one.Browser), sqldb.Millis(one.Created), sqldb.Millis(one.Seen),
+			sqldb.Millis(one.Ends))
 		return err
 	})
 }
 
-const sessionColumns = "id, way, subject, name, member_of, token, peer, created_at, seen_at, ends_at"
+const sessionColumns = "id, way, subject, name, member_of, token, peer, browser, created_at, seen_at, ends_at"
 
 func scanSession(r *sql.Rows) (one Session, err error) {
 	var groups string
 	var created, seen, ends int64
-	if err := r.Scan(&one.ID, &one.Way, &one.Subject, &one.Name, &groups, &one.Token, &one.Peer, &created, &seen, &ends); err != nil {
+	err = r.Scan(&one.ID, &one.Way, &one.Subject, &one.Name, &groups, &one.Token, &one.Peer, &one.Browser, &created, &seen, &ends)
+	if err != nil {
 		return one, err
 	}
 	one.Created, one.Seen, one.Ends = sqldb.Moment(created), sqldb.Moment(seen), sqldb.Moment(ends)
@@ -117,6 +120,17 @@ func (s *Room) Sessions(ctx context.Context, wall time.Time, limit int) (out []S
 		out = append(out, one)
 		return err
 	}, "select "+sessionColumns+" from sessions where ends_at > $1 order by seen_at desc, id limit $2", sqldb.Millis(wall), limit)
+	return out, err
+}
+
+// SessionsOf returns up to limit sessions of a subject whose absolute limit has not passed, the latest used first.
+func (s *Room) SessionsOf(ctx context.Context, subject string, wall time.Time, limit int) (out []Session, err error) {
+	err = sqldb.Rows(ctx, s.db.Reader, func(r *sql.Rows) error {
+		one, err := scanSession(r)
+		out = append(out, one)
+		return err
+	}, "select "+sessionColumns+" from sessions where subject = $1 and ends_at > $2 order by seen_at desc, id limit $3", subject,
+		sqldb.Millis(wall), limit)
 	return out, err
 }
 

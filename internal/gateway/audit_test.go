@@ -31,7 +31,8 @@ func TestEveryRouteIsAudited(t *testing.T) {
 		if row.how != none && (len(words) != 2 || strings.ContainsAny(row.what, " /{}")) {
 			t.Errorf("%s: the act %q is not named as handoff.claim is", name, row.what)
 		}
-		changes := r.Method != http.MethodGet && !strings.HasPrefix(r.Path, "/v1/codec/") // the codec server only computes
+		changes := r.Method != http.MethodGet && !strings.HasPrefix(r.Path, "/v1/codec/") && // the codec server only computes
+			name != "POST /customers" // a search: what is searched for must not be in an address
 		if row.how == none && r.Needs != "" && changes {
 			t.Errorf("%s: people change something by it, so it is recorded", name)
 		}

@@ -53,7 +53,10 @@ var audits = map[string]audited{
 	"POST /inbox/{id}/resolve":   {acts, "handoff.resolve", "handoff"},
 	"GET /journeys":              {none, noCustomer, ""},
 	"GET /journeys/{name}":       {none, noCustomer, ""},
-	"GET /customers":             {looks, "customer.find", ""},
+	"GET /sessions":              {none, "shows people their own sessions", ""},
+	"POST /sessions/end":         {acts, "session.end", ""},
+	"GET /customers":             {none, noCustomer, ""},
+	"POST /customers":            {looks, "customer.find", ""},
 	"GET /customers/{id}":        {looks, "customer.read", "customer"},
 	"GET /report":                {none, noCustomer, ""},
 

@@ -33,6 +33,8 @@ func (g *Gateway) routes() []web.Route {
 		{"POST", "/logout", form, access.SignedIn, same, g.pages.Logout},
 		{"GET", "/login/oidc", anyone, none, same, g.pages.LoginByProvider},
 		{"GET", "/login/callback", anyone, none, same, g.pages.LoginCallback},
+		{"GET", "/sessions", page, access.SignedIn, same, g.pages.Sessions},
+		{"POST", "/sessions/end", form, access.SignedIn, same, g.pages.EndSessions},
 		{"GET", "/static/style.css", anyone, none, same, g.pages.Stylesheet},
 		{"GET", "/inbox", page, access.HandoffsWork, same, g.pages.Inbox},
 		{"GET", "/inbox/{id}", page, access.HandoffsWork, same, g.pages.Handoff},
@@ -43,6 +45,7 @@ func (g *Gateway) routes() []web.Route {
 		{"GET", "/journeys", page, access.JourneysRead, same, g.pages.Journeys},
 		{"GET", "/journeys/{name}", page, access.JourneysRead, same, g.pages.Journey},
 		{"GET", "/customers", page, access.CustomersRead, same, g.pages.Customers},
+		{"POST", "/customers", form, access.CustomersRead, same, g.pages.FindCustomer},
 		{"GET", "/customers/{id}", page, access.CustomersRead, same, g.pages.Customer},
 		{"GET", "/report", page, access.JourneysRead, same, g.pages.Report},
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -313,6 +314,72 @@ func TestSessionsEndEverywhere(t *testing.T) {
 	h.g.auth.OIDC.Roles = []auth.GroupRole{{Group: "admins", Role: access.Admin}}
 	if got := h.get(one, "/"); got.status != http.StatusUnauthorized {
 		t.Errorf("without a role: %d", got.status)
+	}
+}
+
+// People see where they are signed in, and end their own sessions, and nobody else's.
+func TestOwnSessions(t *testing.T) {
+	t.Parallel()
+	const others = "other-agent-token-0123456789"
+	h := newHouse(t, func(c *Config) { c.Tokens = append(c.Tokens, auth.Token{Value: others, Role: access.Agent}) })
+	as := func(token, name, browser string) *http.Client {
+		client := h.browser()
+		got := h.post(client, "/login", url.Values{"token": {token}, "name": {name}}, "User-Agent: "+browser)
+		if got.status != http.StatusSeeOther {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+		return client
+	}
+	const linux, phone = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+		"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1"
+	here, there := as(agentToken, "Aiko", linux), as(agentToken, "Aiko", phone)
+	bo, sameName := as(agentToken, "Bo", "x"), as(others, "Aiko", "x") // one shares the token, one has another without a name too
+	page := h.get(here, "/sessions")
+	holds(t, page, "Firefox on Linux", "Safari on iPhone", "this one", "127.0.0.1", "End all others", "2026-03-02 22:00:00 UTC")
+	if n := strings.Count(page.body, "<section>"); n != 2 {
+		t.Errorf("%d sessions: %s", n, page.body)
+	}
+	open := func(client *http.Client) bool { return h.get(client, "/sessions").status == http.StatusOK }
+	list, err := h.store.Access.Sessions(t.Context(), instant, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range list {
+		if s.Name == "Bo" {
+			if got := h.post(here, "/sessions/end", url.Values{"id": {s.ID}}); got.status != http.StatusNotFound || !open(bo) {
+				t.Errorf("somebody else's session: %d", got.status)
+			}
+		}
+		if s.Browser == "Safari on iPhone" {
+			if got := h.post(here, "/sessions/end", url.Values{"id": {s.ID}}, "Origin: https://evil.example"); !open(there) {
+				t.Errorf("ended by another site: %d", got.status)
+			}
+			got := h.post(here, "/sessions/end", url.Values{"id": {s.ID}})
+			if got.header.Get("Location") != "/sessions?ended=1" || open(there) || !open(here) {
+				t.Errorf("one: %d %s", got.status, got.body)
+			}
+		}
+	}
+	there = as(agentToken, "Aiko", phone)
+	got := h.post(here, "/sessions/end", url.Values{"others": {"yes"}})
+	if got.header.Get("Location") != "/sessions?ended=1" || open(there) || !open(here) || !open(bo) || !open(sameName) {
+		t.Errorf("all others: %d %s", got.status, got.body)
+	}
+	if got := h.post(here, "/sessions/end", url.Values{}); got.status != http.StatusBadRequest {
+		t.Errorf("no session named: %d", got.status)
+	}
+	own := regexp.MustCompile(`name="id" value="(\w+)"`).FindStringSubmatch(h.get(here, "/sessions").body)
+	if got := h.post(here, "/sessions/end", url.Values{"id": {own[1]}}); got.header.Get("Location") != "/login" || open(here) {
+		t.Errorf("one's own: %d %s", got.status, got.body)
+	}
+	if got := h.do("GET", "/sessions", "", "Authorization: Bearer "+adminToken); !strings.Contains(got.body, "there is none to end") {
+		t.Errorf("a program: %d %s", got.status, got.body)
+	}
+	lines := strings.Join(h.audited(), "\n")
+	for _, want := range []string{"Aiko (agent) session.end ok", "Aiko (agent) session.end refused: not_found"} {
+		if !strings.Contains(lines, want) {
+			t.Errorf("the audit log lacks %s:\n%s", want, lines)
+		}
 	}
 }
 

@@ -33,6 +33,7 @@ type Sessions interface {
 	Session(ctx context.Context, id string) (access.Session, error)
 	SessionSeen(ctx context.Context, id string, wall time.Time) error
 	EndSession(ctx context.Context, id string) error
+	SessionsOf(ctx context.Context, subject string, wall time.Time, limit int) ([]access.Session, error)
 }
 
 // cookieName returns a name of a cookie. The prefix makes browsers refuse the cookie from other hosts of the domain and over http; under
@@ -154,6 +155,7 @@ func (a *Auth) signIn(w http.ResponseWriter, r *http.Request, s access.Session) 
 	_, _ = rand.Read(raw[:]) // never fails
 	value := base64.RawURLEncoding.EncodeToString(raw[:])
 	s.ID, s.Created, s.Peer = access.SessionID(value), a.env.Wall(), a.env.Peer(r).String()
+	s.Browser = browserOf(r.UserAgent())
 	s.Seen, s.Ends = s.Created, s.Created.Add(a.SessionLife)
 	if old := a.cookie(r, sessionCookie); old != "" {
 		if err := a.Sessions.EndSession(r.Context(), access.SessionID(old)); err != nil {

@@ -11,11 +11,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/analytics"
 	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/handoff"
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/message"
@@ -169,52 +171,70 @@ func funnelOf(all []decisioning.Candidate) []stageCount {
 	return out
 }
 
-// Customers asks for a customer's id.
+// Customers asks whom to show.
 func (p *Pages) Customers(w http.ResponseWriter, r *http.Request) {
-	id := strings.TrimSpace(r.URL.Query().Get("id"))
-	if id == "" {
-		p.Render(w, r, http.StatusOK, "customers.html", "Customers", nil)
+	p.Render(w, r, http.StatusOK, "customers.html", "Customers", p.newFound(r, ""))
+}
+
+// FindCustomer shows whom a form asks for: by an id, or by an address if the viewer may see addresses. What is searched for is in the
+// body, since servers and proxies log addresses of pages. The answer is the same where nobody is found and where the viewer may not see
+// who was found: an agent of queues must not find out.
+func (p *Pages) FindCustomer(w http.ResponseWriter, r *http.Request) {
+	v := p.newFound(r, strings.TrimSpace(r.PostFormValue("id")))
+	if v.Text == "" {
+		p.Render(w, r, http.StatusOK, "customers.html", "Customers", v)
 		return
 	}
-	_, err := p.rooms.Customers.Get(r.Context(), id)
+	c, err := p.rooms.Customers.Get(r.Context(), v.Text)
+	found := []customer.Customer{c}
 	if errors.Is(err, sqldb.ErrNotFound) {
-		ctx, cancel := context.WithTimeout(r.Context(), searchTimeout)
-		defer cancel()
-		found, err := p.rooms.Customers.Find(ctx, id)
+		found, err = nil, nil
+		if v.ByAddress {
+			ctx, cancel := context.WithTimeout(r.Context(), searchTimeout)
+			defer cancel()
+			found, err = p.rooms.Customers.Find(ctx, v.Text)
+		}
+	}
+	if err != nil {
+		p.pageFailed(w, r, err)
+		return
+	}
+	for _, c := range found {
+		sees, err := p.maySee(r, c.ID)
 		if err != nil {
 			p.pageFailed(w, r, err)
 			return
 		}
-		var seen []customer.Customer // of others, not even how many there are is said
-		for _, c := range found {
-			sees, err := p.maySee(r, c.ID)
-			if err != nil {
-				p.pageFailed(w, r, err)
-				return
-			}
-			if sees {
-				seen = append(seen, c)
-			}
-		}
-		switch len(seen) {
-		case 0:
-		case 1:
-			id = seen[0].ID
-		default:
-			p.Render(w, r, http.StatusOK, "customers.html", "Customers", foundView{id, seen})
-			return
+		if sees {
+			v.Found = append(v.Found, c)
 		}
 	}
-	http.Redirect(w, r, "/customers/"+url.PathEscape(id), http.StatusSeeOther)
+	if len(v.Found) == 1 {
+		http.Redirect(w, r, "/customers/"+url.PathEscape(v.Found[0].ID), http.StatusSeeOther)
+		return
+	}
+	status := http.StatusOK
+	if v.Nobody = len(v.Found) == 0; v.Nobody {
+		status = http.StatusNotFound
+	}
+	p.Render(w, r, status, "customers.html", "Customers", v)
 }
 
 // searchTimeout bounds the search for an address, which reads all profiles (wall time).
 const searchTimeout = 10 * time.Second
 
-// foundView is a list of customers with one address.
+// foundView is the form that asks whom to show, with several customers of one address, or with nobody.
 type foundView struct {
-	Text  string
-	Found []customer.Customer
+	Text      string // what was searched for; empty: nothing yet
+	ByAddress bool   // the viewer may search by an address: who may not see one must not find out whose it is
+	Queues    bool   // the viewer sees the customers of some queues
+	Nobody    bool
+	Found     []customer.Customer
+}
+
+func (p *Pages) newFound(r *http.Request, text string) foundView {
+	viewer := auth.PrincipalOf(r.Context())
+	return foundView{Text: text, ByAddress: viewer.May(access.CustomersPersonal), Queues: len(viewer.Queues) > 0}
 }
 
 type customerView struct {

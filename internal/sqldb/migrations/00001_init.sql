@@ -616,6 +616,7 @@ create table sessions (
   member_of  text not null,
   token      text not null,
   peer       text not null,
+  browser    text not null,
   created_at bigint not null,
   seen_at    bigint not null,
   ends_at    bigint not null
