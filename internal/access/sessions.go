@@ -52,8 +52,8 @@ func (s *Room) AddSession(ctx context.Context, one Session) error {
 	return s.db.Write(sqldb.WithoutLast(ctx), func(tx sqldb.Conn) error {
 		_, err := tx.ExecContext(ctx, `insert into sessions (id, way, subject, name, member_of, token, peer, browser, created_at, seen_at, ends_at)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, one.ID, one.Way, sqldb.Clean(one.Subject), sqldb.Clean(one.Name),
-			sqldb.Clean(string(groups)), one.Token, one.Peer, sqldb.Clean(one.Browser), sqldb.Millis(one.Created), sqldb.Millis(one.Seen),
-			sqldb.Millis(one.Ends))
+			sqldb.Clean(string(groups)), one.Token, one.Peer, sqldb.Clean(one.Browser), sqldb.Millis(one.Created),
+			sqldb.Millis(one.Seen), sqldb.Millis(one.Ends))
 		return err
 	})
 }

@@ -63,6 +63,7 @@ type Config struct {
 	TemporalUI      string        // see gateway.Config
 	MaxPending      int           // see gateway.Config
 	Proxies         string        // see parseProxies
+	Origins         []string      // sites whose pages may read answers
 	WebKeyRate      int           // calls a second; 0: no limit
 	WebPeerRate     int           // calls a second; 0: no limit
 	Bounds          limits.Limits // of one customer, event and request; see engine.Options

@@ -222,8 +222,9 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 		Dev:        dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Gatherer: s.metrics.registry,
 		Ready: s.TemporalReady, Restart: s.restart,
 		DevHandlers: pages, Render: c.Build.render,
-		MaxPending: c.MaxPending, Proxies: proxies, WebRates: segment.Rates{Key: orNone(c.WebKeyRate), Peer: orNone(c.WebPeerRate)},
-		Codec: s.payloadCodec(),
+		MaxPending: c.MaxPending, Proxies: proxies, Origins: c.Origins,
+		WebRates: segment.Rates{Key: orNone(c.WebKeyRate), Peer: orNone(c.WebPeerRate)},
+		Codec:    s.payloadCodec(),
 	})
 	if err != nil {
 		return nil, &ExitError{Code: ExitUsage, Err: err}

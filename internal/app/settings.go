@@ -215,6 +215,10 @@ func (c *Config) settings() []setting {
 			str(&c.Proxies, ""),
 		},
 		{
+			HTTP, "origins", "TABI_ORIGINS", "sites whose pages may read answers, as https://shop.example.com, separated by commas; *: all",
+			func(fs *pflag.FlagSet, n, u string) { fs.StringSliceVar(&c.Origins, n, nil, u) },
+		},
+		{
 			HTTP,
 			"web-key-rate",
 			"TABI_WEB_KEY_RATE",

@@ -18,6 +18,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/clock"
@@ -122,6 +123,8 @@ type Config struct {
 
 	// Proxies are the addresses of reverse proxies whose X-Forwarded-For is believed; none: the peer is who connects.
 	Proxies []netip.Prefix
+	// Origins are the sites whose pages may read answers: "https://shop.example.com", or "*" for all. None: see allowOrigin.
+	Origins []string
 	// WebRates bound the calls of web keys.
 	WebRates segment.Rates
 
@@ -168,6 +171,8 @@ type Gateway struct {
 	handler  http.Handler
 	draining atomic.Bool // the process is about to stop
 	refusals *refusedLog
+	// strangers limits log lines about origins that are not listed.
+	strangers *rate.Sometimes
 	// transport is the value of Strict-Transport-Security; empty: none.
 	transport string
 }
@@ -188,7 +193,8 @@ func New(cfg Config) (*Gateway, error) {
 		env.Log = zap.NewNop()
 	}
 	g := &Gateway{
-		Env: env, cfg: cfg, registry: prometheus.NewRegistry(), refusals: newRefusedLog(), transport: strictTransport(cfg.PublicURL),
+		Env: env, cfg: cfg, registry: prometheus.NewRegistry(), refusals: newRefusedLog(), strangers: newSometimes(),
+		transport: strictTransport(cfg.PublicURL),
 	}
 	rooms := cfg.Rooms
 	access := cfg.access()
@@ -251,6 +257,11 @@ func (c Config) check() error {
 	}
 	if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		add("gateway: public URL %q is not an http or https address", c.PublicURL)
+	}
+	for _, origin := range c.Origins {
+		if err := checkOrigin(origin); err != nil {
+			problems = append(problems, err)
+		}
 	}
 	for pattern := range c.DevHandlers {
 		path := pattern[strings.IndexByte(pattern, ' ')+1:]

@@ -19,7 +19,7 @@ import (
 func (g *Gateway) guard(r web.Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if r.CORS {
-			g.allowOrigin(w, req)
+			g.allowOrigin(w, req, r.Access)
 		}
 		switch r.Access {
 		case web.ServerKey:
@@ -150,27 +150,6 @@ func (g *Gateway) unrouted(w http.ResponseWriter, r *http.Request, mux *http.Ser
 		return
 	}
 	g.pages.Problem(w, r, f.Status, "Nothing here", "There is nothing at this address.")
-}
-
-// allowOrigin lets pages of other sites call with a write key; in Dev, of this machine only (CheckDev has made sure).
-func (g *Gateway) allowOrigin(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Origin") == "" {
-		return
-	}
-	w.Header().Set("Access-Control-Allow-Origin", "*")
-	if g.cfg.Dev {
-		w.Header().Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
-		w.Header().Add("Vary", "Origin")
-	}
-	w.Header().Set("Access-Control-Expose-Headers", "Retry-After, "+web.RequestIDHeader)
-}
-
-func (g *Gateway) preflight(w http.ResponseWriter, r *http.Request) {
-	g.allowOrigin(w, r)
-	w.Header().Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
-	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Content-Encoding")
-	w.Header().Set("Access-Control-Max-Age", "7200")
-	w.WriteHeader(http.StatusNoContent)
 }
 
 // label bounds the number of metric labels.

@@ -152,7 +152,7 @@ func (g *Gateway) build() http.Handler {
 		mux.Handle(strings.TrimSpace(r.Method+" "+r.Path), handler)
 		if r.CORS && !preflight[r.Path] {
 			preflight[r.Path] = true
-			mux.Handle("OPTIONS "+r.Path, http.HandlerFunc(g.preflight))
+			mux.Handle("OPTIONS "+r.Path, g.preflight(r.Access))
 		}
 	}
 	return g.outer(mux)

@@ -184,6 +184,37 @@ func TestCORS(t *testing.T) {
 	if got := h.do("POST", "/v1/t", `{}`, "Origin: https://shop.example.com"); got.header.Get("Access-Control-Allow-Origin") != "*" {
 		t.Errorf("a refusal cannot be read by the page: %v", got.header)
 	}
+	// What is known of a customer is read by pages of listed sites only.
+	listed := newHouse(t, func(c *Config) { c.Origins = []string{"https://shop.example.com", "http://localhost:3000"} })
+	any := newHouse(t, func(c *Config) { c.Origins = []string{"*"} })
+	const shop, evil = "https://shop.example.com", "https://evil.example"
+	for _, c := range []struct {
+		h                  *house
+		method, path, from string
+		want               string
+	}{
+		{h, "GET", "/v1/inbox/ana", shop, ""}, {h, "OPTIONS", "/v1/inbox/ana", shop, ""}, {h, "POST", "/v1/decide", shop, ""},
+		{listed, "GET", "/v1/inbox/ana", shop, shop}, {listed, "OPTIONS", "/v1/inbox/ana", shop, shop},
+		{listed, "POST", "/v1/decide", "http://localhost:3000", "http://localhost:3000"}, {listed, "POST", "/v1/t", shop, shop},
+		{listed, "GET", "/v1/inbox/ana", evil, ""}, {listed, "OPTIONS", "/v1/decide", evil, ""}, {listed, "POST", "/v1/t", evil, ""},
+		{listed, "GET", "/v1/inbox/ana", "null", ""}, {listed, "GET", "/v1/inbox/ana", shop + ".evil.example", ""},
+		{listed, "GET", "/v1/inbox/ana", "http://shop.example.com", ""}, {any, "GET", "/v1/inbox/ana", evil, "*"},
+	} {
+		got := c.h.do(c.method, c.path, "", "Origin: "+c.from, "Authorization: Bearer "+serverKey)
+		allowed := got.header.Get("Access-Control-Allow-Origin")
+		if allowed != c.want || got.header.Get("Access-Control-Allow-Credentials") != "" ||
+			allowed != "*" && got.header.Get("Vary") != "Origin" {
+			t.Errorf("%s %s from %s: %v", c.method, c.path, c.from, got.header)
+		}
+		if preflight := c.method == "OPTIONS"; preflight && (got.header.Get("Access-Control-Allow-Headers") != "") != (c.want != "") {
+			t.Errorf("preflight of %s from %s: %v", c.path, c.from, got.header)
+		}
+	}
+	for _, bad := range []string{"shop.example.com", "https://shop.example.com/", "https://Shop.example.com", "*.example.com", ""} {
+		if err := (Config{Origins: []string{bad}}).check(); err == nil || !strings.Contains(err.Error(), "is not an origin") {
+			t.Errorf("%q is accepted as an origin", bad)
+		}
+	}
 	for _, path := range []string{"/inbox", api.Enroll.Path, "/metrics"} {
 		got := h.do("OPTIONS", path, "", "Origin: https://evil.example")
 		if got.header.Get("Access-Control-Allow-Origin") != "" || got.status < 400 {
