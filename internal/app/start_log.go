@@ -5,6 +5,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -26,12 +27,20 @@ func (s *Services) LogSettings(ctx context.Context) {
 	if c.Classifier.URL != "" {
 		fields = append(fields, zap.String("classifier", hostOf(c.Classifier.URL)))
 	}
+	keep, err := retention.Parse(c.Retention)
+	if err == nil {
+		fields = append(fields, zap.Stringer("retention", keep))
+	}
 	s.Log.Info("settings", fields...)
 	if c.serves {
 		s.warnAboutKeys(ctx)
 	}
 	if s.Store.Keyring.Masters() == nil {
 		s.Log.Warn("what Temporal keeps of customers is not encrypted: set TABI_MASTER_KEYS (docs/operations.md)")
+	}
+	if kinds := retention.Undecided(c.Retention); len(kinds) > 0 {
+		s.Log.Info("nobody has decided how long to keep some data, so it is kept forever: name it in TABI_RETENTION (docs/operations.md)",
+			zap.Strings("kinds", kinds))
 	}
 	if release == "0" {
 		s.Log.Warn("nothing is published in this database: tabi publish DIR makes the first release")

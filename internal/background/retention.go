@@ -16,7 +16,7 @@ import (
 type Retention struct {
 	Customers interface {
 		Page(ctx context.Context, after string, limit int) ([]string, error)
-		PruneEvents(ctx context.Context, before time.Time, customers []string, limit int) (gone []string, err error)
+		PruneEvents(ctx context.Context, now, before time.Time, customers []string, limit int) (gone []string, err error)
 		IdleVisitors(ctx context.Context, before time.Time, customers []string) ([]string, error)
 	}
 	Enrollments interface {
@@ -145,7 +145,7 @@ func (j *Jobs) pruneCustomers(ctx context.Context, w *walk) (more bool, err erro
 		prune func(before time.Time) (int64, error)
 	}{
 		{retention.Events, func(t time.Time) (int64, error) {
-			gone, err := r.Customers.PruneEvents(ctx, t, ids, prunePage)
+			gone, err := r.Customers.PruneEvents(ctx, now, t, ids, prunePage)
 			if err == nil && len(gone) > 0 {
 				err = r.Intents.PruneClassifications(ctx, gone)
 			}

@@ -92,3 +92,48 @@ const (
 	MakeUp    = 24 * time.Hour // a missed time is run late if it is younger than this
 	Everybody = "*"            // the zone in the row of a schedule that has one zone for all customers
 )
+
+// lookbackSlack is added to windows that begin at a local time of day.
+const lookbackSlack = 3 * 24 * time.Hour
+
+// Lookback is how far back a release looks, in virtual time: what retention keeps for it, whatever is configured.
+type Lookback struct {
+	Sends  time.Duration // for the longest frequency cap; 0: there is none
+	Events time.Duration // for the longest duration of count(); 0: there is none
+	Ever   []string      // the journeys, sorted, whose expressions look back without end: they see what is kept; "the rules" for those
+}
+
+// Lookback returns how far back the release looks.
+func (r *Release) Lookback() Lookback {
+	var l Lookback
+	if r.Rules != nil && r.Rules.Policy != nil {
+		for _, limit := range r.Rules.Policy.Limits { // a send that ran late counts longer: see message.policyFacts
+			l.Sends = max(l.Sends, limit.Per+limit.Per/2+lookbackSlack)
+		}
+	}
+	see := func(name string, back time.Duration, ever bool) {
+		if back > 0 {
+			l.Events = max(l.Events, back+lookbackSlack)
+		}
+		if ever {
+			l.Ever = append(l.Ever, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Programs)) {
+		back, ever := r.Programs[name].Lookback()
+		see(name, back, ever)
+	}
+	if r.Rules != nil {
+		back, ever := r.Rules.Lookback()
+		see("the rules", back, ever)
+	}
+	return l
+}
+
+// Before returns the earlier of a time and of what something that looks back for a while may still read.
+func Before(now, before time.Time, back time.Duration) time.Time {
+	if read := now.Add(-back); back > 0 && read.Before(before) {
+		return read
+	}
+	return before
+}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
@@ -25,19 +26,24 @@ const needed = `exists (select 1 from enrollment_states o where o.customer = e.c
 	(o.entry_event = e.id or o.entered_at <= e.at or o.entered_at <= e.received_at))`
 
 // PruneEvents deletes up to limit events of customers that are older than before, by their own time and that of their arrival, unless an
-// open enrollment may read them, and returns their ids. It also deletes what is known of merges that are as old: without the events,
-// they cannot be undone.
-func (s *Room) PruneEvents(ctx context.Context, before time.Time, customers []string, limit int) (gone []string, err error) {
-	cut := sqldb.Millis(before)
+// open enrollment may read them, or count() of the current release, and returns their ids. It also deletes what is known of merges that
+// are as old: without the events, they cannot be undone.
+func (s *Room) PruneEvents(ctx context.Context, now, before time.Time, customers []string, limit int) (
+	gone []string, err error) {
+	rel, err := s.db.Current(ctx, s.db.Reader)
+	if err != nil {
+		return nil, sqldb.DatabaseError(err)
+	}
+	cut := sqldb.Millis(catalog.Before(now, before, rel.Lookback().Events))
 	if err := sqldb.Within(ctx, s.db.Reader, `select e.id from events e where e.at < $1 and e.received_at < $1 and not `+needed+
-		` and e.customer in (%s)`, customers, func(r *sql.Rows) error {
+		` and e.customer in (%s) limit $2`, customers, func(r *sql.Rows) error {
 		var id string
 		err := r.Scan(&id)
 		if len(gone) < limit {
 			gone = append(gone, id)
 		}
 		return err
-	}, cut); err != nil {
+	}, cut, limit); err != nil {
 		return nil, sqldb.DatabaseError(err)
 	}
 	merged := false
@@ -62,17 +68,40 @@ func (s *Room) PruneEvents(ctx context.Context, before time.Time, customers []st
 	})
 }
 
-// IdleVisitors returns those of some customers who are anonymous and nobody's, came before a time, and did nothing since.
+// IdleVisitors returns those of some customers who are anonymous and nobody's, came before a time, and did nothing since: no event, no
+// enrollment that was entered or ended. One who has a consent, an address or a device stays, if an event that did not come by a web key
+// is kept: strangers can make any number of visitors with an address, and those must have an end.
 func (s *Room) IdleVisitors(ctx context.Context, before time.Time, customers []string) (ids []string, err error) {
-	err = sqldb.Within(ctx, s.db.Reader, `select c.id from customers c where c.id like '`+event.AnonymousPrefix+`%%' and
+	err = sqldb.Within(ctx, s.db.Reader, `select c.id, c.traits, case when exists (select 1 from events e where e.customer = c.id and
+		substr(e.id, 1, length($2)) <> $2) then 1 else 0 end from customers c where c.id like '`+event.AnonymousPrefix+`%%' and
 		c.merged_into = '' and c.created_at < $1 and not exists
 		(select 1 from events e where e.customer = c.id and (e.at >= $1 or e.received_at >= $1)) and not exists
-		(select 1 from enrollment_states o where o.customer = c.id and o.state <> 'closed') and c.id in (%s)`,
+		(select 1 from enrollment_states o where o.customer = c.id and (o.state <> 'closed' or o.entered_at >= $1 or o.closed_at >= $1))
+		and c.id in (%s)`,
 		customers, func(r *sql.Rows) error {
-			var id string
-			err := r.Scan(&id)
-			ids = append(ids, id)
+			var id, raw string
+			var trusted int
+			if err := r.Scan(&id, &raw, &trusted); err != nil {
+				return err
+			}
+			traits, err := sqldb.Object(raw)
+			if err == nil && (trusted == 0 || !s.reachable(traits)) {
+				ids = append(ids, id)
+			}
 			return err
-		}, sqldb.Millis(before))
+		}, sqldb.Millis(before), event.ReservedPrefix)
 	return ids, sqldb.DatabaseError(err)
+}
+
+// reachable reports whether traits have a consent, or what a channel sends to.
+func (s *Room) reachable(traits map[string]any) bool {
+	if traits["consent"] != nil {
+		return true
+	}
+	for i := range s.db.Channels {
+		if name := s.db.Channels[i].Address; name != "" && traits[name] != nil {
+			return true
+		}
+	}
+	return false
 }

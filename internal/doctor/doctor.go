@@ -122,6 +122,7 @@ func checks() []check {
 		{"store", "outbox", rooms, outboxAge},
 		{"store", "dead letters", rooms, deadLetters},
 		{"store", "keys", rooms, keys},
+		{"store", "retention", rooms, dataRetention},
 		{"store", "lost enrollments", roomsAndTemporal, lostEnrollments},
 
 		{"gateway", "public URL", nothing, publicURL},

@@ -161,7 +161,9 @@ func TestPostgres(t *testing.T) {
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
 	}
+	env["TABI_RETENTION"] = "events=400d,audit=forever"
 	found = examine(t, env)
+	has(t, found, "store/retention", doctor.Warn, "enrollments, sends, handoffs: they are kept forever")
 	has(t, found, "database/schema", doctor.OK, "version")
 	has(t, found, "database/transport", doctor.OK, "this machine")
 	has(t, found, "store/release", doctor.Warn, "nothing is published")

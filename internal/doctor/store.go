@@ -8,6 +8,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/cluster"
+	"github.com/tabi-journeys/tabi/internal/human"
+	retained "github.com/tabi-journeys/tabi/internal/retention"
 )
 
 func release(ctx context.Context, p *Patient, r *report) {
@@ -133,5 +135,43 @@ func lostEnrollments(ctx context.Context, p *Patient, r *report) {
 		r.fail("tabi restart --lost --dry-run", "%d of the first %d enrollments have no run in Temporal", len(page.Restarted), page.Checked)
 	default:
 		r.ok("none among the first %d", page.Checked)
+	}
+}
+
+// dataRetention finds data on whose end nobody has decided, and what is kept longer than configured.
+func dataRetention(ctx context.Context, p *Patient, r *report) {
+	keep, err := retained.Parse(p.Config.Retention)
+	if err != nil {
+		r.fail("", "%s", err)
+		return
+	}
+	if kinds := retained.Undecided(p.Config.Retention); len(kinds) > 0 {
+		r.warn("name them in TABI_RETENTION, also those to keep forever", "nobody has decided how long to keep %s: they are kept forever",
+			human.Join(kinds))
+	}
+	rel, err := p.store.Catalog.Current(ctx, p.store.Database.Reader)
+	if err != nil {
+		r.fail("", "%s", err)
+		return
+	}
+	back := rel.Lookback()
+	for _, one := range []struct {
+		kind, why string
+		back      time.Duration
+	}{
+		{retained.Sends, "the longest frequency cap of the release counts them", back.Sends},
+		{retained.Events, "count() in the release looks that far back", back.Events},
+	} {
+		if set := keep[one.kind]; set > 0 && set < one.back {
+			r.warn("shorten what counts them, or keep them longer", "%s are kept for %s instead of %s: %s", one.kind,
+				retained.Words(one.back.Round(24*time.Hour)), retained.Words(set), one.why)
+		}
+	}
+	if set := keep[retained.Events]; set > 0 && len(back.Ever) > 0 {
+		r.warn("count with a duration there", "last, and count without a duration, see only events of the last %s in: %s",
+			retained.Words(set), human.Join(back.Ever))
+	}
+	if len(r.findings) == 0 {
+		r.ok("%s", keep)
 	}
 }

@@ -39,7 +39,7 @@ func TestRetentionKeepsWhatIsNeeded(t *testing.T) {
 		ids, err := s.Customers.Page(s.Ctx, "", 100)
 		s.Must(err)
 		s.Equal(len(ids), 3)
-		gone, err := s.Customers.PruneEvents(s.Ctx, before, ids, 100)
+		gone, err := s.Customers.PruneEvents(s.Ctx, now, before, ids, 100)
 		s.Must(err)
 		s.Equal(len(gone), 4) // of ana, whose enrollments are open, only what was before the entry
 		n, err := s.Enrollments.Prune(s.Ctx, now, before, ids, 100)

@@ -3,6 +3,7 @@ package journey
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 )
@@ -176,3 +177,18 @@ func (d *Definition) taken() map[string]bool {
 
 // zoneTrait is the trait that holds a customer's time zone (IANA name).
 const zoneTrait = "timezone"
+
+// lookback returns how far back expressions count events: by a duration that they name, and whether any looks back without end.
+func lookback(exprs map[expr.Expr]*expr.Evaluator) (back time.Duration, ever bool) {
+	for _, e := range exprs {
+		back, ever = max(back, e.Refs.Back), ever || e.Refs.Ever
+	}
+	return back, ever
+}
+
+// Lookback returns how far back the journey counts events: the longest duration that a count names (virtual time), and whether it also
+// looks back without end, by last or by a count without a duration.
+func (p *Program) Lookback() (back time.Duration, ever bool) { return lookback(p.exprs) }
+
+// Lookback is Program.Lookback for the rules.
+func (b *Rulebook) Lookback() (back time.Duration, ever bool) { return lookback(b.exprs) }

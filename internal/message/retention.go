@@ -4,12 +4,10 @@ import (
 	"context"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
-
-// capSlack is added to the windows of frequency caps, which begin at a local time of day.
-const capSlack = 3 * 24 * time.Hour
 
 // Prune deletes up to limit sends that are older than before, unless they wait, belong to an open enrollment, or count for a frequency
 // cap of the current release.
@@ -18,13 +16,7 @@ func (s *Room) Prune(ctx context.Context, now, before time.Time, limit int) (n i
 	if err != nil {
 		return 0, sqldb.DatabaseError(err)
 	}
-	if policy := rel.Rules.Policy; policy != nil {
-		for _, l := range policy.Limits {
-			if counts := now.Add(-l.Per - l.Per/2 - capSlack); counts.Before(before) {
-				before = counts
-			}
-		}
-	}
+	before = catalog.Before(now, before, rel.Lookback().Sends)
 	const old = `select s.key from sends s where s.at < $1 and s.status not in ('` + StatusSending + `', '` + contract.StatusRetry +
 		`', '` + contract.StatusHeld + `', '` + contract.StatusPaused + `') and not exists (select 1 from enrollment_states e where
 		e.id = s.enrollment and e.state <> 'closed') order by s.at limit $2`

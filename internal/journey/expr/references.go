@@ -29,7 +29,11 @@ type Use []segment
 type refs struct {
 	Uses    []Use
 	History bool // count or last
-	Zone    bool // the customer's time zone: a timestamp is compared with what may be a date
+	// Back is how far back count looks at most, by durations that are written in the expression. Ever: it also looks back without end,
+	// by last, by count without a duration, or as far as a value says.
+	Back time.Duration
+	Ever bool
+	Zone bool // the customer's time zone: a timestamp is compared with what may be a date
 }
 
 // Reads reports whether a variable is read.
@@ -151,6 +155,7 @@ func (c *collector) visit(e ast.Expr) {
 		call := e.AsCall()
 		if !call.IsMemberFunction() && (call.FunctionName() == "count" || call.FunctionName() == "last") {
 			c.out.History = true
+			c.lookBack(call)
 		}
 		if call.IsMemberFunction() {
 			c.visit(call.Target())
@@ -182,6 +187,19 @@ func (c *collector) visit(e ast.Expr) {
 		c.visit(macro.Result())
 		c.shadows = c.shadows[:depth]
 	}
+}
+
+// lookBack notes how far back a call of count or last looks.
+func (c *collector) lookBack(call ast.CallExpr) {
+	if args := call.Args(); call.FunctionName() == "count" && len(args) == 2 && args[1].Kind() == ast.LiteralKind {
+		if text, ok := args[1].AsLiteral().(types.String); ok {
+			if d, err := clock.ParseDuration(string(text)); err == nil && d > 0 {
+				c.out.Back = max(c.out.Back, d)
+				return
+			}
+		}
+	}
+	c.out.Ever = true
 }
 
 // checkLiterals reports durations, timestamps and patterns that are literally invalid.

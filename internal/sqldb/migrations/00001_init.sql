@@ -211,8 +211,8 @@ create index enrollments_journey on enrollments (journey, state);
 create index enrollments_due on enrollments (due_at, queued_at, id) where next_seq <= last_seq;
 create index enrollments_entries on enrollments (journey, id);
 
--- For analytics, and for the rooms whose rows belong to an enrollment: outbox, handoff, message, offer; and for keyring, which asks whose
--- enrollment a run is.
+-- For analytics, and for the rooms whose rows belong to an enrollment: outbox, handoff, message, offer; for customer, which keeps the
+-- events that open ones read; and for keyring, which asks whose enrollment a run is.
 create view enrollment_states as select id, workflow_id, journey, revision, customer, entry_event, entry_name, entered_at, closed_at, state,
   outcome, reason, value, holdout, step, step_kind, paused from enrollments;
 
