@@ -197,7 +197,8 @@ func (c *Config) settings() []setting {
 			HTTP,
 			"temporal-ui",
 			"TABI_TEMPORAL_UI",
-			"URL of the Temporal UI's list of workflows, for links in pages: https://host/namespaces/default/workflows; empty: no links",
+			"comma-separated URLs of the Temporal UI's list of workflows, as https://host/namespaces/default/workflows: pages link to " +
+				"the first, and pages of all may call the codec server; empty: none",
 			str(&c.TemporalUI, ""),
 		},
 		{

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -16,13 +17,14 @@ type Act struct {
 
 	mu      sync.Mutex
 	entry   Entry
-	looking bool   // it only looks: see Look
-	known   bool   // By was called
-	awaits  bool   // see Await
-	held    bool   // see Hold
-	reason  string // see Because
-	trying  bool   // the transaction in progress has the entry
-	stored  string // the result that is stored, or that needs no entry; empty: none
+	others  []string // more customers; see AboutEach
+	looking bool     // it only looks: see Look
+	known   bool     // By was called
+	awaits  bool     // see Await
+	held    bool     // see Hold
+	reason  string   // see Because
+	trying  bool     // the transaction in progress has the entry
+	stored  string   // the result that is stored, or that needs no entry; empty: none
 }
 
 type actKey struct{}
@@ -34,7 +36,7 @@ func (s *Room) Begin(ctx context.Context, e Entry) (context.Context, *Act) {
 	return context.WithValue(sqldb.WithLast(ctx, a), actKey{}, a), a
 }
 
-// Look is Begin for reading. That somebody looks at the same again is recorded once in a while (LookEvery).
+// Look is Begin for reading. That somebody looks at the same again, or is refused it again, is recorded once in a while (LookEvery).
 func (s *Room) Look(ctx context.Context, e Entry) (context.Context, *Act) {
 	e.Detail = maps.Clone(e.Detail)
 	a := &Act{room: s, entry: e, looking: true}
@@ -55,6 +57,15 @@ func (a *Act) About(customer, journey string) {
 		}
 		if journey != "" {
 			e.Journey = journey
+		}
+	})
+}
+
+// AboutEach sets the customers whom a look shows: it is recorded for each.
+func (a *Act) AboutEach(customers []string) {
+	a.change(func(e *Entry) {
+		if len(customers) > 0 {
+			e.Customer, a.others = customers[0], customers[1:]
 		}
 	})
 }
@@ -172,7 +183,7 @@ func (a *Act) Done(ctx context.Context, result, reason string) error {
 		return nil
 	}
 	a.mu.Lock()
-	e, stored, looking := a.entry, a.stored, a.looking
+	e, others, stored, looking := a.entry, a.others, a.stored, a.looking
 	e.Detail = maps.Clone(e.Detail)
 	if a.reason != "" && result != OK {
 		reason = a.reason
@@ -182,12 +193,19 @@ func (a *Act) Done(ctx context.Context, result, reason string) error {
 		return nil
 	}
 	e.Result, e.Reason = result, reason
-	if looking && result == OK && !a.room.calls.look(e) {
-		return nil
+	entries := []Entry{e}
+	for _, customer := range others {
+		e.Customer = customer
+		entries = append(entries, e)
 	}
-	if err := a.room.Record(context.WithoutCancel(ctx), e); err != nil {
+	if looking && result != Failed && e.Who != "" {
+		entries = slices.DeleteFunc(entries, func(e Entry) bool { return !a.room.calls.look(e) })
+	}
+	if err := a.room.record(context.WithoutCancel(ctx), entries); err != nil {
 		if looking {
-			a.room.calls.forget(e)
+			for _, e := range entries {
+				a.room.calls.forget(e)
+			}
 		}
 		return err
 	}

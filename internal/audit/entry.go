@@ -112,10 +112,24 @@ type Room struct {
 func New(db *sqldb.Database) *Room { return &Room{db: db} }
 
 // Record stores an entry in a transaction of its own. What was done in a transaction of a room is recorded with it: see Begin.
-func (s *Room) Record(ctx context.Context, e Entry) error {
-	e, ok := s.calls.admit(e)
-	if !ok {
+func (s *Room) Record(ctx context.Context, e Entry) error { return s.record(ctx, []Entry{e}) }
+
+func (s *Room) record(ctx context.Context, entries []Entry) error {
+	var admitted []Entry
+	for _, e := range entries {
+		if e, ok := s.calls.admit(e); ok {
+			admitted = append(admitted, e)
+		}
+	}
+	if len(admitted) == 0 {
 		return nil
 	}
-	return s.db.Write(sqldb.WithoutLast(ctx), func(tx sqldb.Conn) error { return Add(ctx, tx, e) })
+	return s.db.Write(sqldb.WithoutLast(ctx), func(tx sqldb.Conn) error {
+		for _, e := range admitted {
+			if err := Add(ctx, tx, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

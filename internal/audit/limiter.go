@@ -8,7 +8,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// LookEvery is how often it is recorded that one person looks at one customer, in wall time and by one process.
+// LookEvery is how often it is recorded that one person looks at one customer, or is refused it, in wall time and by one process.
 const LookEvery = 15 * time.Minute
 
 const (
@@ -100,7 +100,9 @@ func (l *limiter) forget(e Entry) {
 	delete(l.looked, lookKey(e))
 }
 
-func lookKey(e Entry) string { return sum(e.Who, e.Subject, e.What, e.Kind, e.ID, e.Customer) }
+func lookKey(e Entry) string {
+	return sum(e.Who, e.Subject, e.What, e.Kind, e.ID, e.Customer, e.Result, e.Reason)
+}
 
 func sweep(times map[string]time.Time, wall time.Time, age time.Duration) {
 	for key, at := range times {

@@ -194,19 +194,25 @@ func (c *Codec) DecodeEach(ctx context.Context, payloads []*commonpb.Payload) ([
 	return out, nil
 }
 
-// Customers returns the customers whose keys encrypt payloads, each once. Payloads without a key are left out.
-func (c *Codec) Customers(ctx context.Context, payloads []*commonpb.Payload) []string {
-	var out []string
+// Customers returns the customers whose keys encrypt payloads, each once, and the number of payloads that a shared key encrypts. Payloads
+// without a key are left out, as nobody can read them.
+func (c *Codec) Customers(ctx context.Context, payloads []*commonpb.Payload) (customers []string, others int, err error) {
 	for _, p := range payloads {
 		if !Encrypted(p) {
 			continue
 		}
 		key, err := c.keys.ByID(ctx, string(p.Metadata[KeyID]))
-		if err == nil && key.Customer != "" && !slices.Contains(out, key.Customer) {
-			out = append(out, key.Customer)
+		switch {
+		case errors.Is(err, keyring.ErrNoKey):
+		case err != nil:
+			return nil, 0, err
+		case key.Customer == "":
+			others++
+		case !slices.Contains(customers, key.Customer):
+			customers = append(customers, key.Customer)
 		}
 	}
-	return out
+	return customers, others, nil
 }
 
 // unreadableError says that a payload does not belong to its key: it was changed, or is of another namespace.

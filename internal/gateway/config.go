@@ -128,8 +128,8 @@ type Config struct {
 	// WebRates bound the calls of web keys.
 	WebRates segment.Rates
 
-	// TemporalUI is the address of the Temporal UI's list of workflows, for links in pages:
-	// http://localhost:8233/namespaces/default/workflows. Empty: no links.
+	// TemporalUI is a comma-separated list of addresses of the Temporal UI's list of workflows, such as
+	// http://localhost:8233/namespaces/default/workflows: pages link to the first, and pages of all may call the codec server. Empty: none.
 	TemporalUI string
 
 	// Codec encrypts and decrypts what Temporal keeps, for the codec server; nil: nothing is encrypted.
@@ -202,15 +202,18 @@ func New(cfg Config) (*Gateway, error) {
 	g.auth = auth.New(env, access, g.registry)
 	env.Doors = rejection.NewRecorder(rooms.Rejections, env.Log, g.registry)
 	g.figures = figures.New(env, figures.Rooms{Analytics: rooms.Analytics, Catalog: rooms.Catalog})
+	uis, err := payloads.ParseUIs(cfg.TemporalUI)
+	if err != nil {
+		return nil, err
+	}
 	var devPatterns []string
 	if cfg.Dev {
 		devPatterns = slices.Collect(maps.Keys(cfg.DevHandlers))
 	}
-	var err error
 	if g.pages, err = pages.New(env, g.auth, g.figures, pages.Rooms{
 		Analytics: rooms.Analytics, Audit: rooms.Audit, Catalog: rooms.Catalog, Customers: rooms.Customers,
 		Enrollments: rooms.Enrollments, Handoffs: rooms.Handoffs, Intents: rooms.Intents, Messages: rooms.Messages, Offers: rooms.Offers,
-	}, cfg.TemporalUI, devPatterns); err != nil {
+	}, uis.Link, devPatterns); err != nil {
 		return nil, err
 	}
 	g.segment = segment.New(env, g.auth, segment.Rooms{
@@ -228,7 +231,7 @@ func New(cfg Config) (*Gateway, error) {
 		Messages: rooms.Messages, Offers: rooms.Offers,
 		Outbox: rooms.Outbox, Rejections: rooms.Rejections, Keys: access.Stored, Sessions: rooms.Access,
 	}, g.figures, cfg.Restart, g.auth.Standing)
-	g.payloads = payloads.New(env, cfg.Codec, cfg.TemporalUI)
+	g.payloads = payloads.New(env, cfg.Codec, uis, cfg.PublicURL)
 	if g.openAPI, err = g.admin.OpenAPI(); err != nil {
 		return nil, fmt.Errorf("gateway: the OpenAPI document: %w", err)
 	}
@@ -262,6 +265,9 @@ func (c Config) check() error {
 		if err := checkOrigin(origin); err != nil {
 			problems = append(problems, err)
 		}
+	}
+	if _, err := payloads.ParseUIs(c.TemporalUI); err != nil {
+		add("gateway: TABI_TEMPORAL_UI: %w", err)
 	}
 	for pattern := range c.DevHandlers {
 		path := pattern[strings.IndexByte(pattern, ' ')+1:]

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -108,16 +109,16 @@ func (g *Gateway) outer(mux *http.ServeMux) http.Handler {
 					})
 				}
 			}
-			tracing.Served(span, rec.status)
+			tracing.Served(span, rec.result())
 			g.refused(r, label(pattern), rec, began)
 			took := g.Wall().Sub(began)
-			g.requests.WithLabelValues(label(pattern), method(r.Method), fmt.Sprint(rec.status)).Observe(took.Seconds())
+			g.requests.WithLabelValues(label(pattern), method(r.Method), fmt.Sprint(rec.result())).Observe(took.Seconds())
 			g.Log.Debug(
 				"request",
 				zap.String("method", method(r.Method)),
 				zap.String("route", label(pattern)),
 				web.Logged(r.Context()),
-				zap.Int("status", rec.status),
+				zap.Int("status", rec.result()),
 				zap.Duration("took", took),
 			)
 		}()
@@ -171,9 +172,13 @@ func method(m string) string {
 // recorder records the status, and who the caller is.
 type recorder struct {
 	http.ResponseWriter
-	status int
-	caller auth.Principal // zero: nobody, or a program with a write key
+	status  int
+	refused int            // what the status is in truth, where the answer is words; 0: the status
+	caller  auth.Principal // zero: nobody, or a program with a write key
 }
+
+// result returns the status for metrics and the log.
+func (r *recorder) result() int { return cmp.Or(r.refused, r.status) }
 
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 {

@@ -36,9 +36,16 @@ func callerIs(ctx context.Context, caller auth.Principal) {
 	}
 }
 
+// wasRefused notes a status that a request was refused with, where the answer has words instead.
+func wasRefused(ctx context.Context, status int) {
+	if rec, ok := ctx.Value(recorderKey{}).(*recorder); ok {
+		rec.refused = status
+	}
+}
+
 // refused logs a request that was refused for who sent it. Nothing of what was sent is in the line.
 func (g *Gateway) refused(r *http.Request, route string, rec *recorder, now time.Time) {
-	if rec.status != http.StatusUnauthorized && rec.status != http.StatusForbidden {
+	if rec.result() != http.StatusUnauthorized && rec.result() != http.StatusForbidden {
 		return
 	}
 	g.refusals.mu.Lock()
@@ -48,7 +55,7 @@ func (g *Gateway) refused(r *http.Request, route string, rec *recorder, now time
 		return
 	}
 	g.Log.Info("a caller was refused",
-		zap.String("method", method(r.Method)), zap.String("route", route), zap.Int("status", rec.status),
+		zap.String("method", method(r.Method)), zap.String("route", route), zap.Int("status", rec.result()),
 		zap.String("subject", rec.caller.Subject), zap.String("role", string(rec.caller.Role)),
 		zap.String("peer", g.peer(r)), zap.Int("left_out_before", g.refusals.unsaid), web.Logged(r.Context()))
 	g.refusals.unsaid = 0

@@ -146,7 +146,7 @@ func (g *Gateway) build() http.Handler {
 	for _, r := range g.routes() {
 		handler := g.audit(r, g.guard(r))
 		if strings.HasPrefix(r.Path, "/v1/codec/") { // called from the pages of the Temporal UI
-			handler = g.payloads.CORS(handler)
+			handler = g.payloads.CORS(handler, wasRefused)
 			mux.Handle("OPTIONS "+r.Path, handler)
 		}
 		mux.Handle(strings.TrimSpace(r.Method+" "+r.Path), handler)

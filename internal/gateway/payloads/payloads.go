@@ -7,9 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
-	"strings"
 
 	commonpb "go.temporal.io/api/common/v1"
 	"go.uber.org/zap"
@@ -30,37 +28,39 @@ const (
 type Codec interface {
 	Namespace() string
 	EncodeFor(ctx context.Context, payloads []*commonpb.Payload) ([]*commonpb.Payload, error)
-	Customers(ctx context.Context, payloads []*commonpb.Payload) []string
+	Customers(ctx context.Context, payloads []*commonpb.Payload) (customers []string, others int, err error)
 	DecodeEach(ctx context.Context, payloads []*commonpb.Payload) ([]*commonpb.Payload, error)
 }
 
 // Handlers serve the codec server.
 type Handlers struct {
 	*web.Env
-	codec Codec
-	ui    string // origin of the Temporal UI; empty: none
+	codec     Codec
+	uis       UIs
+	publicURL string
 }
 
-// New returns the handlers. codec is nil where nothing is encrypted; temporalUI is an address in the Temporal UI, or empty.
-func New(env *web.Env, codec Codec, temporalUI string) *Handlers {
-	h := &Handlers{Env: env, codec: codec}
-	if u, err := url.Parse(temporalUI); err == nil && u.Host != "" {
-		h.ui = strings.ToLower(u.Scheme + "://" + u.Host)
-	}
-	return h
+// New returns the handlers. codec is nil where nothing is encrypted; publicURL is where people sign in.
+func New(env *web.Env, codec Codec, uis UIs, publicURL string) *Handlers {
+	return &Handlers{Env: env, codec: codec, uis: uis, publicURL: publicURL}
 }
 
-// Decode decrypts. A payload whose key is gone comes back as words that say so.
+// Decode decrypts. A payload whose key is gone comes back as words that say so. It is a look at each customer whose key is used, and at
+// customers whom nobody knows where the key is shared: the inputs of Track, what workers of other teams encrypt.
 func (h *Handlers) Decode(w http.ResponseWriter, r *http.Request) {
 	h.serve(w, r, func(in []*commonpb.Payload) ([]*commonpb.Payload, error) {
+		customers, others, err := h.codec.Customers(r.Context(), in)
+		if err != nil {
+			return nil, err
+		}
 		act := audit.Of(r.Context())
-		switch whose := h.codec.Customers(r.Context(), in); len(whose) {
-		case 0:
-			act.Skip() // nobody's data
-		case 1:
-			act.About(whose[0], "")
+		switch {
+		case len(customers) > 0:
+			act.AboutEach(customers)
+		case others > 0:
+			act.Note("shared_key", strconv.Itoa(others))
 		default:
-			act.Note("customers", strconv.Itoa(len(whose)))
+			act.Skip() // nothing that is encrypted
 		}
 		return h.codec.DecodeEach(r.Context(), in)
 	})
@@ -95,6 +95,7 @@ func (h *Handlers) serve(w http.ResponseWriter, r *http.Request, change func([]*
 		web.WriteError(w, tooLarge("there are more than 1000 payloads"))
 		return
 	}
+	asked(r.Context(), in.GetPayloads())
 	out, err := change(in.GetPayloads())
 	if err != nil {
 		h.Log.Error("payloads could not be encrypted or decrypted", zap.Error(err))
@@ -124,19 +125,22 @@ func (h *Handlers) allowed(r *http.Request) *web.Error {
 	if name := r.Header.Get("X-Namespace"); name != "" && name != h.codec.Namespace() {
 		return web.NotFound("unknown_namespace", "", "this gateway has no keys for that namespace")
 	}
-	origin := strings.ToLower(r.Header.Get("Origin"))
-	if auth.PrincipalOf(r.Context()).Kind == auth.KindSession && origin != h.ui && r.Header.Get("Sec-Fetch-Site") != "same-origin" {
+	if auth.PrincipalOf(r.Context()).Kind == auth.KindSession && !h.uis.has(r.Header.Get("Origin")) &&
+		r.Header.Get("Sec-Fetch-Site") != "same-origin" {
 		return web.Forbidden("", "only the Temporal UI of TABI_TEMPORAL_UI may use a session here")
 	}
 	return nil
 }
 
-// CORS lets pages of the Temporal UI call, with their session, and no other page. It answers preflights.
-func (h *Handlers) CORS(next http.Handler) http.Handler {
+// CORS lets pages of the Temporal UIs call, with their session, and no other page. It answers preflights. A person at such a page who may
+// not decrypt is answered in words, and refused gets the status of that.
+func (h *Handlers) CORS(next http.Handler, refused func(context.Context, int)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		head := w.Header()
 		head.Add("Vary", "Origin")
-		if origin := r.Header.Get("Origin"); h.ui != "" && strings.ToLower(origin) == h.ui {
+		origin := r.Header.Get("Origin")
+		ui := h.uis.has(origin)
+		if ui {
 			head.Set("Access-Control-Allow-Origin", origin)
 			head.Set("Access-Control-Allow-Credentials", "true")
 			head.Set("Access-Control-Allow-Methods", "POST, OPTIONS")
@@ -144,10 +148,15 @@ func (h *Handlers) CORS(next http.Handler) http.Handler {
 				"Authorization, Authorization-Extras, Content-Type, X-Namespace, X-CSRF-Token, Caller-Type")
 			head.Set("Access-Control-Max-Age", "7200")
 		}
-		if r.Method == http.MethodOptions {
+		switch {
+		case r.Method == http.MethodOptions:
 			w.WriteHeader(http.StatusNoContent)
-			return
+		case ui:
+			// The UI may pass the token of its own sign-in. It says nothing here, and is no failed try to sign in.
+			r.Header.Del("Authorization")
+			h.speak(w, r, next, refused)
+		default:
+			next.ServeHTTP(w, r)
 		}
-		next.ServeHTTP(w, r)
 	})
 }
