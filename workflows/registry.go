@@ -6,6 +6,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/workflows/contract"
+	"github.com/tabi-journeys/tabi/workflows/forget"
 )
 
 // perform performs a step and returns the index of the next one. Every step is a named method, because workflowcheck
@@ -52,8 +53,9 @@ func performer(kind string) (perform, bool) {
 	return nil, false
 }
 
-// Register registers the workflow types of this package with a worker.
+// Register registers all workflow types of tabi with a worker, or with a replayer.
 func Register(w worker.WorkflowRegistry) {
 	w.RegisterWorkflowWithOptions(Journey, workflow.RegisterOptions{Name: contract.JourneyType})
 	w.RegisterWorkflowWithOptions(Track, workflow.RegisterOptions{Name: contract.TrackType})
+	forget.Register(w)
 }

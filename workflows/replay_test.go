@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/tabi-journeys/tabi/workflows/contract"
+	"github.com/tabi-journeys/tabi/workflows/forget"
 )
 
 var (
@@ -23,8 +25,8 @@ var (
 
 const histories = "testdata/histories"
 
-// historyFiles are called v<interpreter version>-<shape>.json; the later runs of a chain
-// v<version>-<shape>-2.json and so on.
+// historyFiles are called v<interpreter version>-<shape>.json where they are of a journey; the later runs of a chain
+// v<version>-<shape>-2.json and so on. Those of other workflow types begin with the type instead: forget-normal.json.
 func historyFiles(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob(histories + "/*.json")
@@ -41,7 +43,7 @@ func TestReplay(t *testing.T) {
 		of[strings.SplitN(filepath.Base(file), "-", 2)[0]]++
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
-			if err := replay(file, Journey); err != nil {
+			if err := replay(file, Register); err != nil {
 				t.Errorf("the interpreter no longer replays what it has run; keep the old behaviour for old versions: %v", err)
 			}
 		})
@@ -51,29 +53,70 @@ func TestReplay(t *testing.T) {
 			t.Errorf("no history of interpreter version %d in %s: record one with -run TestRecordHistories -record", v, histories)
 		}
 	}
+	if of["forget"] == 0 {
+		t.Errorf("no history of %s in %s: record one with -run TestRecordOthers -record", contract.ForgetType, histories)
+	}
 }
 
-func replay(file string, as any) error {
+// types collects the workflow types that are registered.
+type types map[string]any
+
+func (r types) RegisterWorkflow(any) {}
+
+func (r types) RegisterWorkflowWithOptions(f any, o workflow.RegisterOptions) { r[o.Name] = f }
+
+func (r types) RegisterDynamicWorkflow(any, workflow.DynamicRegisterOptions) {}
+
+// TestEveryTypeIsRecorded: a new workflow type has histories, by which a change of it is noticed.
+func TestEveryTypeIsRecorded(t *testing.T) {
+	t.Parallel()
+	registered := types{}
+	Register(registered)
+	recorded := map[string]bool{contract.JourneyType: true}
+	for _, one := range others() {
+		recorded[one.kind] = true
+	}
+	for name := range registered {
+		if !recorded[name] {
+			t.Errorf("nothing records the workflow type %s: add it to others", name)
+		}
+	}
+	if len(registered) != len(recorded) {
+		t.Errorf("%d workflow types are registered, and %d are recorded", len(registered), len(recorded))
+	}
+}
+
+func replay(file string, register func(worker.WorkflowRegistry)) error {
 	r, err := worker.NewWorkflowReplayerWithOptions(
 		worker.WorkflowReplayerOptions{DisableDeadlockDetection: true},
 	) // a busy machine is no deadlock
 	if err != nil {
 		return err
 	}
-	r.RegisterWorkflowWithOptions(as, workflow.RegisterOptions{Name: contract.JourneyType})
+	register(r)
 	return r.ReplayWorkflowHistoryFromJSONFile(tlog.NewStructuredLogger(slog.New(slog.DiscardHandler)), file)
 }
 
-// changedInterpreter is an interpreter that was changed: it orders a timer before all else.
-func changedInterpreter(ctx workflow.Context, in Input) (contract.Result, error) {
-	workflow.NewTimer(ctx, time.Minute)
-	return Journey(ctx, in)
+// registerChanged registers types that were changed: each orders a timer before all else.
+func registerChanged(w worker.WorkflowRegistry) {
+	w.RegisterWorkflowWithOptions(func(ctx workflow.Context, in Input) (contract.Result, error) {
+		workflow.NewTimer(ctx, time.Minute)
+		return Journey(ctx, in)
+	}, workflow.RegisterOptions{Name: contract.JourneyType})
+	w.RegisterWorkflowWithOptions(func(ctx workflow.Context, in json.RawMessage) (contract.TrackResult, error) {
+		workflow.NewTimer(ctx, time.Minute)
+		return Track(ctx, in)
+	}, workflow.RegisterOptions{Name: contract.TrackType})
+	w.RegisterWorkflowWithOptions(func(ctx workflow.Context, in contract.ForgetInput) error {
+		workflow.NewTimer(ctx, time.Minute)
+		return forget.Forget(ctx, in)
+	}, workflow.RegisterOptions{Name: contract.ForgetType})
 }
 
 func TestReplayNoticesAChangedInterpreter(t *testing.T) {
 	t.Parallel()
 	for _, file := range historyFiles(t) {
-		if err := replay(file, changedInterpreter); err == nil {
+		if err := replay(file, registerChanged); err == nil {
 			t.Errorf("%s: a timer more was not noticed", file)
 		}
 	}

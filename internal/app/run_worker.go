@@ -20,7 +20,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
-	forgetflow "github.com/tabi-journeys/tabi/workflows/forget"
 )
 
 const (
@@ -94,7 +93,6 @@ func (s *Services) RunWorker(ctx context.Context) error {
 		Limits: s.limits, Trusted: c.TemporalTrusted, Pseudonyms: c.Pseudonyms == "on",
 		Doors: s.doors, Registry: s.metrics.registry,
 	}))
-	forgetflow.Register(w)
 	forget.Register(w, forget.New(forget.Config{
 		Erasure: s.Store.Erasure, Client: s.Temporal, Namespace: s.options.Namespace, Clock: s.Clock,
 		EnrollmentOf: relay.EnrollmentOf, Logger: s.Log.Named("forget"),

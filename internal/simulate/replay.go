@@ -74,6 +74,10 @@ func (r RecordedHistory) compare(h *history.History) string {
 	if last.GetEventType() != enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED {
 		return ""
 	}
+	payloads := last.GetWorkflowExecutionCompletedEventAttributes().GetResult().GetPayloads()
+	if len(payloads) != 1 {
+		return "" // a type without a result
+	}
 	var now, was any
 	var raw json.RawMessage
 	results, ok := replayer.(interface {
@@ -82,15 +86,13 @@ func (r RecordedHistory) compare(h *history.History) string {
 	if !ok || results.GetWorkflowResult(id, &raw) != nil || json.Unmarshal(raw, &now) != nil {
 		return "its result cannot be read"
 	}
-	if payloads := last.GetWorkflowExecutionCompletedEventAttributes().GetResult().GetPayloads(); len(payloads) == 1 {
-		if json.Unmarshal(payloads[0].GetData(), &was) == nil && !reflect.DeepEqual(now, was) {
-			return fmt.Sprintf(
-				"event %d (%s): this build ends with a different result (%s)",
-				last.GetEventId(),
-				eventName(last),
-				strings.Join(otherKeys(was, now), ", "),
-			)
-		}
+	if json.Unmarshal(payloads[0].GetData(), &was) == nil && !reflect.DeepEqual(now, was) {
+		return fmt.Sprintf(
+			"event %d (%s): this build ends with a different result (%s)",
+			last.GetEventId(),
+			eventName(last),
+			strings.Join(otherKeys(was, now), ", "),
+		)
 	}
 	return ""
 }

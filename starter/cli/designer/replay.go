@@ -160,7 +160,7 @@ func readHistory(file string) (*history.History, error) {
 
 // liveQuery is the list filter for --from-server.
 func liveQuery(query string, openOnly bool) string {
-	filter := fmt.Sprintf("WorkflowType IN (%q, %q)", contract.JourneyType, contract.TrackType)
+	filter := fmt.Sprintf("WorkflowType IN (%q, %q, %q)", contract.JourneyType, contract.TrackType, contract.ForgetType)
 	if openOnly {
 		filter += ` AND ExecutionStatus = "Running"`
 	}
