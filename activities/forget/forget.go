@@ -30,7 +30,7 @@ type Erasure interface {
 	CloseEnrollment(ctx context.Context, now time.Time, request, enrollment string) error
 	Enrollments(ctx context.Context, request, after string) (page []unit.Enrollment, next string, err error)
 	IDs(ctx context.Context, request string) ([]string, error)
-	Enter(ctx context.Context, request, state string) error
+	Delete(ctx context.Context, now time.Time, request string) error
 	RunsDeleted(ctx context.Context, request string, runs erasure.Runs) error
 	Erase(ctx context.Context, now time.Time, request string) (more bool, err error)
 }
@@ -94,12 +94,13 @@ func (a *Activities) Open(ctx context.Context, in contract.ForgetPage) (contract
 
 // Close terminates the runs that did not end in time, a page of them, and closes their enrollments.
 func (a *Activities) Close(ctx context.Context, in contract.ForgetPage) error {
+	ctx, stop := beating(ctx)
+	defer stop()
 	page, err := a.cfg.Erasure.OpenEnrollments(ctx, in.Request)
 	if err != nil {
 		return gone(err)
 	}
 	for _, e := range page {
-		activity.RecordHeartbeat(ctx)
 		err := a.cfg.Client.TerminateWorkflow(ctx, e.WorkflowID, "", "its customer is forgotten")
 		if err != nil && !notFound(err) {
 			return hide(err)
@@ -118,6 +119,8 @@ const eraseTime = 20 * time.Second
 
 // Erase erases rows.
 func (a *Activities) Erase(ctx context.Context, in contract.ForgetPage) (contract.ForgetMore, error) {
+	ctx, stop := beating(ctx)
+	defer stop()
 	for until := clock.Wall().Add(eraseTime); ; {
 		more, err := a.cfg.Erasure.Erase(ctx, a.now(), in.Request)
 		if err != nil || !more || clock.Wall().After(until) {
@@ -126,10 +129,29 @@ func (a *Activities) Erase(ctx context.Context, in contract.ForgetPage) (contrac
 			}
 			return contract.ForgetMore{More: more}, gone(err)
 		}
-		activity.RecordHeartbeat(ctx)
 	}
+}
+
+// beatEvery is how often an attempt says that it lives, below the heartbeat timeout of the workflow.
+const beatEvery = 2 * time.Second
+
+// beating records heartbeats until stop is called, so that an attempt whose worker was killed is repeated soon.
+func beating(ctx context.Context) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	activity.RecordHeartbeat(ctx)
+	go func() {
+		for clock.Wait(ctx, clock.Wall().Add(beatEvery)) == nil {
+			activity.RecordHeartbeat(ctx)
+		}
+	}()
+	return ctx, cancel
 }
 
 // hide returns an error of Temporal without its words, which may have the id of a workflow, and with it the customer's: the
 // error of an activity is kept in the workflow's history.
-func hide(err error) error { return fmt.Errorf("not done by Temporal: %T", err) }
+func hide(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("not done by Temporal: %T", err)
+}

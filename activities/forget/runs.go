@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
@@ -12,6 +13,7 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/erasure"
@@ -20,18 +22,23 @@ import (
 )
 
 const (
-	// deleteTime is how long one attempt waits until Temporal has deleted a run: it does so in the background.
+	// deleteTime is how long one attempt waits until Temporal has deleted the runs of a page: it does so in the background.
 	deleteTime = 10 * time.Second
 	deleteLook = 100 * time.Millisecond
-	// deleteAttempts is after how many attempts a run that Temporal has not deleted is left to its retention.
-	deleteAttempts = 5
+	// deletePatience is for how long a page is tried again. What Temporal has not deleted then is left to its retention. It is a time, and
+	// not a number of attempts: a worker that is killed costs an attempt, and says nothing of Temporal.
+	deletePatience = 10 * time.Minute
+	// atOnce is how many runs of a page are looked for and deleted at the same time.
+	atOnce = 8
 )
 
 // Runs deletes the runs of a page of the customer's enrollments. The last page also deletes the runs of the type Track by which
 // events of the customer came.
 func (a *Activities) Runs(ctx context.Context, in contract.ForgetPage) (contract.ForgetPage, error) {
+	ctx, stop := beating(ctx)
+	defer stop()
 	if in.After == "" {
-		if err := a.cfg.Erasure.Enter(ctx, in.Request, erasure.Deleting); err != nil {
+		if err := a.cfg.Erasure.Delete(ctx, a.now(), in.Request); err != nil {
 			return in, gone(err)
 		}
 	}
@@ -39,47 +46,142 @@ func (a *Activities) Runs(ctx context.Context, in contract.ForgetPage) (contract
 	if err != nil {
 		return in, gone(err)
 	}
+	var looks []func(context.Context) ([]*workflowpb.WorkflowExecutionInfo, error)
 	for _, e := range page {
-		if err := a.deleteAll(ctx, in.Request, e.WorkflowID, e.Chain, func(run *workflowpb.WorkflowExecutionInfo) bool {
-			return a.cfg.EnrollmentOf(run.GetMemo()) == e.ID // another customer's may have had the same workflow id
-		}); err != nil {
-			return in, err
-		}
+		looks = append(looks, func(ctx context.Context) ([]*workflowpb.WorkflowExecutionInfo, error) {
+			return a.find(ctx, e.WorkflowID, e.Chain, func(run *workflowpb.WorkflowExecutionInfo) bool {
+				return a.cfg.EnrollmentOf(run.GetMemo()) == e.ID // another customer's may have had the same workflow id
+			})
+		})
 	}
 	if next == "" {
-		if err := a.deleteTracks(ctx, in.Request); err != nil {
+		tracks, err := a.findTracks(ctx, in.Request)
+		if err != nil {
 			return in, err
 		}
+		looks = append(looks, tracks...)
 	}
-	return contract.ForgetPage{Request: in.Request, After: next}, nil
+	found := make([][]*workflowpb.WorkflowExecutionInfo, len(looks))
+	looking, lookingCtx := errgroup.WithContext(ctx)
+	looking.SetLimit(atOnce)
+	for i, look := range looks {
+		looking.Go(func() (err error) {
+			found[i], err = look(lookingCtx)
+			return err
+		})
+	}
+	if err := looking.Wait(); err != nil {
+		return in, err
+	}
+	return contract.ForgetPage{Request: in.Request, After: next}, a.remove(ctx, in.Request, slices.Concat(found...))
 }
 
-// deleteTracks deletes the runs by which events of the customer came over Temporal: they name the customer when they end.
-func (a *Activities) deleteTracks(ctx context.Context, request string) error {
+// findTracks returns functions that find the runs by which events of the customer came over Temporal: they name it when they end.
+func (a *Activities) findTracks(ctx context.Context, request string) (
+	looks []func(context.Context) ([]*workflowpb.WorkflowExecutionInfo, error), err error) {
 	ids, err := a.cfg.Erasure.IDs(ctx, request)
-	if err != nil {
-		return gone(err)
-	}
 	for _, id := range ids {
-		found, err := a.list(ctx, fmt.Sprintf("WorkflowType = '%s' AND %s = %q", contract.TrackType, contract.AttrCustomer,
-			journey.Shorten(id, journey.MaxStoredID)))
+		looks = append(looks, func(ctx context.Context) ([]*workflowpb.WorkflowExecutionInfo, error) {
+			return a.list(ctx, fmt.Sprintf("WorkflowType = '%s' AND %s = %q", contract.TrackType, contract.AttrCustomer,
+				journey.Shorten(id, journey.MaxStoredID)))
+		})
+	}
+	return looks, gone(err)
+}
+
+// remove deletes runs, waits until Temporal no longer knows them, and notes in the report what became of each. It returns an error while
+// some are still there: it is to be repeated.
+func (a *Activities) remove(ctx context.Context, request string, runs []*workflowpb.WorkflowExecutionInfo) error {
+	refusals := make([]bool, len(runs))
+	deleting, deletingCtx := errgroup.WithContext(ctx)
+	deleting.SetLimit(atOnce)
+	for i, run := range runs {
+		deleting.Go(func() error {
+			_, err := a.cfg.Client.WorkflowService().DeleteWorkflowExecution(deletingCtx,
+				&workflowservice.DeleteWorkflowExecutionRequest{Namespace: a.cfg.Namespace, WorkflowExecution: run.GetExecution()})
+			if refusals[i] = refused(err); refusals[i] || notFound(err) {
+				return nil
+			}
+			return hide(err)
+		})
+	}
+	if err := deleting.Wait(); err != nil {
+		return err
+	}
+	patient := clock.Wall().Before(activity.GetInfo(ctx).ScheduledTime.Add(deletePatience))
+	var waiting, lost []*workflowpb.WorkflowExecutionInfo
+	for i, run := range runs {
+		if refusals[i] {
+			lost = append(lost, run)
+		} else {
+			waiting = append(waiting, run)
+		}
+	}
+	for until := clock.Wall().Add(deleteTime); len(waiting) > 0; {
+		still, err := a.stillThere(ctx, waiting)
 		if err != nil {
 			return err
 		}
-		for _, run := range found {
-			if err := a.remove(ctx, request, run); err != nil {
+		if n := len(waiting) - len(still); n > 0 {
+			if err := a.cfg.Erasure.RunsDeleted(ctx, request, erasure.Runs{Deleted: int64(n)}); err != nil {
 				return err
 			}
 		}
+		if waiting = still; len(waiting) == 0 {
+			break
+		}
+		if clock.Wall().After(until) {
+			if patient {
+				return fmt.Errorf("%d runs are still there", len(waiting))
+			}
+			lost = append(lost, waiting...)
+			break
+		}
+		if err := clock.Wait(ctx, clock.Wall().Add(deleteLook)); err != nil {
+			return err
+		}
+	}
+	for _, run := range lost {
+		done, err := a.left(ctx, run)
+		if err != nil {
+			return err
+		}
+		if err := a.cfg.Erasure.RunsDeleted(ctx, request, done); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// stillThere returns the runs that Temporal knows.
+func (a *Activities) stillThere(ctx context.Context, runs []*workflowpb.WorkflowExecutionInfo) (
+	out []*workflowpb.WorkflowExecutionInfo, err error) {
+	known := make([]bool, len(runs))
+	looking, looks := errgroup.WithContext(ctx)
+	looking.SetLimit(atOnce)
+	for i, run := range runs {
+		looking.Go(func() error {
+			_, err := a.cfg.Client.DescribeWorkflow(looks, run.GetExecution().GetWorkflowId(), run.GetExecution().GetRunId())
+			if notFound(err) {
+				return nil
+			}
+			known[i] = true
+			return hide(err)
+		})
+	}
+	err = looking.Wait()
+	for i, run := range runs {
+		if known[i] {
+			out = append(out, run)
+		}
+	}
+	return out, err
 }
 
 // list returns the runs that visibility has.
 func (a *Activities) list(ctx context.Context, query string) (out []*workflowpb.WorkflowExecutionInfo, err error) {
 	var page []byte
 	for {
-		activity.RecordHeartbeat(ctx)
 		list, err := a.cfg.Client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query, NextPageToken: page})
 		if err != nil {
 			return nil, hide(err)
@@ -89,44 +191,6 @@ func (a *Activities) list(ctx context.Context, query string) (out []*workflowpb.
 			return out, nil
 		}
 	}
-}
-
-// deleteAll deletes all runs with a workflow id that are the customer's, also those of chains, and notes it in the report.
-func (a *Activities) deleteAll(ctx context.Context, request, workflowID, first string,
-	own func(*workflowpb.WorkflowExecutionInfo) bool) error {
-	runs, err := a.find(ctx, workflowID, first, own)
-	if err != nil {
-		return err
-	}
-	for _, run := range runs {
-		if err := a.remove(ctx, request, run); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// remove deletes a run, waits until it is gone, and notes it in the report.
-func (a *Activities) remove(ctx context.Context, request string, run *workflowpb.WorkflowExecutionInfo) error {
-	activity.RecordHeartbeat(ctx)
-	at := run.GetExecution()
-	_, err := a.cfg.Client.WorkflowService().DeleteWorkflowExecution(ctx, &workflowservice.DeleteWorkflowExecutionRequest{
-		Namespace: a.cfg.Namespace, WorkflowExecution: at,
-	})
-	if err == nil {
-		err = a.untilGone(ctx, at)
-	}
-	done := erasure.Runs{Deleted: 1}
-	switch {
-	case err == nil || notFound(err):
-	case refused(err) || activity.GetInfo(ctx).Attempt >= deleteAttempts:
-		if done, err = a.left(ctx, run); err != nil {
-			return err
-		}
-	default:
-		return hide(err)
-	}
-	return a.cfg.Erasure.RunsDeleted(ctx, request, done)
 }
 
 // find returns the runs with a workflow id: those that visibility has, the current one, and, from each, those of its chain that came
@@ -167,7 +231,6 @@ func (a *Activities) find(ctx context.Context, workflowID, first string, own fun
 			return nil, err
 		}
 		pending = append(pending, before...)
-		activity.RecordHeartbeat(ctx)
 	}
 	return out, nil
 }
@@ -194,26 +257,6 @@ func (a *Activities) before(ctx context.Context, at *commonpb.WorkflowExecution)
 		}
 	}
 	return out, nil
-}
-
-// untilGone waits until Temporal no longer knows a run.
-func (a *Activities) untilGone(ctx context.Context, at *commonpb.WorkflowExecution) error {
-	for until := clock.Wall().Add(deleteTime); ; {
-		_, err := a.cfg.Client.DescribeWorkflow(ctx, at.GetWorkflowId(), at.GetRunId())
-		if notFound(err) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if clock.Wall().After(until) {
-			return errors.New("still there")
-		}
-		activity.RecordHeartbeat(ctx)
-		if err := clock.Wait(ctx, clock.Wall().Add(deleteLook)); err != nil {
-			return err
-		}
-	}
 }
 
 // left returns what the report says of a run that Temporal does not delete: until when its retention keeps it.

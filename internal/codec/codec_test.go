@@ -27,9 +27,10 @@ func ring(t *testing.T) *keyring.Room {
 	t.Helper()
 	m, err := keyring.ParseMasters([]string{master})
 	require.NoError(t, err)
-	r := enginetest.New(t, ":memory:").Keyring
-	r.Use(m)
-	return r
+	s := enginetest.New(t, ":memory:")
+	s.Ingest(enginetest.Noon, s.Identify("bob", nil))
+	s.Keyring.Use(m)
+	return s.Keyring
 }
 
 // away is a key store that does not answer.

@@ -2,6 +2,7 @@ package erasure_test
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/erasure"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/keyring"
 	"github.com/tabi-journeys/tabi/internal/offer"
 	"github.com/tabi-journeys/tabi/internal/rejection"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -126,6 +128,7 @@ func finish(s *enginetest.Suite, request string) {
 	for _, e := range open {
 		s.Must(s.Erasure.CloseEnrollment(s.Ctx, enginetest.Noon, request, e.ID))
 	}
+	s.Must(s.Erasure.Delete(s.Ctx, enginetest.Noon, request))
 	for more := true; more; {
 		more, err = s.Erasure.Erase(s.Ctx, enginetest.Noon, request)
 		s.Must(err)
@@ -257,6 +260,62 @@ func TestForgottenCustomerStaysAway(t *testing.T) {
 		c, err = s.Customers.Get(s.Ctx, "zaphod")
 		s.Must(err)
 		s.Equal(len(c.OptedOut), 0)
+	})
+}
+
+// TestKeysGoWithTheLastRun: once no run has to be read any more, the keys of all ids of the customer are gone, and no late run makes one
+// again.
+func TestKeysGoWithTheLastRun(t *testing.T) {
+	enginetest.Each(t, func(s *enginetest.Suite) {
+		publish(s)
+		masters, err := keyring.ParseMasters([]string{"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"})
+		s.Must(err)
+		// Each process has its own cache, which would still know a key for a minute.
+		process := func() *keyring.Room {
+			r := keyring.New(s.Database)
+			r.Use(masters)
+			return r
+		}
+		gone := func(k *keyring.Key, want bool) {
+			t.Helper()
+			_, err := process().ByID(s.Ctx, k.ID)
+			s.Equal(errors.Is(err, keyring.ErrNoKey), want)
+		}
+		e := fill(s, "zaphod")
+		s.Ingest(enginetest.Noon, s.Identify("ben", nil))
+		key, err := process().ForWorkflow(s.Ctx, e.WorkflowID)
+		s.Must(err)
+		s.Equal(key.Customer, "zaphod")
+		old, err := process().ForCustomer(s.Ctx, "zaphod-old") // that of a merged id: it began a history
+		s.Must(err)
+		ben, err := process().ForCustomer(s.Ctx, "ben")
+		s.Must(err)
+
+		r, err := s.Erasure.Start(s.Ctx, enginetest.Noon, "zaphod", "ticket 12", "sam", false)
+		s.Must(err)
+		gone(key, false) // its run has to be read to end
+		s.Must(s.Erasure.CloseEnrollment(s.Ctx, enginetest.Noon, r.ID, e.ID))
+		s.Must(s.Erasure.Delete(s.Ctx, enginetest.Noon, r.ID))
+		gone(key, true)
+		gone(old, true)
+		gone(ben, false)
+		late, err := process().ForWorkflow(s.Ctx, e.WorkflowID) // rows are left, and a run that still reports needs one
+		s.Must(err)
+		finish(s, r.ID)
+		gone(late, true)
+		_, err = process().ForCustomer(s.Ctx, "zaphod")
+		s.WantError(err, keyring.ErrNoKey)
+		if left := containing(rows(s), "zaphod"); len(left) > 0 {
+			t.Errorf("left: %s", left)
+		}
+		done, err := s.Erasure.Get(s.Ctx, r.ID)
+		s.Must(err)
+		s.Equal(done.Report.Tables["customer_keys"].Erased, int64(3))
+
+		// Who is in no journey has no run to end: the keys go with the mark.
+		_, err = s.Erasure.Start(s.Ctx, enginetest.Noon, "ben", "ticket 13", "sam", false)
+		s.Must(err)
+		gone(ben, true)
 	})
 }
 

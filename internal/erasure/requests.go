@@ -143,7 +143,13 @@ func (s *Room) Start(ctx context.Context, now time.Time, id, reason, by string, 
 		if _, err := customer.MarkForgotten(ctx, b, own, f.Pseudonym, out.ID); err != nil {
 			return err
 		}
-		delete(b.Customers, own) // the unit has nothing of it to write
+		delete(b.Customers, own)              // the unit has nothing of it to write
+		if out.Report.Enrollments.Open == 0 { // no run has to be read to end it
+			if err := dropKeys(ctx, b, f); err != nil {
+				return err
+			}
+			out.Report.add(f.Tables)
+		}
 		report, err := sqldb.JSONText(out.Report)
 		if err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/keyring"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -151,9 +152,32 @@ func note(ctx context.Context, tx sqldb.Conn, id string, change func(o *open)) e
 	return err
 }
 
-// Enter notes that a request has come to a state.
-func (s *Room) Enter(ctx context.Context, id, state string) error {
-	return s.note(ctx, id, func(o *open) { o.State = state })
+// Delete notes that the customer's enrollments have ended and that its runs are to be deleted. It deletes the keys by which they are
+// encrypted: no run needs to be read any more, so whatever Temporal, its archives and its backups still have is unreadable from now on.
+func (s *Room) Delete(ctx context.Context, now time.Time, id string) error {
+	return s.db.Change(ctx, now, func(tx sqldb.Conn, b *unit.Unit) error {
+		o, err := request(ctx, tx, id)
+		if err != nil || o.State == Done {
+			return err
+		}
+		f := &unit.Forgetting{Customer: o.customer, Pseudonym: o.pseudonym}
+		if err := customer.Identified(ctx, tx, f, nil); err != nil {
+			return err
+		}
+		if err := dropKeys(ctx, b, f); err != nil {
+			return err
+		}
+		return note(ctx, tx, id, func(o *open) {
+			o.State = Deleting
+			o.Report.add(f.Tables)
+		})
+	})
+}
+
+// dropKeys deletes the keys of all ids of a customer.
+func dropKeys(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
+	f.DryRun, f.Left = false, int64(len(f.IDs)) // one each
+	return keyring.Forget(ctx, b, f)
 }
 
 // RunsDeleted adds to the report what became of runs.

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -126,7 +127,7 @@ func (s *Room) ForCustomer(ctx context.Context, customer string) (*Key, error) {
 	}
 	k, err = s.first(ctx, `select id, customer, wrapped, master from customer_keys where customer = $1 and customer <> ''`, customer)
 	if err == nil && k == nil {
-		err = ErrNoKey // deleted since
+		err = ErrNoKey // the customer was forgotten
 	}
 	return k, err
 }
@@ -157,8 +158,9 @@ func (s *Room) Shared(ctx context.Context) (*Key, error) {
 	return k, nil
 }
 
-// create stores a new key, unless the customer has one.
-func (s *Room) create(ctx context.Context, kind, customer string) error {
+// create stores a new key, unless the customer has one, or is no more. It locks the customer: a key that is made while the last rows of
+// a forgotten customer go would name it for ever.
+func (s *Room) create(ctx context.Context, kind, customerID string) error {
 	m := s.Masters()
 	if m == nil {
 		return errNoMasters
@@ -170,8 +172,15 @@ func (s *Room) create(ctx context.Context, kind, customer string) error {
 	id := kind + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(raw[keyBytes:]))
 	wrapped, master := m.wrap(id, raw[:keyBytes])
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
+		if customerID != "" {
+			if _, err := customer.LockOwner(ctx, tx, `select cast($1 as text)`, customerID); errors.Is(err, sqldb.ErrNotFound) {
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
 		_, err := tx.ExecContext(ctx, `insert into customer_keys (id, customer, wrapped, master, created_at) values ($1, $2, $3, $4, $5)
-			on conflict do nothing`, id, customer, wrapped, master, sqldb.Millis(clock.Wall()))
+			on conflict do nothing`, id, customerID, wrapped, master, sqldb.Millis(clock.Wall()))
 		return err
 	})
 }

@@ -36,6 +36,7 @@ func opens(key, other *keyring.Key) bool {
 
 func TestKeyOfACustomerIsTheSameInAllProcesses(t *testing.T) {
 	enginetest.Each(t, func(s *enginetest.Suite) {
+		s.Ingest(enginetest.Noon, s.Identify("ana", nil), s.Identify("bob", nil))
 		one, two := ring(s, oldMaster), ring(s, oldMaster)
 		a, err := one.ForCustomer(s.Ctx, "ana")
 		s.Must(err)
@@ -71,6 +72,7 @@ func TestKeyOfAWorkflowIsThatOfItsCustomer(t *testing.T) {
 
 func TestForgottenKeyIsGone(t *testing.T) {
 	enginetest.Each(t, func(s *enginetest.Suite) {
+		s.Ingest(enginetest.Noon, s.Identify("ana", nil), s.Identify("bob", nil))
 		ana, err := ring(s, oldMaster).ForCustomer(s.Ctx, "ana")
 		s.Must(err)
 		bob, err := ring(s, oldMaster).ForCustomer(s.Ctx, "bob")
@@ -90,11 +92,14 @@ func TestForgottenKeyIsGone(t *testing.T) {
 		again, err := after.ForCustomer(s.Ctx, "ana") // who comes back is another customer
 		s.Must(err)
 		require.NotEqual(s.T, ana.ID, again.ID)
+		_, err = after.ForCustomer(s.Ctx, "nobody") // nor is a key made for somebody who is no more: it would name them
+		s.WantError(err, keyring.ErrNoKey)
 	})
 }
 
 func TestMasterKeysRotate(t *testing.T) {
 	enginetest.Each(t, func(s *enginetest.Suite) {
+		s.Ingest(enginetest.Noon, s.Identify("ana", nil), s.Identify("bob", nil))
 		before, err := ring(s, oldMaster).ForCustomer(s.Ctx, "ana")
 		s.Must(err)
 		_, err = ring(s, newMaster).ByID(s.Ctx, before.ID)

@@ -19,7 +19,10 @@ const (
 	patience = time.Minute
 	// attempt bounds one attempt at a page.
 	attempt = 2 * time.Minute
-	beat    = 30 * time.Second
+	// beat is after how long the attempt of a worker that was killed is repeated.
+	beat = 10 * time.Second
+	// repeat is how long a retry waits at most: a customer waits for it.
+	repeat = 10 * time.Second
 )
 
 // Forget forgets the customer of a request, whose ids are marked already: no call finds or creates it any more. The order is what
@@ -98,7 +101,7 @@ func end(ctx workflow.Context, request string) error {
 func do(ctx workflow.Context, name, summary string, in, out any) error {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: attempt, HeartbeatTimeout: beat, Summary: contract.Summary(summary),
-		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: time.Minute},
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: repeat},
 	})
 	return workflow.ExecuteActivity(ctx, name, in).Get(ctx, out)
 }
