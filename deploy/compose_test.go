@@ -44,6 +44,25 @@ func deployFile(t *testing.T, name string) []byte {
 	return data
 }
 
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	out, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 // at walks into maps and lists: at(doc, "spec", "template", "spec", "containers", 0).
 func at(t *testing.T, v any, path ...any) any {
 	t.Helper()
@@ -264,4 +283,22 @@ func TestTemporalConfiguration(t *testing.T) {
 		}
 	}
 	documents(t, "dynamicconfig.yaml", deployFile(t, "temporal/dynamicconfig.yaml"))
+}
+
+// The standard library comes with Go, so both images name its patch release, and the same one.
+func TestImagesNameGo(t *testing.T) {
+	t.Parallel()
+	patch := regexp.MustCompile(`(?m)^ENV .*GOTOOLCHAIN=(go(\d+\.\d+)\.\d+)$`)
+	var first string
+	for _, file := range []string{"Dockerfile", "temporal/Dockerfile"} {
+		text := string(deployFile(t, file))
+		m := patch.FindStringSubmatch(text)
+		if m == nil || !strings.Contains(text, "FROM golang:"+m[2]+"-") {
+			t.Errorf("%s names no patch release of the Go that it is built from: %v", file, m)
+		} else if first == "" {
+			first = m[1]
+		} else if m[1] != first {
+			t.Errorf("%s is built by %s, the other image by %s", file, m[1], first)
+		}
+	}
 }

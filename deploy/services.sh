@@ -12,17 +12,20 @@ run() {
   case $1 in
   postgres) exec postgres -D "$HOME/postgres" ;;
   temporal)
-    POSTGRES_USER=temporal POSTGRES_PASSWORD=$(cat "$HOME/secrets/temporal_db_password") TEMPORAL_TLS_DIR=$HOME/certs
+    POSTGRES_USER=temporal POSTGRES_PASSWORD=$(cat "$SECRETS/temporal_db_password") TEMPORAL_TLS_DIR=$HOME/certs
     export POSTGRES_USER POSTGRES_PASSWORD TEMPORAL_TLS_DIR
     cd "$source/deploy/temporal"
     exec temporal-server --root . --config . --env production start
     ;;
   provider) # for trying out only
     exec oidc-provider --listen "127.0.0.1:$PROVIDER_PORT" --tabi "$TABI_PUBLIC_URL" --people "$HOME/people.txt" \
-      --secret "$(cat "$HOME/secrets/oidc_client_secret")"
+      --secret "@$SECRETS/oidc_client_secret"
     ;;
   gateway) exec tabi serve ;;
-  worker) exec tabi-worker ;;
+  worker)
+    unset TABI_SECRET TABI_OIDC_CLIENT_SECRET # a worker needs neither
+    exec tabi-worker
+    ;;
   *) echo "there is no process $1" >&2 && exit 2 ;;
   esac
 }
@@ -65,8 +68,8 @@ stop() {
 
 command=$1
 shift
-mkdir -p "$HOME/run" "$HOME/log"
 all=$*
+[ "$command" = run ] || mkdir -p "$HOME/run" "$HOME/log" # with systemd, a process may write nothing
 case $command in
 run) run "$1" ;;
 start) for name in ${all:-postgres temporal provider gateway worker}; do start "$name"; done ;;

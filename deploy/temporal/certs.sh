@@ -2,6 +2,7 @@
 # Makes certificates for mTLS between Temporal and its clients, for development and tests: a CA, a server's and clients'. NAME=HOST makes
 # one of the same CA for another server, such as tabi's gateway.
 #   ./certs.sh FOLDER [CLIENT | NAME=HOST …]     default: the clients tabi and operator
+# A second run renews all but the CA, which is valid for ten years; others for CERT_DAYS (90).
 # In production, take them from your own CA (cert-manager, Vault), and keep the CA's key away from the servers.
 set -eu
 
@@ -17,7 +18,7 @@ key() { openssl ecparam -name prime256v1 -genkey -noout -out "$1.key"; }
 
 if [ ! -f ca.pem ]; then
   key ca
-  openssl req -x509 -new -key ca.key -sha256 -days "$days" -subj "/CN=tabi development CA" -out ca.pem
+  openssl req -x509 -new -key ca.key -sha256 -days 3650 -subj "/CN=tabi development CA" -out ca.pem
 fi
 
 # sign NAME EXTENSIONS

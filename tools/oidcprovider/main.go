@@ -158,7 +158,7 @@ func run() error {
 	tabi := flag.String("tabi", "http://127.0.0.1:8080", "tabi's public URL, or several separated by commas; "+
 		"people are sent back to its /login/callback")
 	id := flag.String("client", "tabi", "the client's id, TABI_OIDC_CLIENT_ID")
-	secret := flag.String("secret", "tabi-secret", "the client's secret, TABI_OIDC_CLIENT_SECRET")
+	secret := flag.String("secret", "tabi-secret", "the client's secret, TABI_OIDC_CLIENT_SECRET, or @FILE")
 	file := flag.String("people", "", "file of people, a line for each: NAME:PASSWORD:GROUP,GROUP")
 	flag.Parse()
 	host, _, err := net.SplitHostPort(*listen)
@@ -170,6 +170,13 @@ func run() error {
 	}
 	if *file == "" {
 		return errors.New("--people FILE is missing")
+	}
+	if path, ok := strings.CutPrefix(*secret, "@"); ok { // the command line is read by every user of this machine
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("--secret: %w", err)
+		}
+		*secret = strings.TrimSpace(string(text))
 	}
 	known := people(*file)
 	if _, err := known.read(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -191,6 +192,26 @@ func (n *newcomer) follow(page string, ports map[string]int) string {
 	return n.shell(script.String())
 }
 
+var credential = regexp.MustCompile(`(?m)^LoadCredential=(\w+):/srv/tabi/secrets/(\w+)$`)
+
+// asUnits restarts gateway and worker as the units of deploy/systemd run them: each with its own credentials, out of reach of ~/secrets.
+func (n *newcomer) asUnits() {
+	n.Helper()
+	for _, name := range []string{"worker", "gateway"} {
+		drop, err := os.ReadFile(filepath.Join(root(), "deploy", "systemd", "tabi@"+name+".service.d", name+".conf"))
+		if err != nil {
+			n.Fatal(err)
+		}
+		script := "mkdir ~/credentials\n"
+		for _, m := range credential.FindAllStringSubmatch(string(drop), -1) {
+			script += fmt.Sprintf("cp ~/secrets/%s ~/credentials/%s\n", m[2], m[1])
+		}
+		n.shell(script + "mv ~/secrets ~/secrets.away\n" +
+			"CREDENTIALS_DIRECTORY=~/credentials ~/tabi/deploy/services.sh restart " + name + "\n" +
+			"mv ~/secrets.away ~/secrets\nrm -rf ~/credentials")
+	}
+}
+
 // client returns a browser that trusts the CA of the page.
 func (n *newcomer) client() *http.Client {
 	n.Helper()
@@ -282,7 +303,8 @@ func encodings(t testing.TB, history string) []string {
 }
 
 // Who follows docs/install.md from an empty folder has an installation as in production: TLS, sign-in by a provider, a customer in a
-// journey, nothing readable in Temporal, a doctor without complaint, backups that restore.
+// journey, nothing readable in Temporal, a doctor without complaint, backups that restore, secrets that can be replaced. A customer who
+// waits meanwhile goes on.
 func TestInstallPage(t *testing.T) {
 	t.Parallel()
 	n := newNewcomer(t)
@@ -358,6 +380,23 @@ func TestInstallPage(t *testing.T) {
 	if !slices.Contains(all, codec.Encoding) || strings.Contains(history, "ana@example.com") {
 		t.Errorf("the encodings in the history of ana are %v", all)
 	}
+	// Ana waited through backup, restore, upgrade and new secrets, and continues without the old ones.
+	n.shell(". ~/settings.sh\n~/tabi/deploy/rotate.sh drop secret link_secrets master_keys\n" +
+		"for p in worker gateway; do ~/tabi/deploy/services.sh restart $p; done")
+	n.asUnits()
+	n.shell(`. ~/settings.sh
+		curl -fsS --cacert ~/certs/ca.pem -H "Authorization: Bearer $(cat ~/secrets/shop_key)" "$TABI_PUBLIC_URL/v1/track" \
+		  --json '{"userId":"ana","event":"Order Completed","properties":{"total":30}}'`)
+	await(t, "ana's goal", func() error {
+		if got := n.shell(". ~/settings.sh\ntabi status welcome/ana -o json"); !regexp.MustCompile(`"outcome": *"goal"`).MatchString(got) {
+			return errors.New(got)
+		}
+		return nil
+	})
+	if got := mail.subjects("ana@example.com"); len(got) != 1 {
+		t.Errorf("ana got %q", got)
+	}
+
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	stranger := exec.CommandContext(ctx, filepath.Join(n.home, "tabi", "bin", "temporal"), "workflow", "list", "--address",
