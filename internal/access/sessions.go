@@ -32,9 +32,12 @@ type Session struct {
 	Token   string   // digest of the token, of ByToken; id of the key, of ByKey
 	Peer    string   // network address from which the person signed in
 	Browser string   // the browser's and its system's name, as in "Firefox on Linux"; empty: unknown
-	Created time.Time
-	Seen    time.Time // last use, at most SeenEvery old
-	Ends    time.Time // absolute limit
+	// Provider is the provider's id of its own session, and Hint what it calls the person: of ByOIDC, if it says them.
+	Provider, Hint string
+	Checked        time.Time // when the provider last confirmed it, of ByOIDC; at first Created
+	Created        time.Time
+	Seen           time.Time // last use, at most SeenEvery old
+	Ends           time.Time // absolute limit
 }
 
 // SessionID returns the id of the session whose cookie has this value.
@@ -50,23 +53,25 @@ func (s *Room) AddSession(ctx context.Context, one Session) error {
 		return err
 	}
 	return s.db.Write(sqldb.WithoutLast(ctx), func(tx sqldb.Conn) error {
-		_, err := tx.ExecContext(ctx, `insert into sessions (id, way, subject, name, member_of, token, peer, browser, created_at, seen_at, ends_at)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, one.ID, one.Way, sqldb.Clean(one.Subject), sqldb.Clean(one.Name),
-			sqldb.Clean(string(groups)), one.Token, one.Peer, sqldb.Clean(one.Browser), sqldb.Millis(one.Created),
-			sqldb.Millis(one.Seen), sqldb.Millis(one.Ends))
+		_, err := tx.ExecContext(ctx, `insert into sessions (`+sessionColumns+`)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`, one.ID, one.Way, sqldb.Clean(one.Subject),
+			sqldb.Clean(one.Name), sqldb.Clean(string(groups)), one.Token, one.Peer, sqldb.Clean(one.Browser), sqldb.Clean(one.Provider),
+			sqldb.Clean(one.Hint), sqldb.Millis(one.Checked), sqldb.Millis(one.Created), sqldb.Millis(one.Seen), sqldb.Millis(one.Ends))
 		return err
 	})
 }
 
-const sessionColumns = "id, way, subject, name, member_of, token, peer, browser, created_at, seen_at, ends_at"
+const sessionColumns = "id, way, subject, name, member_of, token, peer, browser, provider, hint, checked_at, created_at, seen_at, ends_at"
 
 func scanSession(r *sql.Rows) (one Session, err error) {
 	var groups string
-	var created, seen, ends int64
-	err = r.Scan(&one.ID, &one.Way, &one.Subject, &one.Name, &groups, &one.Token, &one.Peer, &one.Browser, &created, &seen, &ends)
+	var checked, created, seen, ends int64
+	err = r.Scan(&one.ID, &one.Way, &one.Subject, &one.Name, &groups, &one.Token, &one.Peer, &one.Browser, &one.Provider, &one.Hint,
+		&checked, &created, &seen, &ends)
 	if err != nil {
 		return one, err
 	}
+	one.Checked = sqldb.Moment(checked)
 	one.Created, one.Seen, one.Ends = sqldb.Moment(created), sqldb.Moment(seen), sqldb.Moment(ends)
 	if err := json.Unmarshal([]byte(groups), &one.Groups); err != nil {
 		return one, fmt.Errorf("the groups of a session: %w", err)
@@ -94,6 +99,34 @@ func (s *Room) SessionSeen(ctx context.Context, id string, wall time.Time) error
 		_, err := tx.ExecContext(ctx, "update sessions set seen_at = $1 where id = $2 and seen_at < $1", sqldb.Millis(wall), id)
 		return err
 	})
+}
+
+// ConfirmSession stores what the provider says of a session's person now, and when it said so; sqldb.ErrNotFound: the session has ended.
+func (s *Room) ConfirmSession(ctx context.Context, one Session) error {
+	groups, err := json.Marshal(one.Groups)
+	if err != nil {
+		return err
+	}
+	return s.db.Write(sqldb.WithoutLast(ctx), func(tx sqldb.Conn) error {
+		n, err := sqldb.Affected(ctx, tx, `update sessions set name = $1, member_of = $2, provider = $3, hint = $4, checked_at = $5
+			where id = $6`, sqldb.Clean(one.Name), sqldb.Clean(string(groups)), sqldb.Clean(one.Provider), sqldb.Clean(one.Hint),
+			sqldb.Millis(one.Checked), one.ID)
+		if err == nil && n == 0 {
+			err = sqldb.ErrNotFound
+		}
+		return err
+	})
+}
+
+// EndProvidersSessions deletes the sessions that began by the provider, until a moment, of a subject or in a session of the provider, or
+// of both if both are given, and returns their number. With neither it deletes none.
+func (s *Room) EndProvidersSessions(ctx context.Context, subject, provider string, until time.Time) (n int64, err error) {
+	err = s.db.Write(ctx, func(tx sqldb.Conn) error {
+		n, err = sqldb.Affected(ctx, tx, `delete from sessions where way = $1 and ($2 = '' or subject = $2) and ($3 = '' or provider = $3)
+			and $2 || $3 <> '' and created_at <= $4`, ByOIDC, sqldb.Clean(subject), sqldb.Clean(provider), sqldb.Millis(until))
+		return err
+	})
+	return n, err
 }
 
 // EndSession deletes a session. One that does not exist is no error.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -215,7 +216,7 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 		Rooms: GatewayRooms(
 			s.Store,
 		), Ping: s.Store.Database.Ping, Clock: s.Clock, Keys: keys, Tokens: tokens,
-		OIDC: provider, SessionIdle: c.SignIn.Idle, SessionLife: c.SignIn.Life,
+		OIDC: provider, SessionIdle: c.SignIn.Idle, SessionLife: c.SignIn.Life, SessionCheck: cmp.Or(c.SignIn.Check, -1),
 		Secrets: s.Secrets, LinkSecrets: s.LinkSecrets,
 		PublicURL:  c.PublicURL,
 		TemporalUI: c.TemporalUI,

@@ -20,6 +20,7 @@ type SignIn struct {
 	Roles        string // see ParseRoles
 	Label        string
 	Idle, Life   time.Duration // of sessions; 0: the defaults of package auth
+	Check        time.Duration // after which the provider is asked again whether a session goes on; 0: never
 }
 
 func (c *Config) signInSettings() []setting {
@@ -63,6 +64,11 @@ func (c *Config) signInSettings() []setting {
 		{
 			HTTP, "session-life", "TABI_SESSION_LIFE", "how long a session lasts at all; then its person signs in again",
 			dur(&s.Life, auth.DefaultSessionLife),
+		},
+		{
+			HTTP, "session-check", "TABI_SESSION_CHECK",
+			"how often the OIDC provider is asked whether a session goes on, and with which groups; 0: never",
+			dur(&s.Check, auth.DefaultSessionCheck),
 		},
 	}
 }

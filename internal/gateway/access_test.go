@@ -14,16 +14,17 @@ import (
 
 // anyoneMay lists, beside their method, the routes that need no permission, and what a stranger gets there.
 var anyoneMay = map[string]int{
-	"GET /login":            http.StatusOK,
-	"POST /login":           http.StatusUnauthorized,
-	"GET /login/oidc":       http.StatusNotFound, // there is no provider in this house
-	"GET /login/callback":   http.StatusNotFound,
-	"GET /static/style.css": http.StatusOK,
-	"GET /u/{token}":        http.StatusNotFound,
-	"POST /u/{token}":       http.StatusNotFound,
-	"GET /healthz":          http.StatusOK,
-	"GET /readyz":           http.StatusOK,
-	"GET /v1/openapi.yaml":  http.StatusOK,
+	"GET /login":              http.StatusOK,
+	"POST /login":             http.StatusUnauthorized,
+	"GET /login/oidc":         http.StatusNotFound, // there is no provider in this house
+	"GET /login/callback":     http.StatusNotFound,
+	"POST /login/backchannel": http.StatusNotFound,
+	"GET /static/style.css":   http.StatusOK,
+	"GET /u/{token}":          http.StatusNotFound,
+	"POST /u/{token}":         http.StatusNotFound,
+	"GET /healthz":            http.StatusOK,
+	"GET /readyz":             http.StatusOK,
+	"GET /v1/openapi.yaml":    http.StatusOK,
 }
 
 // TestEveryRouteRequiresCredentials walks every route: who gives no permission, or a wrong one, reads nothing and changes nobody.

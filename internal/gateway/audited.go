@@ -43,6 +43,7 @@ var audits = map[string]audited{
 	"POST /login":                {acts, "session.sign_in", ""},
 	"GET /login/oidc":            {none, noCustomer, ""},
 	"GET /login/callback":        {acts, "session.sign_in", ""},
+	"POST /login/backchannel":    {acts, "session.end", ""},
 	"POST /logout":               {acts, "session.sign_out", ""},
 	"GET /static/style.css":      {none, noCustomer, ""},
 	"GET /inbox":                 {looks, "handoff.list", ""},

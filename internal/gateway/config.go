@@ -113,6 +113,7 @@ type Config struct {
 	Secrets, LinkSecrets     signedlink.Secrets
 	OIDC                     *auth.OIDC    // a provider by which people sign in; nil: by tokens only
 	SessionIdle, SessionLife time.Duration // limits of sessions; defaults of package auth
+	SessionCheck             time.Duration // after which the provider is asked again; default of package auth; negative: never
 	// PublicURL is how browsers and mail programs reach this gateway: https://tabi.example.com.
 	PublicURL string
 
@@ -245,7 +246,8 @@ func (g *Gateway) Handler() http.Handler { return g.handler }
 
 func (c Config) access() auth.Config {
 	return auth.Config{
-		Keys: c.Keys, Tokens: c.Tokens, Sessions: c.Rooms.Access, SessionIdle: c.SessionIdle, SessionLife: c.SessionLife, OIDC: c.OIDC,
+		Keys: c.Keys, Tokens: c.Tokens, Sessions: c.Rooms.Access, SessionIdle: c.SessionIdle, SessionLife: c.SessionLife,
+		SessionCheck: c.SessionCheck, OIDC: c.OIDC,
 		Secrets: c.Secrets, LinkSecrets: c.LinkSecrets, PublicURL: c.PublicURL,
 		Dev: c.Dev, Insecure: c.Insecure, Customers: c.Rooms.Customers,
 	}

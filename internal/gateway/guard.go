@@ -57,6 +57,9 @@ func (g *Gateway) guard(r web.Route) http.Handler {
 				g.pages.RequireSignIn(w, req)
 				return
 			}
+			if caller.Stale && g.pages.AskAgain(w, req, caller) {
+				return
+			}
 			callerIs(req.Context(), caller)
 			req = auth.WithPrincipal(req, caller)
 			if !caller.May(r.Needs) {

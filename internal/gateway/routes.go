@@ -33,6 +33,7 @@ func (g *Gateway) routes() []web.Route {
 		{"POST", "/logout", form, access.SignedIn, same, g.pages.Logout},
 		{"GET", "/login/oidc", anyone, none, same, g.pages.LoginByProvider},
 		{"GET", "/login/callback", anyone, none, same, g.pages.LoginCallback},
+		{"POST", "/login/backchannel", anyone, none, same, g.pages.LogoutByProvider},
 		{"GET", "/sessions", page, access.SignedIn, same, g.pages.Sessions},
 		{"POST", "/sessions/end", form, access.SignedIn, same, g.pages.EndSessions},
 		{"GET", "/static/style.css", anyone, none, same, g.pages.Stylesheet},

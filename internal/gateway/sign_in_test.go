@@ -81,6 +81,9 @@ func TestSignInByProvider(t *testing.T) {
 	if got := h.get(client, "/inbox"); got.status != http.StatusUnauthorized {
 		t.Errorf("after the sign-out: %d", got.status)
 	}
+	if lines := strings.Join(h.audited(), "\n"); !strings.Contains(lines, "Aiko (agent) session.sign_out ok") {
+		t.Errorf("the audit log does not say who signed out:\n%s", lines)
+	}
 }
 
 // TestProvidersAnswersAreChecked changes one thing of a good answer each time: nobody gets in.

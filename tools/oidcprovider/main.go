@@ -5,11 +5,14 @@
 //	make bin/oidc-provider
 //	bin/oidc-provider --people people.txt --tabi http://127.0.0.1:8080
 //
-// Each line of the file is a person, as NAME:PASSWORD:GROUP,GROUP. The file is read again at each sign-in.
+// Each line of the file is a person, as NAME:PASSWORD:GROUP,GROUP. The file is read again at each sign-in. Who has signed in is remembered
+// by a cookie for requests with prompt=none only, as long as the file has the person and the browser has not signed out: other requests
+// show the form each time.
 package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -20,6 +23,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/zitadel/oidc/v3/example/server/exampleop"
@@ -99,6 +103,70 @@ type keeper struct {
 	*storage.Storage
 	people people
 	tabis  []string
+	browsers
+}
+
+// browsers remembers who has signed in, by authorization request and by the browser's cookie.
+type browsers struct {
+	entered *sync.Map // id of an authorization request → name
+	known   *sync.Map // value of a cookie → name
+	silent  *sync.Map // ids of authorization requests that need no form
+}
+
+const (
+	browserCookie = "op_browser"
+	callbackPath  = "/auth/callback" // where a browser comes from the form
+)
+
+type browserKey struct{}
+
+// remember puts who the browser's person is into the context of requests, sets the cookie after a sign-in, and removes it at a sign-out.
+func (b browsers) remember(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, err := r.Cookie(browserCookie); err == nil {
+			name, _ := b.known.Load(c.Value)
+			r = r.WithContext(context.WithValue(r.Context(), browserKey{}, name))
+		}
+		switch r.URL.Path {
+		case callbackPath:
+			if name, ok := b.entered.LoadAndDelete(r.URL.Query().Get("id")); ok {
+				value := rand.Text()
+				b.known.Store(value, name)
+				http.SetCookie(w, &http.Cookie{Name: browserCookie, Value: value, Path: "/", HttpOnly: true})
+			}
+		case "/end_session":
+			http.SetCookie(w, &http.Cookie{Name: browserCookie, Path: "/", MaxAge: -1})
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// CheckUsernamePassword checks what the form has.
+func (k keeper) CheckUsernamePassword(name, password, id string) error {
+	err := k.Storage.CheckUsernamePassword(name, password, id)
+	if err == nil {
+		k.entered.Store(id, name)
+	}
+	return err
+}
+
+// CreateAuthRequest answers prompt=none for a person who is known by the browser's cookie and still in the file.
+func (k keeper) CreateAuthRequest(ctx context.Context, r *oidc.AuthRequest, userID string) (op.AuthRequest, error) {
+	if !slices.Equal(r.Prompt, []string{oidc.PromptNone}) {
+		return k.Storage.CreateAuthRequest(ctx, r, userID)
+	}
+	name, _ := ctx.Value(browserKey{}).(string)
+	one := k.people.find(name)
+	if one == nil {
+		return nil, oidc.ErrLoginRequired()
+	}
+	r.Prompt = nil
+	request, err := k.Storage.CreateAuthRequest(ctx, r, userID)
+	if err != nil {
+		return nil, err
+	}
+	k.silent.Store(request.GetID(), true)
+	return request, k.Storage.CheckUsernamePassword(name, one.password, request.GetID())
 }
 
 const scopeGroups = "groups"
@@ -130,13 +198,22 @@ func (k keeper) GetClientByClientID(ctx context.Context, id string) (op.Client, 
 	if err != nil {
 		return nil, err
 	}
-	return client{c, k.tabis}, nil
+	return client{c, k.tabis, k.browsers}, nil
 }
 
 // client is tabi: it may ask for groups, reads the name from the ID token, and people come back to it after they have signed out.
 type client struct {
 	op.Client
 	tabis []string
+	browsers
+}
+
+// LoginURL returns the form for an authorization request, or what comes after it.
+func (c client) LoginURL(id string) string {
+	if _, ok := c.silent.LoadAndDelete(id); ok {
+		return callbackPath + "?id=" + id
+	}
+	return c.Client.LoginURL(id)
 }
 
 func (c client) IsScopeAllowed(scope string) bool {
@@ -188,7 +265,8 @@ func run() error {
 	}
 	storage.RegisterClients(storage.WebClient(*id, *secret, each(urls, "/login/callback")...))
 	slog.SetLogLoggerLevel(slog.LevelWarn) // a line for each request says nothing
-	handler := exampleop.SetupServer("http://"+*listen, keeper{storage.NewStorage(known), known, urls}, nil, false)
+	b := browsers{new(sync.Map), new(sync.Map), new(sync.Map)}
+	handler := b.remember(exampleop.SetupServer("http://"+*listen, keeper{storage.NewStorage(known), known, urls, b}, nil, false))
 	log.Printf("for trying out only, not for production: OpenID Connect provider http://%s, client %s, for tabi at %s", *listen, *id,
 		strings.Join(urls, ", "))
 	server := &http.Server{Addr: *listen, Handler: handler, ReadHeaderTimeout: 10 * time.Second}

@@ -226,6 +226,39 @@ func TestSignInAtAProvider(t *testing.T) {
 	browse(t, p.ctx, chromedp.WaitVisible(alert))
 	p.shows("nobody", "/login/callback", read(t, p.ctx, chromedp.Text(wholePage)), "none of your groups has a role here", "!canary")
 
+	// A gateway that asks the provider again after a second: a page goes there and back, other groups have effect, and who is taken out of
+	// the provider is out.
+	asking := local(freePort())
+	op.tabis = append(op.tabis, "http://"+asking)
+	op.procs["provider"].Stop(stopPatience)
+	op.start()
+	in.run("serve-asking", tabi(in), "serve", "--listen", asking, "--public-url", "http://"+asking, "--session-check", "1s")
+	await(in, "the gateway that asks is ready", func() error {
+		resp, err := http.Get("http://" + asking + "/readyz")
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		return err
+	})
+	p = &person{t, browser(t), "http://" + asking}
+	p.arrive("rea")
+	until := func(word string) {
+		t.Helper()
+		await(t, "the page says "+word, func() error {
+			if page := p.see("/customers/ana"); !strings.Contains(page, word) {
+				return errors.New(page)
+			}
+			return nil
+		})
+	}
+	op.know("rea:ops", "olu:ops")
+	until("canary-ana")
+	op.know("olu:ops")
+	until("Shop login does not confirm any more that you are signed in")
+	if left := in.cli("sessions", "list"); strings.Contains(left, "id-rea") {
+		t.Errorf("a session of who was taken out: %s", left)
+	}
+
 	in.serveTLS(secure)
 	p = &person{t, browser(t, chromedp.Flag("ignore-certificate-errors", true)), "https://" + secure}
 	page, olu := p.arrive("olu")

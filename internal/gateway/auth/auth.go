@@ -46,6 +46,7 @@ type Config struct {
 	Sessions             Sessions
 	SessionIdle          time.Duration // without use; default DefaultSessionIdle
 	SessionLife          time.Duration // whatever its use; default DefaultSessionLife
+	SessionCheck         time.Duration // after which the provider is asked again; default DefaultSessionCheck; negative: never
 	OIDC                 *OIDC         // nil: people sign in by tokens only
 	Dev                  bool          // answers only this machine, and asks for neither keys nor tokens
 	Insecure             bool          // may start without keys and tokens; what has none is open to everyone
@@ -71,6 +72,7 @@ type Auth struct {
 // New returns an Auth of a configuration that Check accepts.
 func New(env *web.Env, c Config, metrics prometheus.Registerer) *Auth {
 	c.SessionIdle, c.SessionLife = cmp.Or(c.SessionIdle, DefaultSessionIdle), cmp.Or(c.SessionLife, DefaultSessionLife)
+	c.SessionCheck = cmp.Or(c.SessionCheck, DefaultSessionCheck)
 	if c.OIDC != nil {
 		o := *c.OIDC
 		o.GroupsClaim, o.provider = cmp.Or(o.GroupsClaim, DefaultGroupsClaim), newProvider(o.Issuer)
@@ -114,6 +116,10 @@ func (c Config) Check() (problems []error) {
 		add("gateway: sessions end after %s without use and after %s at all: give positive limits, the first not above the second",
 			c.SessionIdle, c.SessionLife)
 	}
+	if c.SessionCheck > 0 && c.SessionCheck < time.Second {
+		add("gateway: the identity provider is asked about a session every %s: give at least 1s, since the answer takes a while",
+			c.SessionCheck)
+	}
 	for name, k := range c.Keys {
 		problems = append(problems, k.check(name)...)
 	}
@@ -135,8 +141,9 @@ type Principal struct {
 	Subject string      // who it is, for logs: "token:Olga", the provider's subject; without secrets
 	Role    access.Role // empty: may do nothing
 	Queues  []string    // of an agent; empty: all
-	// SessionID is set for KindSession.
+	// SessionID is set for KindSession. Stale says that the provider has to be asked again whether the session goes on.
 	SessionID string
+	Stale     bool
 }
 
 // May reports whether the caller has a permission.
@@ -163,6 +170,11 @@ func WithPrincipal(r *http.Request, p Principal) *http.Request {
 	}
 	audit.Of(r.Context()).By(name, p.Subject, string(p.Role))
 	return r.WithContext(context.WithValue(r.Context(), principalKey{}, p))
+}
+
+// WithoutPrincipal returns a request of nobody, for what is shown after a sign-out. The entry of the audit log keeps who it was.
+func WithoutPrincipal(r *http.Request) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), principalKey{}, Principal{}))
 }
 
 // Actor returns the name recorded with a command: the token's name or, if it has none, the name in the request.

@@ -42,3 +42,15 @@ func personName(claims map[string]any, subject string) string {
 	}
 	return subject
 }
+
+// textClaim returns a claim that is a text of a reasonable length; empty: there is none.
+func textClaim(claims map[string]any, name string) string {
+	text, _ := claims[name].(string)
+	if len(text) > 512 {
+		return ""
+	}
+	return text
+}
+
+// oidcSubject returns the subject of a person at the provider, as sessions have it.
+func oidcSubject(id string) string { return "oidc:" + id }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 // provider is what discovery has found, as soon as it has.
 type provider struct {
 	client *http.Client
+	issuer string
 	found  func(ctx context.Context) (*oidc.Provider, error)
 
 	mu      sync.Mutex
@@ -22,6 +24,10 @@ type provider struct {
 	err     error
 	tried   time.Time
 	looking chan struct{} // closed when the look in progress ends; nil: there is none
+
+	asking  sync.Mutex // by answers
+	asked   time.Time
+	answers bool
 }
 
 func newProvider(issuer string) *provider {
@@ -35,7 +41,9 @@ func newProvider(issuer string) *provider {
 			return nil
 		},
 	}
-	return &provider{client: client, found: func(ctx context.Context) (*oidc.Provider, error) { return oidc.NewProvider(ctx, issuer) }}
+	return &provider{client: client, issuer: issuer, found: func(ctx context.Context) (*oidc.Provider, error) {
+		return oidc.NewProvider(ctx, issuer)
+	}}
 }
 
 // bounded cuts answers that are too long to be a provider's.
@@ -85,4 +93,27 @@ func (p *provider) look(wall time.Time, log *zap.Logger, done chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.oidc, p.err, p.tried, p.looking = found, err, wall, nil
+}
+
+// alive reports whether the provider answers now. It asks no more often than every providerRetry, and waits for PagePatience at most.
+func (p *provider) alive(wall time.Time) bool {
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	if since := wall.Sub(p.asked); since >= 0 && since < providerRetry {
+		return p.answers
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), PagePatience)
+	defer cancel()
+	p.asked, p.answers = wall, false
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(p.issuer, "/")+"/.well-known/openid-configuration", nil)
+	if err != nil {
+		return false
+	}
+	res, err := p.client.Do(r)
+	if err != nil {
+		return false
+	}
+	_ = res.Body.Close()
+	p.answers = res.StatusCode == http.StatusOK
+	return p.answers
 }

@@ -122,6 +122,8 @@ type flow struct {
 	Verifier string `json:"verifier"`
 	Next     string `json:"next"`
 	Until    int64  `json:"until"` // wall, Unix seconds
+	// Session is the id of the session that the provider is asked about; empty: somebody signs in.
+	Session string `json:"session,omitempty"`
 }
 
 func (a *Auth) oauth(p *oidc.Provider) *oauth2.Config {
@@ -133,13 +135,18 @@ func (a *Auth) oauth(p *oidc.Provider) *oauth2.Config {
 
 // BeginOIDC sets the cookie of a new sign-in and returns the provider's address for it. next is where the browser goes afterwards.
 func (a *Auth) BeginOIDC(w http.ResponseWriter, next string) (address string, err error) {
+	return a.begin(w, next, "")
+}
+
+// begin sets the cookie of a new flow, about a session or none, and returns the provider's address for it.
+func (a *Auth) begin(w http.ResponseWriter, next, session string, more ...oauth2.AuthCodeOption) (address string, err error) {
 	p, err := a.OIDC.provider.get(a.env.Wall(), a.env.Log, PagePatience)
 	if err != nil {
 		return "", err
 	}
 	f := flow{
 		State: oauth2.GenerateVerifier(), Nonce: oauth2.GenerateVerifier(), Verifier: oauth2.GenerateVerifier(),
-		Next: next, Until: a.env.Wall().Add(flowLife).Unix(),
+		Next: next, Until: a.env.Wall().Add(flowLife).Unix(), Session: session,
 	}
 	data, err := json.Marshal(f)
 	if err != nil {
@@ -147,7 +154,8 @@ func (a *Auth) BeginOIDC(w http.ResponseWriter, next string) (address string, er
 	}
 	// Lax: the browser comes back from the provider's site.
 	a.setCookie(w, flowCookie, a.Secrets.Seal("sign-in v1", data), flowLife, http.SameSiteLaxMode)
-	return a.oauth(p).AuthCodeURL(f.State, oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)), nil
+	more = append(more, oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier))
+	return a.oauth(p).AuthCodeURL(f.State, more...), nil
 }
 
 // refusal is why a sign-in by a provider failed: a code for the counter, and words for the person.
@@ -168,8 +176,9 @@ func Refusal(err error) (text string, ok bool) {
 func (r *refusal) Error() string { return r.text }
 func (r *refusal) Unwrap() error { return r.cause }
 
-// FinishOIDC ends a sign-in: it exchanges the code that the browser comes back with, checks the identity, and begins a session. next is
-// where the browser goes. A refusal is counted as a failed try; its text is for the person.
+// FinishOIDC ends a sign-in: it exchanges the code that the browser comes back with, checks the identity, and begins a session, or
+// confirms the one that the provider was asked about. next is where the browser goes. A refused sign-in is counted as a failed try; the
+// text of a refusal is for the person.
 func (a *Auth) FinishOIDC(w http.ResponseWriter, r *http.Request) (next string, err error) {
 	f, err := a.flowOf(r)
 	a.setCookie(w, flowCookie, "", 0, http.SameSiteLaxMode) // it is used up, whatever comes of it
@@ -179,7 +188,9 @@ func (a *Auth) FinishOIDC(w http.ResponseWriter, r *http.Request) (next string, 
 	}
 	var who access.Session
 	if err == nil {
-		who, err = a.identity(r, f)
+		if who, err = a.identity(r, f); f.Session != "" {
+			return f.Next, a.confirm(r, f.Session, who, err)
+		}
 	}
 	var no *refusal
 	if errors.As(err, &no) {
@@ -262,7 +273,11 @@ func (a *Auth) identity(r *http.Request, f flow) (s access.Session, err error) {
 		}
 	}
 	role, _, known := a.OIDC.roleOf(groupsOf(claims, a.OIDC.GroupsClaim))
-	s = access.Session{Way: access.ByOIDC, Subject: "oidc:" + id.Subject, Name: personName(claims, id.Subject), Groups: known}
+	s = access.Session{
+		Way: access.ByOIDC, Subject: oidcSubject(id.Subject), Name: personName(claims, id.Subject), Groups: known,
+		Provider: textClaim(claims, "sid"), Hint: cmp.Or(textClaim(claims, "login_hint"), textClaim(claims, "email"),
+			textClaim(claims, "preferred_username")),
+	}
 	if role == access.Nobody {
 		return s, &refusal{"no_role", "You are signed in at " + a.OIDC.name() + ", but none of your groups has a role here. " +
 			"Ask the person who runs tabi.", fmt.Errorf("subject %q", id.Subject)}

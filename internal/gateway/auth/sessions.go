@@ -22,6 +22,8 @@ import (
 const (
 	DefaultSessionIdle = 30 * time.Minute
 	DefaultSessionLife = 12 * time.Hour
+	// DefaultSessionCheck is how long a provider's word is taken that somebody is signed in there and in which groups.
+	DefaultSessionCheck = 15 * time.Minute
 )
 
 // ReloadParam marks requests of pages that reload by themselves. They show that a page is open, not that a person is there.
@@ -33,6 +35,8 @@ type Sessions interface {
 	Session(ctx context.Context, id string) (access.Session, error)
 	SessionSeen(ctx context.Context, id string, wall time.Time) error
 	EndSession(ctx context.Context, id string) error
+	ConfirmSession(ctx context.Context, one access.Session) error
+	EndProvidersSessions(ctx context.Context, subject, provider string, until time.Time) (int64, error)
 	SessionsOf(ctx context.Context, subject string, wall time.Time, limit int) ([]access.Session, error)
 }
 
@@ -142,6 +146,11 @@ func (a *Auth) standing(ctx context.Context, s access.Session, wall time.Time) (
 		if p.Role, p.Queues, _ = a.OIDC.roleOf(s.Groups); p.Role == access.Nobody {
 			return Principal{}, "none of its groups has a role any more", nil
 		}
+		if unsure := wall.Sub(s.Checked) - a.SessionCheck; a.SessionCheck > 0 && unsure >= 0 {
+			if p.Stale = true; unsure >= a.SessionIdle {
+				return Principal{}, "the identity provider could not be asked about it", nil
+			}
+		}
 	default:
 		return Principal{}, "it is unknown how it began", nil
 	}
@@ -156,7 +165,7 @@ func (a *Auth) signIn(w http.ResponseWriter, r *http.Request, s access.Session) 
 	value := base64.RawURLEncoding.EncodeToString(raw[:])
 	s.ID, s.Created, s.Peer = access.SessionID(value), a.env.Wall(), a.env.Peer(r).String()
 	s.Browser = browserOf(r.UserAgent())
-	s.Seen, s.Ends = s.Created, s.Created.Add(a.SessionLife)
+	s.Seen, s.Checked, s.Ends = s.Created, s.Created, s.Created.Add(a.SessionLife)
 	if old := a.cookie(r, sessionCookie); old != "" {
 		if err := a.Sessions.EndSession(r.Context(), access.SessionID(old)); err != nil {
 			return err

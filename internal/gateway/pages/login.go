@@ -104,6 +104,41 @@ func (p *Pages) LoginByProvider(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, address, http.StatusSeeOther)
 }
 
+type askingView struct{ Provider, Address string }
+
+// AskAgain sends a browser that opens a page by way of the provider, which says whether the session goes on; false: it is no page that a
+// person opens, or the provider is away. It answers with a page and no redirect, since a browser follows no redirect of a form to another
+// site.
+func (p *Pages) AskAgain(w http.ResponseWriter, r *http.Request, caller auth.Principal) bool {
+	if r.Method != http.MethodGet || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		return false
+	}
+	address, err := p.auth.AskAgain(w, r, caller, localPath(r.URL.RequestURI()))
+	if err != nil {
+		p.pageFailed(w, r, err)
+		return true
+	}
+	if address != "" {
+		name, _ := p.auth.Provider(auth.PagePatience)
+		p.Render(w, r, http.StatusOK, "asking.html", "Still signed in?", askingView{name, address})
+	}
+	return address != ""
+}
+
+// LogoutByProvider ends sessions when the provider says so: OpenID Connect Back-Channel Logout 1.0.
+func (p *Pages) LogoutByProvider(w http.ResponseWriter, r *http.Request) {
+	if p.auth.OIDC == nil {
+		web.WriteError(w, web.NotFound("not_found", "", "people sign in by tokens here"))
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+	if _, err := p.auth.LogoutByProvider(r); err != nil {
+		web.WriteError(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
 type arrivedView struct{ Next string }
 
 // LoginCallback receives the browser that the identity provider sends back.
@@ -123,10 +158,10 @@ func (p *Pages) LoginCallback(w http.ResponseWriter, r *http.Request) {
 		p.showLogin(w, r, wait.Status, loginView{Next: "/", Error: sentence(wait.Message)})
 	case errors.Is(err, auth.ErrProviderAway):
 		p.Log.Warn("a sign-in could not be finished", zap.Error(err))
-		p.showLogin(w, r, http.StatusServiceUnavailable, loginView{Next: "/"})
+		p.showLogin(w, r, http.StatusServiceUnavailable, loginView{Next: localPath(next)})
 	default:
 		if text, ok := auth.Refusal(err); ok {
-			p.showLogin(w, r, http.StatusForbidden, loginView{Next: "/", Error: text})
+			p.showLogin(w, r, http.StatusForbidden, loginView{Next: localPath(next), Error: text})
 			return
 		}
 		p.pageFailed(w, r, err)
@@ -146,7 +181,7 @@ func (p *Pages) Logout(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(auth.PrincipalOf(r.Context()).Subject, "oidc:") {
 		if end := p.auth.EndAtProvider(); end != "" {
 			name, _ := p.auth.Provider(auth.PagePatience)
-			p.Render(w, auth.WithPrincipal(r, auth.Principal{}), http.StatusOK, "left.html", "Signed out", leftView{name, end})
+			p.Render(w, auth.WithoutPrincipal(r), http.StatusOK, "left.html", "Signed out", leftView{name, end})
 			return
 		}
 	}

@@ -617,6 +617,9 @@ create table sessions (
   token      text not null,
   peer       text not null,
   browser    text not null,
+  provider   text not null,
+  hint       text not null,
+  checked_at bigint not null,
   created_at bigint not null,
   seen_at    bigint not null,
   ends_at    bigint not null
