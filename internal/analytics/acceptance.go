@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/stats"
 )
@@ -16,6 +17,7 @@ type Acceptance struct {
 	Actions   []ActionAcceptance
 	Journeys  []JourneyAcceptance
 	Controls  []ControlAcceptance // the customers of full arbitration first (Control empty); none where no offer was made
+	Begins    retention.Begins    // of the offers: where older ones were deleted
 }
 
 // Offers are counts of offers. An open offer, neither accepted nor expired, does not count for the rate.
@@ -72,6 +74,11 @@ const acceptanceColumns = `count(*), sum(case when o.outcome = 'accepted' then 1
 func (s *Room) Acceptance(ctx context.Context, now, since time.Time) (Acceptance, error) {
 	out := Acceptance{At: now, Since: since}
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
+		begins, err := retention.ReadBegins(ctx, tx)
+		if err != nil {
+			return err
+		}
+		out.Begins = begins.Of(ofAcceptance...)
 		if err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
 			var a ActionAcceptance
 			o, err := scanOffers(r, &a.Action, &a.Channel, &a.Evidence, &a.Positives)
@@ -90,8 +97,8 @@ func (s *Room) Acceptance(ctx context.Context, now, since time.Time) (Acceptance
 			j.Offers = o
 			out.Journeys = append(out.Journeys, j)
 			return err
-		}, `select coalesce(c.journey, ''), `+acceptanceColumns+` from offer_log o left join send_log c on c.key = o.key
-			where o.offered_at > 0 and o.offered_at >= $1 group by coalesce(c.journey, '') order by 1`, sqldb.Millis(since)); err != nil {
+		}, `select o.journey, `+acceptanceColumns+` from offer_log o
+			where o.offered_at > 0 and o.offered_at >= $1 group by o.journey order by 1`, sqldb.Millis(since)); err != nil {
 			return err
 		}
 		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {

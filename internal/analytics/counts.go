@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -50,7 +51,7 @@ func (s *Room) Live(ctx context.Context) (Live, error) {
 	return l, err
 }
 
-// Totals counts everything.
+// Totals counts everything, also what retention has deleted.
 func (s *Room) Totals(ctx context.Context) (Totals, error) {
 	t := Totals{Outcomes: map[string]map[string]int64{}, Sends: map[string]int64{}}
 	err := s.db.Read(ctx, func(tx sqldb.Conn) error {
@@ -71,13 +72,29 @@ func (s *Room) Totals(ctx context.Context) (Totals, error) {
 		}, `select journey, outcome, count(*) from enrollment_states where state = 'closed' group by journey, outcome`); err != nil {
 			return err
 		}
-		return sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+		if err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
 			var channel, status string
 			var n int64
 			err := r.Scan(&channel, &status, &n)
 			t.Sends[channel+"/"+status] = n
 			return err
-		}, `select channel, status, count(*) from send_log group by channel, status`)
+		}, `select channel, status, count(*) from send_log group by channel, status`); err != nil {
+			return err
+		}
+		gone, err := retention.ReadDeleted(ctx, tx)
+		t.Events += gone.Events
+		for kind, n := range gone.Sends {
+			t.Sends[kind] += n
+		}
+		for journey, outcomes := range gone.Outcomes {
+			for outcome, n := range outcomes {
+				if t.Outcomes[journey] == nil {
+					t.Outcomes[journey] = map[string]int64{}
+				}
+				t.Outcomes[journey][outcome] += n
+			}
+		}
+		return err
 	})
 	return t, err
 }

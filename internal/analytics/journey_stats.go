@@ -10,6 +10,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -38,6 +39,7 @@ type Numbers struct {
 	Steps     []StepNumbers     // by revision and step
 	Ends      []EndNumbers      // by revision, group and outcome
 	Funnel    Funnel
+	Begins    retention.Begins // of what is counted: where older rows were deleted
 }
 
 // RevisionNumbers are the entries on one revision.
@@ -105,6 +107,11 @@ func (s *Room) NumbersUpTo(ctx context.Context, now time.Time, name string, limi
 		if err != nil {
 			return err
 		}
+		begins, err := retention.ReadBegins(ctx, tx)
+		if err != nil {
+			return err
+		}
+		n.Begins = begins.Of(ofNumbers...)
 		if p := rel.Programs[name]; p != nil {
 			n.Current = p.Revision()
 		}

@@ -1,9 +1,25 @@
 package analytics
 
 import (
+	"context"
 	"slices"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/retention"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
+
+// What the numbers are made of, by kind of data.
+var (
+	ofAcceptance = []string{retention.Decisions}
+	ofNumbers    = []string{retention.Events, retention.Enrollments, retention.Sends, retention.Visitors}
+)
+
+// Begins returns from when on there are all rows of each kind of data.
+func (s *Room) Begins(ctx context.Context) (retention.Begins, error) {
+	begins, err := retention.ReadBegins(ctx, s.db.Reader)
+	return begins, sqldb.DatabaseError(err)
+}
 
 // TimelineEntry is one line of a customer's story, newest first in Timeline.
 type TimelineEntry struct {

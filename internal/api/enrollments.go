@@ -62,6 +62,8 @@ type Enrollment struct {
 type EnrollmentList struct {
 	Enrollments []Enrollment `json:"enrollments"`
 	Next        string       `json:"next,omitempty"`
+
+	CompleteSince CompleteSince `json:"complete_since,omitempty" doc:"by kind of data: since when all are there, where older were deleted"`
 }
 
 // Send is one row of the message ledger.
@@ -85,6 +87,8 @@ type Status struct {
 	Enrollment  Enrollment   `json:"enrollment"`
 	Sends       []Send       `json:"sends"`
 	DeadLetters []DeadLetter `json:"dead_letters,omitempty" doc:"outbox entries that can never be delivered to it"`
+
+	CompleteSince CompleteSince `json:"complete_since,omitempty" doc:"by kind of data: since when all are there, where older were deleted"`
 }
 
 // ReasonText describes why an enrollment ended.

@@ -15,6 +15,8 @@ type ExportPage struct {
 	Title    string           `json:"title" doc:"the same for the customer, in plain words"`
 	Rows     []map[string]any `json:"rows" personal:"mask" doc:"without what is empty"`
 	Next     string           `json:"next,omitempty"`
+
+	CompleteSince CompleteSince `json:"complete_since,omitempty" doc:"on the first page: since when each kind of data is complete"`
 }
 
 // ExportCustomer copies all that is known of a customer, page by page.

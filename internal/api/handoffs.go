@@ -45,6 +45,8 @@ type HandoffAct struct {
 // HandoffList lists hand-offs, the most urgent first, then the oldest.
 type HandoffList struct {
 	Handoffs []Handoff `json:"handoffs"`
+
+	CompleteSince CompleteSince `json:"complete_since,omitempty" doc:"by kind of data: since when all are there, where older were deleted"`
 }
 
 // HandoffRequest is an act on a hand-off. Acts of operators are allowed whoever has claimed it.

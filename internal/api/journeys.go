@@ -17,7 +17,7 @@ type PauseResponse struct {
 	Enrollments int  `json:"enrollments"`
 }
 
-// Counts count what the store holds.
+// Counts count what the store holds. Events, outcomes and sends also count what retention has deleted.
 type Counts struct {
 	Events          int64                       `json:"events"`
 	Customers       int64                       `json:"customers"`
@@ -48,6 +48,8 @@ type JourneyNumbers struct {
 	Steps     []StepNumbers     `json:"steps"`
 	Ends      []EndNumbers      `json:"ends"`
 	Funnel    FunnelNumbers     `json:"funnel"`
+
+	CompleteSince CompleteSince `json:"complete_since,omitempty" doc:"by kind of data: since when all are there, where older were deleted"`
 }
 
 // RevisionNumbers count the enrollments on a revision.

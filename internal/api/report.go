@@ -7,6 +7,10 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
+// CompleteSince has, by kind of data, from when on the rows are complete that an answer is made of (virtual time; of audit wall time).
+// A kind that is not in it is complete.
+type CompleteSince map[string]time.Time
+
 // Report has the results of next best actions and journeys.
 type Report struct {
 	At       time.Time       `json:"at" doc:"virtual"`
@@ -15,6 +19,8 @@ type Report struct {
 	NoAccept []string        `json:"no_accept" doc:"actions of the current release without accept: no offers are recorded for them"`
 	Journeys []JourneyReport `json:"journeys"`
 	Controls []ControlReport `json:"controls" doc:"full arbitration first, with control ''"`
+
+	CompleteSince CompleteSince `json:"complete_since,omitempty" doc:"by kind of data: since when all are there, where older were deleted"`
 }
 
 // OfferNumbers count offers. Rate is the accepted share of those accepted or ignored, by Wilson's method.

@@ -16,11 +16,11 @@ func (s *Services) retention() background.Retention {
 	return background.Retention{
 		Customers: st.Customers, Enrollments: st.Enrollments, Handoffs: st.Handoffs, Intents: st.Intents, Messages: st.Messages,
 		Offers: st.Offers, Outbox: st.Outbox, Rejections: st.Rejections, Visitors: st.Erasure, Audit: st.Audit,
-		Note: func(ctx context.Context, kind string, before time.Time) error {
-			return retention.Note(ctx, st.Database, kind, before, func(ctx context.Context, tx sqldb.Conn) error {
+		Noting: func(ctx context.Context, kind string, before time.Time) context.Context {
+			return retention.Noting(ctx, kind, before, func(ctx context.Context, tx sqldb.Conn, from time.Time) error {
 				return audit.Add(ctx, tx, audit.Entry{
 					Who: audit.Self, Door: audit.Automatic, What: "retention.delete", Kind: kind,
-					Detail: audit.Detail{"before": before.UTC().Format(time.RFC3339)},
+					Detail: audit.Detail{"complete_since": from.Format(time.RFC3339)},
 				})
 			})
 		},

@@ -14,6 +14,11 @@ import (
 // Prune deletes the oldest entries, at most limit, if they are older than before (wall). What is left still forms a chain: the number
 // and the hash of the last one that was deleted are kept.
 func (s *Room) Prune(ctx context.Context, before time.Time, limit int) (n int64, err error) {
+	there, err := sqldb.Exists(ctx, s.db.Reader, `select 1 from (select at from audit_log order by seq limit 1) as oldest where at < $1`,
+		sqldb.Millis(before))
+	if err != nil || !there {
+		return 0, sqldb.DatabaseError(err)
+	}
 	err = s.db.Write(ctx, func(tx sqldb.Conn) error {
 		n = 0
 		var last link

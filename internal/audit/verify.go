@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
@@ -17,6 +18,8 @@ type Verification struct {
 	Erased   int64    `json:"erased"`   // entries whose customer was forgotten
 	Deleted  int64    `json:"deleted"`  // entries before the first, which retention has deleted
 	Problems []string `json:"problems"` // what does not fit, at most 100
+
+	Since time.Time `json:"since,omitzero"` // when the oldest entry that is kept was written, by the wall clock
 }
 
 // verifyPage is how many entries are read at once.
@@ -73,7 +76,7 @@ func (s *Room) Verify(ctx context.Context) (v Verification, err error) {
 
 func (v *Verification) check(before link, r row, problem func(string, ...any)) {
 	if v.Entries++; v.Entries == 1 {
-		v.First = r.Seq
+		v.First, v.Since = r.Seq, r.At
 	}
 	switch {
 	case r.Seq != before.seq+1:

@@ -47,8 +47,8 @@ type Retention struct {
 		Prune(ctx context.Context, before time.Time, limit int) (int64, error)
 		Record(ctx context.Context, e audit.Entry) error
 	}
-	// Note remembers that rows of a kind from before a time were deleted, for the reports.
-	Note func(ctx context.Context, kind string, before time.Time) error
+	// Noting returns a context whose transactions note that rows of a kind from before a time are deleted, for the figures.
+	Noting func(ctx context.Context, kind string, before time.Time) context.Context
 }
 
 const (
@@ -88,28 +88,28 @@ func (j *Jobs) pruneByTime(ctx context.Context) (more bool, err error) {
 	for _, kind := range []struct {
 		name  string
 		now   time.Time
-		prune func(before time.Time) (int64, error)
+		prune func(ctx context.Context, before time.Time) (int64, error)
 	}{
-		{retention.Sends, now, func(t time.Time) (int64, error) { return r.Messages.Prune(ctx, now, t, prunePage) }},
-		{retention.Decisions, now, func(time.Time) (int64, error) {
+		{retention.Sends, now, func(ctx context.Context, t time.Time) (int64, error) { return r.Messages.Prune(ctx, now, t, prunePage) }},
+		{retention.Decisions, now, func(ctx context.Context, _ time.Time) (int64, error) {
 			n, _, err := j.cfg.Offers.PruneDecisions(ctx, now, j.cfg.Keep[retention.Decisions], prunePage)
 			return n, err
 		}},
-		{retention.DeadLetters, now, func(t time.Time) (int64, error) { return r.Outbox.PruneDeadLetters(ctx, t, prunePage) }},
-		{retention.RejectedCalls, now, func(t time.Time) (int64, error) { return r.Rejections.Prune(ctx, t) }},
-		{retention.Audit, clock.Wall(), func(t time.Time) (int64, error) { return r.Audit.Prune(ctx, t, prunePage) }},
+		{retention.DeadLetters, now, func(ctx context.Context, t time.Time) (int64, error) {
+			return r.Outbox.PruneDeadLetters(ctx, t, prunePage)
+		}},
+		{retention.RejectedCalls, now, func(ctx context.Context, t time.Time) (int64, error) { return r.Rejections.Prune(ctx, t) }},
+		{retention.Audit, clock.Wall(), func(ctx context.Context, t time.Time) (int64, error) { return r.Audit.Prune(ctx, t, prunePage) }},
 	} {
 		before := j.cfg.Keep.Before(kind.name, kind.now)
 		if before.IsZero() {
 			continue
 		}
-		n, err := kind.prune(before)
+		n, err := kind.prune(j.noting(ctx, kind.name, before), before)
 		if err != nil {
 			return false, err
 		}
-		if err := j.pruned(ctx, kind.name, before, n); err != nil {
-			return false, err
-		}
+		j.deleted.WithLabelValues(kind.name).Add(float64(n))
 		more = more || n >= prunePage
 	}
 	return more, nil
@@ -120,12 +120,14 @@ func (j *Jobs) pruneEvidence(ctx context.Context, after *string) error {
 	if before.IsZero() {
 		return nil
 	}
+	ctx = j.noting(ctx, retention.Evidence, before)
 	n, next, err := j.cfg.Intents.PruneEvidence(ctx, j.now(), j.cfg.Keep[retention.Evidence], *after, prunePage)
 	if *after = next; err != nil {
 		*after = ""
 		return err
 	}
-	return j.pruned(ctx, retention.Evidence, before, n)
+	j.deleted.WithLabelValues(retention.Evidence).Add(float64(n))
+	return nil
 }
 
 // pruneCustomers deletes what is old of the next customers.
@@ -142,28 +144,28 @@ func (j *Jobs) pruneCustomers(ctx context.Context, w *walk) (more bool, err erro
 	busy := false // a customer of this page has more rows than one round deletes
 	for _, kind := range []struct {
 		name  string
-		prune func(before time.Time) (int64, error)
+		prune func(ctx context.Context, before time.Time) (int64, error)
 	}{
-		{retention.Events, func(t time.Time) (int64, error) {
+		{retention.Events, func(ctx context.Context, t time.Time) (int64, error) {
 			gone, err := r.Customers.PruneEvents(ctx, now, t, ids, prunePage)
 			if err == nil && len(gone) > 0 {
 				err = r.Intents.PruneClassifications(ctx, gone)
 			}
 			return int64(len(gone)), err
 		}},
-		{retention.Handoffs, func(t time.Time) (int64, error) { return r.Handoffs.Prune(ctx, t, ids) }},
-		{retention.Decisions, func(t time.Time) (int64, error) { return r.Offers.PruneOffers(ctx, t, ids) }},
-		{retention.Enrollments, func(t time.Time) (int64, error) { return r.Enrollments.Prune(ctx, now, t, ids, prunePage) }},
-		{retention.Visitors, func(t time.Time) (int64, error) { return j.dropVisitors(ctx, now, t, ids) }},
+		{retention.Handoffs, func(ctx context.Context, t time.Time) (int64, error) { return r.Handoffs.Prune(ctx, t, ids) }},
+		{retention.Decisions, func(ctx context.Context, t time.Time) (int64, error) { return r.Offers.PruneOffers(ctx, t, ids) }},
+		{retention.Enrollments, func(ctx context.Context, t time.Time) (int64, error) {
+			return r.Enrollments.Prune(ctx, now, t, ids, prunePage)
+		}},
+		{retention.Visitors, func(ctx context.Context, t time.Time) (int64, error) { return j.dropVisitors(ctx, now, t, ids) }},
 	} {
 		before := j.cfg.Keep.Before(kind.name, now)
 		if before.IsZero() {
 			continue
 		}
-		n, err := kind.prune(before)
-		if err == nil {
-			err = j.pruned(ctx, kind.name, before, n)
-		}
+		n, err := kind.prune(j.noting(ctx, kind.name, before), before)
+		j.deleted.WithLabelValues(kind.name).Add(float64(n))
 		if err != nil {
 			w.after = ""
 			return false, err
@@ -190,13 +192,12 @@ func (j *Jobs) dropVisitors(ctx context.Context, now, before time.Time, ids []st
 	return n, err
 }
 
-// pruned counts deleted rows, and remembers from when on there are numbers.
-func (j *Jobs) pruned(ctx context.Context, kind string, before time.Time, n int64) error {
-	j.deleted.WithLabelValues(kind).Add(float64(n))
-	if n == 0 || j.cfg.Retention.Note == nil {
-		return nil
+// noting is Retention.Noting.
+func (j *Jobs) noting(ctx context.Context, kind string, before time.Time) context.Context {
+	if j.cfg.Retention.Noting == nil {
+		return ctx
 	}
-	return j.cfg.Retention.Note(ctx, kind, before)
+	return j.cfg.Retention.Noting(ctx, kind, before)
 }
 
 func newDeleted() *prometheus.CounterVec {

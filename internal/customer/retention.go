@@ -7,6 +7,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/event"
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -63,8 +64,11 @@ func (s *Room) PruneEvents(ctx context.Context, now, before time.Time, customers
 				return err
 			}
 		}
-		_, err := sqldb.AffectedWithin(ctx, tx, `delete from events where id in (%s)`, gone)
-		return err
+		n, err := sqldb.AffectedWithin(ctx, tx, `delete from events where id in (%s)`, gone)
+		if err != nil {
+			return err
+		}
+		return retention.AddDeleted(ctx, tx, retention.Deleted{Events: n})
 	})
 }
 

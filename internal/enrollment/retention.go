@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -46,8 +47,19 @@ func (s *Room) Prune(ctx context.Context, now, before time.Time, customers []str
 				return err
 			}
 		}
-		n, err = sqldb.AffectedWithin(ctx, tx, `delete from enrollments where state = 'closed' and id in (%s)`, old)
-		return err
+		n = 0
+		var gone retention.Deleted
+		if err := sqldb.Within(ctx, tx, `delete from enrollments where state = 'closed' and id in (%s) returning journey, outcome`, old,
+			func(r *sql.Rows) error {
+				var name, outcome string
+				err := r.Scan(&name, &outcome)
+				gone.Outcome(name, outcome, 1)
+				n++
+				return err
+			}); err != nil {
+			return err
+		}
+		return retention.AddDeleted(ctx, tx, gone)
 	})
 	return n, err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/keyring"
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -263,7 +264,10 @@ func (s *Room) pass(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error
 		}
 	}
 	f.Table("forget_requests", "that somebody was forgotten, when and why; not who")
-	return nil
+	if f.DryRun || f.Tables["events"] == nil {
+		return nil
+	}
+	return retention.AddDeleted(ctx, b.Tx, retention.Deleted{Events: f.Tables["events"].Erased})
 }
 
 // add adds what one unit did with tables.

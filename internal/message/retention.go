@@ -2,9 +2,11 @@ package message
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/catalog"
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -25,8 +27,18 @@ func (s *Room) Prune(ctx context.Context, now, before time.Time, limit int) (n i
 		return 0, sqldb.DatabaseError(err)
 	}
 	err = s.db.Write(ctx, func(tx sqldb.Conn) (err error) {
-		n, err = sqldb.Affected(ctx, tx, `delete from sends where key in (`+old+`)`, sqldb.Millis(before), limit)
-		return err
+		n = 0
+		var gone retention.Deleted
+		if err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
+			var channel, status string
+			err := r.Scan(&channel, &status)
+			gone.Send(channel, status)
+			n++
+			return err
+		}, `delete from sends where key in (`+old+`) returning channel, status`, sqldb.Millis(before), limit); err != nil {
+			return err
+		}
+		return retention.AddDeleted(ctx, tx, gone)
 	})
 	return n, err
 }

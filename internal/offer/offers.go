@@ -48,6 +48,7 @@ func (d *draft) offer(ctx context.Context, tx sqldb.Conn, rel *catalog.Release, 
 			[]any{
 				slot.Key,
 				d.Customer,
+				d.Journey,
 				slot.Action,
 				slot.Channel,
 				d.Control,
@@ -65,7 +66,7 @@ func (d *draft) offer(ctx context.Context, tx sqldb.Conn, rel *catalog.Release, 
 	_, err := sqldb.Insert(
 		ctx,
 		tx,
-		"offers (key, customer, action, channel, control, decided_at, within_ms, offered_at, "+
+		"offers (key, customer, journey, action, channel, control, decided_at, within_ms, offered_at, "+
 			"expires_at, propensity, worth, cost, features)",
 		values,
 		"on conflict (key) do nothing",

@@ -3,10 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
-	"maps"
 	"os"
-	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -21,8 +18,9 @@ import (
 // databaseView is the output of `db`.
 type databaseView struct {
 	sqldb.Schema
-	Usable string               `json:"usable"`           // yes, or why not
-	Begins map[string]time.Time `json:"begins,omitempty"` // from when on each kind of data is complete, where retention has deleted some
+	Usable string `json:"usable"` // yes, or why not
+	// Begins says from when on each kind of data is complete, where retention has deleted some.
+	Begins retention.Begins `json:"complete_since,omitempty"`
 }
 
 func databaseCommand() *cobra.Command {
@@ -87,16 +85,14 @@ func databaseStep(use, short, long string, do func(context.Context, *sqldb.Datab
 				v.Usable = "no: " + bad.Error()
 			}
 			if v.Version > 0 {
-				if v.Begins, err = retention.Begins(c.Context(), db); err != nil {
+				if v.Begins, err = retention.ReadBegins(c.Context(), db.Reader); err != nil {
 					return err
 				}
 			}
 			return terminal.Show(c, output, v, func(out *terminal.Printer) {
 				out.Line("schema version %d; this build knows %d; a build must know %d", v.Version, v.Known, v.Compatible)
 				out.Line("usable by this build: %s", v.Usable)
-				for _, kind := range slices.Sorted(maps.Keys(v.Begins)) {
-					out.Line("%s: complete since %s; older ones were deleted (--retention)", kind, terminal.UTC(v.Begins[kind]))
-				}
+				terminal.CompleteSince(out, v.Begins)
 			})
 		},
 	}

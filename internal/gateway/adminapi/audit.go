@@ -8,6 +8,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -57,5 +58,6 @@ func (h *Handlers) listAudit(ctx context.Context, in *api.AuditFilter) (*api.Aud
 	if len(list) == in.Limit {
 		out.Next = strconv.FormatInt(list[len(list)-1].Seq, 10)
 	}
-	return out, nil
+	out.CompleteSince, err = h.figures.CompleteSince(ctx, retention.Audit)
+	return out, err
 }

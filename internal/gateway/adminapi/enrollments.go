@@ -22,6 +22,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/outbox"
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -108,7 +109,8 @@ func (h *Handlers) listEnrollments(ctx context.Context, in *api.EnrollmentFilter
 	if len(rows) == in.Limit {
 		out.Next = rows[len(rows)-1].ID
 	}
-	return out, nil
+	out.CompleteSince, err = h.figures.CompleteSince(ctx, retention.Enrollments)
+	return out, err
 }
 
 // knowsJourney refuses a journey that is not in the current release and was never entered.
@@ -150,6 +152,10 @@ func (h *Handlers) getEnrollment(ctx context.Context, in *api.EnrollmentID) (*ap
 	out := &api.Status{Enrollment: viewEnrollment(latest), Sends: make([]api.Send, 0, len(sends)), DeadLetters: viewDeadLetters(dead)}
 	for _, s := range sends {
 		out.Sends = append(out.Sends, viewSend(s))
+	}
+	if since, err := h.figures.CompleteSince(ctx, retention.Sends); err != nil || latest.EnteredAt.Before(since[retention.Sends]) {
+		out.CompleteSince = since // otherwise all its sends are there
+		return out, err
 	}
 	return out, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/erasure"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -36,6 +37,17 @@ func (h *Handlers) exportCustomer(ctx context.Context, in *api.ExportInput) (*ap
 	out := &api.ExportPage{Customer: page.Customer, List: page.Table, Title: page.Title, Rows: page.Rows, Next: page.Next}
 	if out.Rows == nil {
 		out.Rows = []map[string]any{}
+	}
+	if in.After == "" {
+		c, err := h.rooms.Customers.Get(ctx, page.Customer)
+		if err != nil {
+			return nil, unknownCustomer(in.ID, err)
+		}
+		begins, err := h.figures.CompleteSince(ctx, retention.OfCustomers...)
+		if err != nil {
+			return nil, err
+		}
+		out.CompleteSince = api.CompleteSince(retention.Begins(begins).After(c.Created))
 	}
 	return out, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/handoff"
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -33,7 +34,8 @@ func (h *Handlers) listHandoffs(ctx context.Context, in *api.HandoffFilter) (*ap
 		}
 		out.Handoffs = append(out.Handoffs, one)
 	}
-	return out, nil
+	out.CompleteSince, err = h.figures.CompleteSince(ctx, retention.Handoffs)
+	return out, err
 }
 
 // actOnHandoff acts on a hand-off, whoever has claimed it.

@@ -9,8 +9,10 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/analytics"
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/retention"
 )
 
 const (
@@ -35,6 +37,7 @@ type Analytics interface {
 	Totals(ctx context.Context) (analytics.Totals, error)
 	Numbers(ctx context.Context, now time.Time, journey string) (analytics.Numbers, error)
 	Acceptance(ctx context.Context, now, since time.Time) (analytics.Acceptance, error)
+	Begins(ctx context.Context) (retention.Begins, error)
 }
 
 // Catalog has the current release.
@@ -66,6 +69,12 @@ type Figures struct {
 // New returns empty caches.
 func New(env *web.Env, rooms Rooms) *Figures {
 	return &Figures{Env: env, rooms: rooms, journeys: map[string]*journeyNumbers{}}
+}
+
+// CompleteSince returns from when on there are all rows of some kinds of data, of which older ones were deleted.
+func (s *Figures) CompleteSince(ctx context.Context, kinds ...string) (api.CompleteSince, error) {
+	begins, err := s.rooms.Analytics.Begins(ctx)
+	return api.CompleteSince(begins.Of(kinds...)), err
 }
 
 // Live returns the current counts, fresh or cached; false: they could not be read. Failures are cached too, to spare a database in

@@ -65,6 +65,8 @@ func ViewNumbers(n analytics.Numbers) api.JourneyNumbers {
 		Revisions: []api.RevisionNumbers{},
 		Steps:     []api.StepNumbers{},
 		Ends:      []api.EndNumbers{},
+
+		CompleteSince: api.CompleteSince(n.Begins),
 	}
 	for _, v := range n.Revisions {
 		out.Revisions = append(out.Revisions, api.RevisionNumbers(v))

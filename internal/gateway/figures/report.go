@@ -11,6 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -46,6 +47,8 @@ func (s *Figures) Report(ctx context.Context, since time.Time) (api.Report, erro
 		Journeys: []api.JourneyReport{},
 		Controls: []api.ControlReport{},
 	}
+	begins := retention.Begins{}
+	maps.Copy(begins, a.Begins.After(since))
 	for _, one := range a.Actions {
 		out.Actions = append(
 			out.Actions,
@@ -89,11 +92,13 @@ func (s *Figures) Report(ctx context.Context, since time.Time) (api.Report, erro
 				return api.Report{}, err
 			}
 			if err == nil {
+				maps.Copy(begins, n.Begins)
 				j.Compare(ViewNumbers(n).Funnel)
 			}
 		}
 		out.Journeys = append(out.Journeys, j)
 	}
+	out.CompleteSince = api.CompleteSince(begins)
 	return out, nil
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/intent"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/offer"
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -44,6 +45,7 @@ type story struct {
 	Conversation []message.ConversationTurn
 	Journeys     []unit.Enrollment // running
 	Timeline     []analytics.TimelineEntry
+	Begins       retention.Begins // of what is known, where older rows were deleted
 }
 
 // storyPart is the data of a part of a page that shows a story.
@@ -112,7 +114,13 @@ func (p *Pages) readStory(ctx context.Context, id string) (story, error) {
 	if s.Timeline, err = p.rooms.Analytics.Timeline(ctx, id, timelineLimit); err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 		return s, err
 	}
-	s.Journeys, err = p.rooms.Enrollments.List(ctx, enrollment.Filter{Customer: id, Live: true})
+	if s.Journeys, err = p.rooms.Enrollments.List(ctx, enrollment.Filter{Customer: id, Live: true}); err != nil {
+		return s, err
+	}
+	begins, err := p.figures.CompleteSince(ctx, retention.OfCustomers...)
+	if since := s.Profile.Created; err == nil {
+		s.Begins = retention.Begins(begins).After(since) // older than the customer is nothing
+	}
 	return s, err
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/gateway/figures"
+	"github.com/tabi-journeys/tabi/internal/retention"
 )
 
 // periods are the periods that the page can show.
@@ -13,7 +14,8 @@ var periods = []pair{{"1d", "the last day"}, {"7d", "the last week"}, {"30d", "t
 
 type reportView struct {
 	api.Report
-	Asked string // the parameter since
+	Asked  string // the parameter since
+	Begins retention.Begins
 }
 
 // Report shows the report.
@@ -28,7 +30,7 @@ func (p *Pages) Report(w http.ResponseWriter, r *http.Request) {
 		p.pageFailed(w, r, err)
 		return
 	}
-	v := reportView{Report: report, Asked: r.URL.Query().Get("since")}
+	v := reportView{Report: report, Asked: r.URL.Query().Get("since"), Begins: retention.Begins(report.CompleteSince)}
 	if v.Asked == "" {
 		v.Asked = figures.DefaultPeriod
 	}

@@ -522,10 +522,11 @@ create index decisions_time on decisions (at);
 create index decisions_enrollment on decisions (enrollment) where enrollment <> '';
 
 -- An offer is an action shown to one customer, under the key of its ledger row. It is open from offered_at (0: not sent
--- yet) until expires_at; its outcome is learned once. features are those of the customer at the time of the decision.
+-- yet) until expires_at; its outcome is learned once. journey is empty where a channel asked. features are those of the customer at the time of the decision.
 create table offers (
   key         text primary key,
   customer    text not null,
+  journey     text not null default '',
   action      text not null,
   channel     text not null,
   control     text not null,
@@ -549,7 +550,7 @@ create index offers_unsaid on offers (decided_at) where offered_at = 0;
 create index offers_action on offers (action, offered_at);
 
 -- For analytics.
-create view offer_log as select key, action, channel, control, offered_at, outcome, worth, cost from offers;
+create view offer_log as select key, journey, action, channel, control, offered_at, outcome, worth, cost from offers;
 
 -- What was learned about an action on a channel. version counts the batches of learning.
 create table models (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -14,6 +15,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/starter/cli/remote"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 )
@@ -81,6 +83,7 @@ func auditListCommand() *cobra.Command {
 			all.Entries, all.Next, err = collect(limit, func(after string, most int) ([]api.AuditEntry, string, error) {
 				filter.After, filter.Limit = after, most
 				got, err := api.ListAudit.Call(c.Context(), &r, filter.AuditFilter)
+				all.CompleteSince = got.CompleteSince
 				return got.Entries, got.Next, err
 			})
 			if err != nil {
@@ -97,6 +100,7 @@ func auditListCommand() *cobra.Command {
 }
 
 func printAudit(p *terminal.Printer, all api.AuditList) {
+	terminal.CompleteSince(p, all.CompleteSince)
 	if len(all.Entries) == 0 {
 		p.Line("nothing is recorded that fits")
 		return
@@ -146,6 +150,10 @@ func auditExportCommand() *cobra.Command {
 				got, err := api.ListAudit.Call(c.Context(), &r, filter.AuditFilter)
 				if err != nil {
 					return err
+				}
+				if filter.After == "" && len(got.CompleteSince) > 0 {
+					_, _ = fmt.Fprintf(c.ErrOrStderr(), "complete: %s; older ones were deleted (--retention)\n",
+						retention.Begins(got.CompleteSince))
 				}
 				for _, e := range got.Entries {
 					if err := lines.Encode(e); err != nil {
@@ -201,11 +209,11 @@ func printVerification(p *terminal.Printer, v audit.Verification) {
 	if v.Entries == 0 {
 		p.Line("no entries")
 	} else {
-		p.Line("entries %d to %d, %d in all", v.First, v.Last, v.Entries)
+		p.Line("entries %d to %d, %d in all, since %s", v.First, v.Last, v.Entries, terminal.UTC(v.Since))
 		p.Fact("hash of the last", v.Head)
 	}
 	if v.Deleted > 0 {
-		p.Line("the first %d were deleted by retention", v.Deleted)
+		p.Line("the first %d were deleted by retention; the chain is checked from their last hash on", v.Deleted)
 	}
 	if v.Erased > 0 {
 		p.Line("%d are about customers who were forgotten, without their ids", v.Erased)

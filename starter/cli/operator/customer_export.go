@@ -13,6 +13,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/starter/cli/remote"
 )
 
@@ -45,7 +46,7 @@ func customerExportCommand() *cobra.Command {
 
 // exportWriter writes a copy. begin comes first, list before the rows of each list, and end last.
 type exportWriter interface {
-	begin(customer string) error
+	begin(page api.ExportPage) error
 	list(name, title string) error
 	row(row map[string]any) error
 	end() error
@@ -60,7 +61,7 @@ func export(c *cobra.Command, r *remote.Client, id string, w exportWriter) error
 			return err
 		}
 		if list == "" {
-			if err := w.begin(page.Customer); err != nil {
+			if err := w.begin(page); err != nil {
 				return err
 			}
 		}
@@ -88,11 +89,18 @@ type jsonExport struct {
 	rows  int
 }
 
-func (j *jsonExport) begin(customer string) error {
-	name, err := json.Marshal(customer)
+func (j *jsonExport) begin(page api.ExportPage) error {
+	name, err := json.Marshal(page.Customer)
 	if err == nil {
 		_, err = fmt.Fprintf(j.w, "{\n  \"customer\": %s,\n  \"exported_at\": %q", name,
 			clock.Wall().UTC().Format("2006-01-02T15:04:05Z"))
+	}
+	if err != nil || len(page.CompleteSince) == 0 {
+		return err
+	}
+	begins, err := json.Marshal(page.CompleteSince)
+	if err == nil {
+		_, err = fmt.Fprintf(j.w, ",\n  \"complete_since\": %s", begins)
 	}
 	return err
 }
@@ -139,15 +147,17 @@ display:grid;grid-template-columns:14em 1fr}dt{color:#555}dd{margin:0;overflow-w
 <h1>What is known of you</h1>
 <p>This is a copy of all that is stored under your id <b>{{.Customer}}</b> and the ids that belong to it, as of {{.At}}.
 Times are in UTC.</p>
-`))
+{{with .Begins}}<p>Older data was deleted. What is here is complete for {{.}}.</p>
+{{end}}`))
 	exportList = template.Must(template.New("list").Parse("{{if .Empty}}<p>Nothing.</p>\n{{end}}<h2>{{.Title}}</h2>\n"))
 	exportRow  = template.Must(template.New("row").Parse(
 		"<dl>{{range .}}<dt>{{.Name}}</dt><dd>{{.Value}}</dd>{{end}}</dl>\n"))
 )
 
-func (h *htmlExport) begin(customer string) error {
+func (h *htmlExport) begin(page api.ExportPage) error {
 	h.rows = -1
-	return exportHead.Execute(h.w, map[string]any{"Customer": customer, "At": clock.Wall().UTC().Format("2006-01-02 15:04")})
+	return exportHead.Execute(h.w, map[string]any{"Customer": page.Customer, "At": clock.Wall().UTC().Format("2006-01-02 15:04"),
+		"Begins": retention.Begins(page.CompleteSince)})
 }
 
 func (h *htmlExport) list(_, title string) error {

@@ -48,6 +48,7 @@ func handoffListCommand() *cobra.Command {
 				return err
 			}
 			return terminal.Show(c, output, got, func(p *terminal.Printer) {
+				terminal.CompleteSince(p, got.CompleteSince)
 				if len(got.Handoffs) == 0 {
 					p.Line("no hand-offs")
 					return

@@ -55,12 +55,14 @@ func listCommand() *cobra.Command {
 				got, err := api.ListEnrollments.Call(c.Context(), &r, api.EnrollmentFilter{
 					Journey: journey, Customer: customer, State: state, Outcome: outcome, After: after, Limit: most,
 				})
+				all.CompleteSince = got.CompleteSince
 				return got.Enrollments, got.Next, err
 			})
 			if err != nil {
 				return err
 			}
 			return terminal.Show(c, output, all, func(p *terminal.Printer) {
+				terminal.CompleteSince(p, all.CompleteSince)
 				if len(all.Enrollments) == 0 {
 					p.Line("no enrollments")
 					return

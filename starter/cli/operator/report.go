@@ -48,6 +48,7 @@ func reportCommand() *cobra.Command {
 }
 
 func printReport(p *terminal.Printer, r api.Report) {
+	terminal.CompleteSince(p, r.CompleteSince)
 	if len(r.Actions) == 0 {
 		p.Line("no action was offered in this period")
 	} else {

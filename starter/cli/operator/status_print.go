@@ -17,6 +17,7 @@ import (
 
 // print prints an enrollment for people: where it is, or how it ended, then its story and what the customer was sent.
 func (v statusView) print(p *terminal.Printer) {
+	terminal.CompleteSince(p, v.CompleteSince)
 	e := v.Enrollment
 	p.Line("%s: %s", e.WorkflowID, stateOf(e))
 	p.Fact("customer", e.Customer)

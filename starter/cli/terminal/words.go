@@ -5,12 +5,14 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/journey/diff"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/internal/retention"
 )
 
 // Diagnostics prints what lint has found, in one of the formats text, json and github.
@@ -22,6 +24,13 @@ func Diagnostics(w io.Writer, format string, found source.Diagnostics) error {
 		return found.GitHub(w)
 	}
 	return found.Text(w)
+}
+
+// CompleteSince says from when on the rows are complete that an output is made of, where retention has deleted older ones.
+func CompleteSince(out *Printer, since map[string]time.Time) {
+	if len(since) > 0 {
+		out.Line("complete: %s; older ones were deleted (--retention)", retention.Begins(since))
+	}
 }
 
 // Published prints what a release changed.
