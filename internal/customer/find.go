@@ -13,7 +13,8 @@ import (
 const findLimit = 20
 
 // Find returns the customers with an e-mail address or phone number, by id, at most 20. Case does not count in an address, nor do
-// spaces and punctuation in a number. Traits have no index: it reads all profiles, so bound ctx.
+// spaces and punctuation in a number. Traits have no index: it reads all profiles, so bound ctx. It looks at all that fit, not at the first
+// ones: anybody can make profiles which have somebody's address in another trait.
 func (s *Room) Find(ctx context.Context, text string) ([]Customer, error) {
 	text = strings.ToLower(strings.TrimSpace(text))
 	if text == "" || len(text) > 512 {
@@ -40,17 +41,17 @@ func (s *Room) Find(ctx context.Context, text string) ([]Customer, error) {
 		}
 		return nil
 	}, `select id, traits from customers where merged_into = '' and (lower(traits) like $1 escape '!' or lower(traits) like $2 escape '!')
-		order by id limit 1000`, within(text), within(tail(digits(text), text)))
+		order by id`, `%"email":"`+within(text)+`"%`, `%"phone":"%`+within(tail(digits(text), text))+`%`)
 	return out, sqldb.DatabaseError(err)
 }
 
-// within returns a pattern for traits that have a text in one of their values.
+// within returns a pattern for a text in a value of the traits.
 func within(text string) string {
 	quoted, err := json.Marshal(text)
 	if err != nil {
 		return ""
 	}
-	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(string(quoted[1:len(quoted)-1])) + "%"
+	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(string(quoted[1 : len(quoted)-1]))
 }
 
 // digits returns a phone number without spaces and punctuation; other text as it is.
