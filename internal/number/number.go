@@ -26,6 +26,9 @@ const exact = 1 << 53
 // digits is how many digits of a number may be in a JSON text for each of its numbers to survive as a float64.
 const digits = 15
 
+// longest is how many digits a number that was written with an exponent may have and be kept digit by digit. An id has fewer.
+const longest = 40
+
 // ErrRange is returned for a number that is too large for a float64 even roughly.
 var ErrRange = errors.New("the number is too large: its absolute value is at most 1.8e308")
 
@@ -45,7 +48,11 @@ func Read(n json.Number) (any, error) {
 		return f, nil
 	}
 	if was.IsInt() {
-		return json.Number(was.Num().String()), nil
+		exactly := was.Num().String()
+		if len(exactly) > max(len(text), longest) {
+			return f, nil // an exponent writes hundreds of digits in a few bytes: nobody means each of them
+		}
+		return json.Number(exactly), nil
 	}
 	// A fraction: the digits as written, without those that mean nothing.
 	places := 0
