@@ -3,6 +3,7 @@ package channels
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/mail"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	gomail "github.com/wneessen/go-mail"
 
@@ -219,6 +221,29 @@ func queueID(reply string) string {
 	return ""
 }
 
+// longSubject is from which length on, in bytes, a subject is encoded to fold it: a line of a mail may have 998.
+const longSubject = 200
+
+// setSubject sets the subject. Customers' data may be in it: what only looks encoded ("=?utf-8?Q?…?=") must arrive as it is, and a long
+// text must not make a line that servers refuse.
+func setSubject(msg *gomail.Msg, subject string) {
+	if !strings.Contains(subject, "=?") && len(subject) <= longSubject {
+		msg.Subject(subject)
+		return
+	}
+	const most = 45 // bytes of an encoded word of at most 75 characters
+	var words []string
+	for rest := subject; rest != ""; {
+		end := min(most, len(rest))
+		for end < len(rest) && !utf8.RuneStart(rest[end]) {
+			end--
+		}
+		words = append(words, "=?UTF-8?B?"+base64.StdEncoding.EncodeToString([]byte(rest[:end]))+"?=")
+		rest = rest[end:]
+	}
+	msg.SetGenHeaderPreformatted(gomail.HeaderSubject, strings.Join(words, "\r\n "))
+}
+
 // compose writes the mail. Its errors are for people and hold no customer data.
 func (e *email) compose(m channel.Message, to address.Mail) ([]byte, error) {
 	if strings.ContainsFunc(m.Fields["subject"], unicode.IsControl) {
@@ -227,7 +252,7 @@ func (e *email) compose(m channel.Message, to address.Mail) ([]byte, error) {
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	msg.FromMailAddress(e.from)
 	msg.ToMailAddress(to.Header())
-	msg.Subject(m.Fields["subject"])
+	setSubject(msg, m.Fields["subject"])
 	msg.SetDateWithValue(clock.Wall())
 	msg.SetMessageIDWithValue(signedlink.MessageID(m.Key, e.domain))
 	msg.SetGenHeader(KeyHeader, headerKey(m.Key))

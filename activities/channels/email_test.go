@@ -99,6 +99,31 @@ func TestEmailContent(t *testing.T) {
 	}
 }
 
+// TestSubjectsWithCustomersWords: what looks encoded arrives as it is, and no line is so long that a server refuses it.
+func TestSubjectsWithCustomersWords(t *testing.T) {
+	t.Parallel()
+	s := start(t, devsinks.Options{})
+	c := openMail(t, s)
+	for i, subject := range []string{"Hi =?utf-8?Q?Your_password_is_needed?=", strings.Repeat("A", 5000), strings.Repeat("旅", 2000),
+		strings.Repeat("a word ", 300) + "=?"} {
+		m := mailTo("ana@example.com")
+		m.Key = fmt.Sprintf("e%d/main.1/1", i)
+		m.Fields["subject"] = subject
+		if r := c.Send(t.Context(), m); r.Outcome != channel.Sent {
+			t.Fatalf("%.40q: got %+v", subject, r)
+		}
+		got := s.Mails()[i]
+		if got.Subject != subject {
+			t.Errorf("%.40q arrives as %.80q", subject, got.Subject)
+		}
+		for line := range strings.Lines(string(got.Raw)) {
+			if len(line) > 998 {
+				t.Errorf("%.40q: a line has %d bytes", subject, len(line))
+			}
+		}
+	}
+}
+
 func TestEmailReadsSMTPCodes(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
