@@ -37,12 +37,13 @@ func (r *run) describe(ctx workflow.Context) {
 	var b strings.Builder
 	switch {
 	case r.state.SupersededBy != "":
-		fmt.Fprintf(&b, "**Ended, nothing reported**: %s\n", r.state.SupersededBy)
+		fmt.Fprintf(&b, "**Ended, nothing reported**: %s\n", contract.PlainMarkdown(r.state.SupersededBy))
 	case r.state.Ended != nil:
-		fmt.Fprintf(&b, "**Ended: %s** (%s)\n", r.state.Ended.Outcome, r.state.Ended.Reason)
+		fmt.Fprintf(&b, "**Ended: %s** (%s)\n", contract.PlainMarkdown(r.state.Ended.Outcome), contract.PlainMarkdown(r.state.Ended.Reason))
 	default:
 		if r.state.Paused {
-			fmt.Fprintf(&b, "**Paused** (%s): deadlines keep running, events are kept, nothing is sent.\n\n", r.state.PausedBy)
+			fmt.Fprintf(&b, "**Paused** (%s): deadlines keep running, events are kept, nothing is sent.\n\n",
+				contract.PlainMarkdown(r.state.PausedBy))
 		}
 		if r.in.Holdout {
 			b.WriteString("**Held out** in the control group: takes no step.\n\n")
@@ -64,7 +65,7 @@ func (r *run) describe(ctx workflow.Context) {
 	}
 	b.WriteString("\n")
 	for _, line := range slices.Backward(r.state.story()) { // the newest first: the UI cuts off what is long
-		b.WriteString("- " + line + "\n")
+		b.WriteString("- " + contract.PlainMarkdown(line) + "\n")
 	}
 	workflow.SetCurrentDetails(ctx, b.String())
 }

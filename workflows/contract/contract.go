@@ -51,13 +51,18 @@ const InterpreterVersion = 1
 // maxSummary is the maximum length of a summary, in bytes. Servers allow 400 for its JSON, in which a quote has two bytes.
 const maxSummary = 180
 
-// plainSummary replaces what has six bytes as JSON.
-var plainSummary = strings.NewReplacer("<", "‹", ">", "›", "&", "+", "\x00", "", "\t", " ", "\n", " ", "\r", " ")
+// plainMarkdown replaces what has six bytes as JSON, and what would be a picture, a link or HTML in the Temporal UI: names and words of
+// others are in these texts.
+var plainMarkdown = strings.NewReplacer("<", "‹", ">", "›", "&", "+", "\x00", "", "\t", " ", "\n", " ", "\r", " ",
+	"](", "] (", "][", "] [", "]:", "] :", "![", "! [")
+
+// PlainMarkdown returns a text that the Temporal UI, which shows Markdown, shows as one line, without pictures, links and HTML.
+func PlainMarkdown(text string) string { return plainMarkdown.Replace(text) }
 
 // Summary returns text as a summary that the Temporal UI shows beside a run, an activity or a timer. A longer text would make
 // the server refuse the start, or the workflow task at each try.
 func Summary(text string) string {
-	text = plainSummary.Replace(text)
+	text = PlainMarkdown(text)
 	if len(text) <= maxSummary {
 		return text
 	}
