@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -9,6 +11,10 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/audit"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // browser starts a headless Chromium with a fresh profile. Where there is none, the test is skipped, or fails in CI.
@@ -89,4 +95,78 @@ func TestInboxInABrowser(t *testing.T) {
 		t.Errorf("the page does not say that it is resolved: %s", answer)
 	}
 	h.ended("care/ana", "refunded")
+}
+
+// People read encrypted runs in the real Temporal UI as before: summary, details, history, call stack and memo. The browser has them
+// decrypted by the gateway, with the session of who is signed in there, and says in words why not.
+func TestTemporalUIShowsEncryptedRuns(t *testing.T) {
+	t.Parallel()
+	ctx := browser(t, chromedp.WindowSize(1000, 2000))
+	gateway, ui := freePort(), freePort()
+	server, err := startTemporal(t.TempDir(), freePort(), "", nil, "--ui-port", fmt.Sprint(ui), "--ui-codec-endpoint",
+		"http://"+local(gateway)+"/v1/codec")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Stop(stopPatience) })
+	runs := "http://" + local(ui) + "/namespaces/default/workflows"
+	h := open(t, settings{scale: 60, files: folder(map[string]string{"care.yaml": care}), more: func(c *app.Config) {
+		c.TemporalAddr, c.TemporalNS, c.Listen = server.address, "default", local(gateway)
+		c.TemporalUI, c.MasterKeys = "https://temporal.example.com, "+runs, masterKey
+	}})
+	h.customer("ana")
+	h.track("ana", "Trouble", "", map[string]any{"text": "help"})
+	e := h.parked("care/ana", "person")
+	run, err := h.Temporal.DescribeWorkflowExecution(t.Context(), "care/ana", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := runs + "/care%2Fana/" + run.GetWorkflowExecutionInfo().GetExecution().GetRunId()
+	const words = `[document, ...[...document.querySelectorAll("iframe")].map(f => f.contentDocument)]
+		.map(d => d?.body?.innerText ?? "").join("\n").replaceAll("\u00a0", " ")` // the UI renders Markdown in frames
+	shows := func(tab string, wanted ...string) {
+		t.Helper()
+		browse(t, ctx, chromedp.Navigate(page+tab))
+		var text string
+		if err := poll(20*time.Second, func() error {
+			text = read(t, ctx, chromedp.Evaluate[string](words))
+			for _, word := range wanted {
+				if !strings.Contains(text, word) {
+					return errors.New("no " + word)
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Errorf("%s: %v\n%s", tab, err, text)
+		}
+	}
+	signIn := func(token, name string) {
+		t.Helper()
+		browse(t, ctx, chromedp.Navigate(h.url+"/login"), chromedp.SendKeys(chromedp.CSS("#name"), name),
+			chromedp.SendKeys(chromedp.CSS("#token"), token), chromedp.Submit(chromedp.CSS("#token")),
+			chromedp.WaitNotPresent(chromedp.CSS("#token")))
+	}
+
+	shows("/user-metadata", "you are not signed in. Sign in at "+h.url+"/login")
+	// The UI of a development server has no setting for cookies, so the person sets it in the browser.
+	browse(t, ctx, chromedp.Evaluate[chromedp.Void](`localStorage.setItem("endpoint", '"http://`+local(gateway)+`/v1/codec"');
+		localStorage.setItem("includeCredentials", "true"); localStorage.setItem("overrideRemoteCodecConfiguration", "true")`))
+	shows("/user-metadata", "you are not signed in")
+	signIn(agentToken, "Kim")
+	shows("/user-metadata", "the role agent may not do this")
+	signIn(adminToken, "Olga")
+	shows("/user-metadata", "care of customer ana", "Entered by Trouble", "Waiting at person")
+	shows("/history/feed", `"customer": "ana"`, `"entry_name": "Trouble"`)
+	shows("/memo", e.ID)
+	shows("/call-stack", "coroutine")
+
+	looks, err := h.Store.Audit.List(t.Context(), audit.Filter{Customers: []string{"ana"}, What: "payload.decrypt"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(looks) != 1 || looks[0].Who != "Olga" {
+		t.Errorf("looks at the customer: %v", looks)
+	}
+	h.track("ana", "Bought", "", map[string]any{"total": 1})
+	h.ended("care/ana", contract.Goal)
 }

@@ -102,12 +102,15 @@ var dynamic = []string{
 }
 
 // startTemporal starts a development server; an empty file keeps its data in memory.
-func startTemporal(dir string, port int, file string, namespaces []string) (*child, error) {
+func startTemporal(dir string, port int, file string, namespaces []string, ui ...string) (*child, error) {
 	binary, err := temporalBinary()
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", fmt.Sprint(port), "--log-level", "error"}
+	if len(ui) == 0 {
+		ui = []string{"--headless"}
+	}
+	args := append([]string{"server", "start-dev", "--ip", "127.0.0.1", "--port", fmt.Sprint(port), "--log-level", "error"}, ui...)
 	for _, d := range dynamic {
 		args = append(args, "--dynamic-config-value", d)
 	}
