@@ -22,7 +22,7 @@ func Audited(ctx context.Context, db *sqldb.Database, e audit.Entry, by string, 
 
 // act runs do, and records it with its result.
 func act(ctx context.Context, db *sqldb.Database, e audit.Entry, do func(ctx context.Context) error) error {
-	inner, a := audit.New(db).Begin(ctx, e)
+	inner, a := audit.New(db, nil).Begin(ctx, e)
 	err := do(inner)
 	result, reason := audit.OK, ""
 	switch {

@@ -2,6 +2,9 @@ package audit
 
 import (
 	"context"
+	"maps"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -104,12 +107,16 @@ func MaskAddress(address string) string {
 
 // Room keeps the log.
 type Room struct {
-	db    *sqldb.Database
-	calls limiter
+	db        *sqldb.Database
+	forgotten Forgotten
+	calls     limiter
 }
 
-// New returns the room.
-func New(db *sqldb.Database) *Room { return &Room{db: db} }
+// Forgotten reports whether one of some texts is an id or an address of a customer who was forgotten.
+type Forgotten func(ctx context.Context, tx sqldb.Conn, texts []string) (bool, error)
+
+// New returns the room. Entries about customers of whom forgotten knows do not name them; nil: it knows of none.
+func New(db *sqldb.Database, forgotten Forgotten) *Room { return &Room{db: db, forgotten: forgotten} }
 
 // Record stores an entry in a transaction of its own. What was done in a transaction of a room is recorded with it: see Begin.
 func (s *Room) Record(ctx context.Context, e Entry) error { return s.record(ctx, []Entry{e}) }
@@ -126,10 +133,44 @@ func (s *Room) record(ctx context.Context, entries []Entry) error {
 	}
 	return s.db.Write(sqldb.WithoutLast(ctx), func(tx sqldb.Conn) error {
 		for _, e := range admitted {
-			if err := Add(ctx, tx, e); err != nil {
+			e, err := s.unnamed(ctx, tx, e)
+			if err == nil {
+				err = Add(ctx, tx, e)
+			}
+			if err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// unnamed returns an entry without what names a customer who was forgotten.
+func (s *Room) unnamed(ctx context.Context, tx sqldb.Conn, e Entry) (Entry, error) {
+	named := e.texts()
+	if s.forgotten == nil || len(named) == 0 {
+		return e, nil
+	}
+	is, err := s.forgotten(ctx, tx, named)
+	if is {
+		e.Customer, e.ID, e.Detail = "forgotten", "", nil
+	}
+	return e, err
+}
+
+// texts returns what may be an id of a customer: whom the entry names, its object and the parts of its path, and the details.
+func (e Entry) texts() (out []string) {
+	for _, text := range append([]string{e.Customer, e.ID}, slices.Sorted(maps.Values(e.Detail))...) {
+		if text == "" {
+			continue
+		}
+		out = append(out, text)
+		for part := range strings.SplitSeq(text, "/") {
+			part, _, _ = strings.Cut(part, "#")
+			if id, err := url.PathUnescape(part); err == nil && id != "" && id != text {
+				out = append(out, id)
+			}
+		}
+	}
+	return out
 }

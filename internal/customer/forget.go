@@ -1,13 +1,17 @@
 package customer
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
@@ -94,6 +98,39 @@ func (s *Room) WasForgotten(ctx context.Context, tx sqldb.Conn, id string) (requ
 	return request, err
 }
 
+// maxGuesses bounds the texts of which one look finds out whether they name somebody who was forgotten.
+const maxGuesses = 400
+
+// Forgotten reports whether one of some texts is an id of a customer who was forgotten, or an address of one on one of some channels. It
+// looks at the first 400 texts.
+func Forgotten(ctx context.Context, tx sqldb.Conn, salt []byte, channels []channel.Spec, texts []string) (found bool, err error) {
+	texts = sqldb.Sorted(texts)
+	texts = texts[:min(len(texts), maxGuesses)]
+	there := func(r *sql.Rows) error {
+		var digest string
+		found = true
+		return r.Scan(&digest)
+	}
+	var ids []string
+	for _, text := range texts {
+		for _, form := range forms(sqldb.Clean(text)) {
+			ids = append(ids, unit.Digest(salt, unit.DigestCustomer, form))
+		}
+	}
+	err = sqldb.Within(ctx, tx, `select digest from forgotten where digest in (%s)`, ids, there)
+	for i := range channels {
+		if err != nil || found || channels[i].Address == "" {
+			continue
+		}
+		var keys []string
+		for _, text := range texts {
+			keys = append(keys, hidden(salt, channels[i].Name, address.Fold(channels[i].Address, text)))
+		}
+		err = sqldb.Within(ctx, tx, `select address from addresses where channel = $1 and address in (%s)`, keys, there, channels[i].Name)
+	}
+	return found, err
+}
+
 // Remember lets a customer with this id come back: calls create it again, with nothing that was known before.
 func (s *Room) Remember(ctx context.Context, tx sqldb.Conn, id string) error {
 	for _, form := range forms(id) {
@@ -116,7 +153,9 @@ func Identified(ctx context.Context, tx sqldb.Conn, f *unit.Forgetting, traits [
 	}
 	for _, profile := range profiles {
 		for _, trait := range traits {
-			f.Addresses = append(f.Addresses, written(profile[trait])...)
+			for _, text := range written(profile[trait]) {
+				f.Addresses = append(f.Addresses, text, address.Fold(trait, text))
+			}
 		}
 	}
 	f.Addresses = sqldb.Sorted(f.Addresses)
@@ -171,7 +210,7 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 			return err
 		}
 	}
-	if err := f.Erase(ctx, b, "events", "id", `customer = $1`, "what the customer did and said", f.Customer); err != nil {
+	if err := forgetEvents(ctx, b, f); err != nil {
 		return err
 	}
 	if err := f.Erase(ctx, b, "customer_timezones", "customer", `customer = $1`, "where the customer lives", f.Customer); err != nil {
@@ -187,6 +226,60 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 		f.Pseudonym)
 }
 
+// addressEvents is how many events with addresses one pass erases.
+const addressEvents = 200
+
+// addressTexts are the properties in which a report names an address.
+var addressTexts = []string{"address", "email"}
+
+// forgetEvents erases the event log. Addresses that the customer had once, or that a report named, are in it alone: they are hidden
+// before their events go.
+func forgetEvents(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
+	const why = "what the customer did and said"
+	if f.DryRun || f.Visitor {
+		return f.Erase(ctx, b, "events", "id", `customer = $1`, why, f.Customer)
+	}
+	var ids []any
+	keys := map[string][]string{}
+	if err := sqldb.Within(ctx, b.Tx, `select id, name, properties from events where customer = $1 and name in (%s) order by id limit `+
+		strconv.Itoa(addressEvents), event.WithAddresses, func(r *sql.Rows) error {
+		var id, name, raw string
+		if err := r.Scan(&id, &name, &raw); err != nil {
+			return err
+		}
+		ids = append(ids, id)
+		properties, err := sqldb.Object(raw)
+		if err != nil {
+			return err
+		}
+		said, _ := properties["channel"].(string)
+		for i := range b.Units.Channels {
+			spec := &b.Units.Channels[i]
+			keys[spec.Name] = append(keys[spec.Name], KeysOf(spec.Address, properties)...)
+			for _, property := range addressTexts {
+				if text, ok := properties[property].(string); ok && spec.Address != "" && spec.Name == cmp.Or(said, "email") {
+					keys[spec.Name] = append(keys[spec.Name], address.Fold(spec.Address, text))
+				}
+			}
+		}
+		return nil
+	}, f.Customer); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
+		if err := HideAddresses(ctx, b, f, name, keys[name]); err != nil {
+			return err
+		}
+	}
+	if f.Left <= 0 {
+		return nil
+	}
+	if len(ids) > 0 {
+		return f.Erase(ctx, b, "events", "id", `id in (`+sqldb.List(1, len(ids))+`)`, why, ids...)
+	}
+	return f.Erase(ctx, b, "events", "id", `customer = $1`, why, f.Customer)
+}
+
 const whyAddresses = "a digest of each address, which refuses marketing, so that nobody writes to it again"
 
 // hidden returns the digest that is kept of an address of a forgotten customer.
@@ -198,6 +291,9 @@ func hidden(salt []byte, channel, key string) string {
 // marketing: whoever registers with the address, or has it already, gets none until an opt-in, as after an unsubscribe link.
 func HideAddresses(ctx context.Context, b *unit.Unit, f *unit.Forgetting, channel string, keys []string) error {
 	t := f.Table("addresses", whyAddresses)
+	if f.Visitor {
+		return nil
+	}
 	for _, key := range sqldb.Sorted(keys) {
 		digest := hidden(b.Units.Salt, channel, key)
 		var plain, done bool

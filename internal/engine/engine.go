@@ -77,7 +77,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		Limits: o.Limits.WithDefaults()}
 	hooks := unit.Hooks{Flush: flush(), OnMerge: onMerge(), OnSplit: onSplit(), OnClose: onClose(), OnForget: onForget()}
 	db := unit.New(releases, options, customer.Table{}, enrollment.Table{}, hooks)
-	log := audit.New(database)
+	log := audit.New(database, forgotten(salt))
 	intents, ledger := intent.New(db, o.Classifier, o.Notice), message.New(db, onSettled())
 	return &Engine{
 		Database: database,

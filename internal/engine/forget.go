@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"math"
 	"slices"
 	"strings"
 
@@ -45,6 +46,9 @@ func onForget() []unit.Forget {
 // auditPage bounds the ids of a customer that one statement names.
 const auditPage = 100
 
+// auditDry is how many entries a dry run counts at most, which has no pages.
+var auditDry = map[bool]int64{true: math.MaxInt64}
+
 // forgetAudit takes the customer out of the entries about it.
 func forgetAudit(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 	t := f.Table("audit_log", "who of the staff did or looked at what, and when; not whom it was about")
@@ -53,7 +57,7 @@ func forgetAudit(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 		all = append(all, strings.TrimPrefix(id, event.AnonymousPrefix))
 	}
 	for ids := range slices.Chunk(sqldb.Sorted(all), auditPage) {
-		n, err := audit.Forget(ctx, b.Tx, ids, f.Pseudonym, f.Left, f.DryRun)
+		n, err := audit.Forget(ctx, b.Tx, ids, f.Pseudonym, max(f.Left, auditDry[f.DryRun]), f.DryRun)
 		if err != nil {
 			return err
 		}
@@ -63,6 +67,14 @@ func forgetAudit(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 		}
 	}
 	return nil
+}
+
+// forgotten returns what the audit log asks of an entry that is to be stored, so that nobody who looks for a forgotten customer puts
+// the id into the log.
+func forgotten(salt []byte) audit.Forgotten {
+	return func(ctx context.Context, tx sqldb.Conn, texts []string) (bool, error) {
+		return customer.Forgotten(ctx, tx, salt, nil, texts)
+	}
 }
 
 // Keeps has the tables that forgetting a customer leaves alone, with the reason, which the report shows.

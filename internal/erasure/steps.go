@@ -229,6 +229,9 @@ func (s *Room) Erase(ctx context.Context, now time.Time, id string) (more bool, 
 			where id = $1`, id, sqldb.Millis(now))
 		return err
 	})
+	if err == nil && !more {
+		err = s.db.DropTraces(ctx)
+	}
 	return more, err
 }
 

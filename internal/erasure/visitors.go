@@ -15,7 +15,7 @@ const visitorPage = 500
 // DropVisitor deletes an anonymous customer with everything that is stored of it, as forgetting does. Nothing remembers it: the same
 // anonymous id begins anew. It does nothing where an enrollment is open. It returns false if somebody is using the profile.
 func (s *Room) DropVisitor(ctx context.Context, now time.Time, id string) (dropped bool, err error) {
-	f := &unit.Forgetting{Customer: id, Pseudonym: "forgotten/" + rand.Text(), Secret: []byte(rand.Text())}
+	f := &unit.Forgetting{Customer: id, Pseudonym: "forgotten/" + rand.Text(), Secret: []byte(rand.Text()), Visitor: true}
 	for {
 		changed := false
 		if err := s.db.Change(ctx, now, func(_ sqldb.Conn, b *unit.Unit) error {

@@ -54,6 +54,11 @@ const (
 	MarketingOptedIn  = "Marketing Opted In"
 )
 
+// WithAddresses has the events whose properties may hold an address of the customer.
+var WithAddresses = []string{
+	CustomerUpdated, EmailDelivered, EmailOpened, EmailLinkClicked, EmailBounced, EmailMarkedAsSpam, Unsubscribed, MarketingOptedIn,
+}
+
 // Reserved reports whether a name or message id is one that only tabi may use.
 func Reserved(name string) bool { return strings.HasPrefix(name, ReservedPrefix) }
 

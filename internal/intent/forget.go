@@ -2,12 +2,18 @@ package intent
 
 import (
 	"context"
+	"slices"
 
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
 // Forget is an OnForget hook of this room: it erases how the customer's messages were classified, and its intents.
 func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
+	if err := forgetCursor(ctx, b, f); err != nil {
+		return err
+	}
 	if err := f.Erase(ctx, b, "classifications", "event", `event in (select id from event_log where customer = $1)`,
 		"how the customer's messages were classified", f.Customer); err != nil {
 		return err
@@ -17,6 +23,23 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 		return err
 	}
 	return f.Erase(ctx, b, "intents", "customer, intent", `customer = $1`, "what the customer seemed to want", f.Customer)
+}
+
+// forgetCursor moves a recomputation that has come as far as the customer back to the one before.
+func forgetCursor(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
+	reached, err := sqldb.Setting(ctx, b.Tx, "intents")
+	if err != nil || f.DryRun || reached == "" || !slices.Contains(f.IDs, reached) {
+		return err
+	}
+	there, err := sqldb.LockSetting(ctx, b.Tx, "intents")
+	if err != nil || !there {
+		return err
+	}
+	before, err := customer.Before(ctx, b.Tx, reached)
+	if err != nil {
+		return err
+	}
+	return sqldb.SetSetting(ctx, b.Tx, "intents", before)
 }
 
 // Exports are the lists of this room in a copy of all that is known of a customer.

@@ -12,8 +12,12 @@ import (
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
+// ownReason is a reason where it is one word in capitals, without what addresses and phone numbers have, and empty otherwise.
+const ownReason = `case when reason = upper(reason) and lower(substr(reason, 1, 1)) <> substr(reason, 1, 1)
+	and reason not like '% %' and reason not like '%@%' and reason not like '%:%' then reason else '' end`
+
 // Forget is an OnForget hook of this room. The ledger keeps that a message was sent, for the numbers of its journey, without to
-// whom and with which words. A reason stays where it is one of tabi's own, which are in capitals; a provider's may quote the address.
+// whom and with which words. A reason stays where it is one of tabi's own or of the policy; a provider's may quote the address.
 func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 	// The keys of inbound decisions' sends hold the customer's id.
 	if err := f.Rename(ctx, b, "sends", `select key from sends where customer = $1 and enrollment = '' and key not like 'forgotten/%'
@@ -24,7 +28,7 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 		return err
 	}
 	if err := f.Replace(ctx, b, "sends", "key", `customer = $2, address = '', provider_id = '', rendered = '', policy_trace = '',
-		route = '', reason = case when reason = upper(reason) then reason else '' end`, `customer = $1`,
+		route = '', reason = `+ownReason, `customer = $1`,
 		"that a message was sent, for the numbers of its journey; not to whom", f.Customer, f.Pseudonym); err != nil {
 		return err
 	}

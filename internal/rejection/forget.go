@@ -31,8 +31,9 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 		}
 		for _, p := range []string{pattern, number} {
 			like := "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(p) + "%"
-			if err := f.Erase(ctx, b, "rejected_calls", "id", `payload like $1 escape '!' or message like $1 escape '!' or field like $1
-				escape '!'`, why, like); err != nil {
+			if err := f.Erase(ctx, b, "rejected_calls", "id", `payload like $1 escape '!' or lower(payload) like $2 escape '!' or
+				message like $1 escape '!' or lower(message) like $2 escape '!' or field like $1 escape '!'`, why, like,
+				strings.ToLower(like)); err != nil {
 				return err
 			}
 			if pattern == number {

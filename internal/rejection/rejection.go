@@ -6,6 +6,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,6 +16,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/event"
+	"github.com/tabi-journeys/tabi/internal/number"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -75,6 +81,46 @@ func (s *Room) admit(n int) (int, bool) {
 	return n, trim
 }
 
+// Columns of a row that may have words of a customer.
+const (
+	fieldColumn   = 4
+	messageColumn = 5
+	payloadColumn = 6
+)
+
+// leftOut is the message of a refused call that names a customer who was forgotten.
+const leftOut = "it names a customer who was forgotten: what was in it is not kept"
+
+// texts returns the texts and numbers of a call, at every depth, which may be ids or addresses.
+func texts(c Call) (out []string) {
+	var v any
+	if number.Decode([]byte(c.Payload), &v) != nil {
+		return nil
+	}
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case string:
+			if len(v) <= event.MaxID {
+				out = append(out, v)
+			}
+		case []any:
+			for _, one := range v {
+				walk(one)
+			}
+		case map[string]any:
+			for _, name := range slices.Sorted(maps.Keys(v)) {
+				walk(v[name])
+			}
+		case bool, nil:
+		default:
+			out = append(out, fmt.Sprint(v))
+		}
+	}
+	walk(v)
+	return out
+}
+
 // Keep stores the first of some refused calls. It returns how many it left out because too many come; they are counted elsewhere.
 func (s *Room) Keep(ctx context.Context, now time.Time, calls []Call) (left int, err error) {
 	n, trim := s.admit(len(calls))
@@ -95,6 +141,15 @@ func (s *Room) Keep(ctx context.Context, now time.Time, calls []Call) (left int,
 			sqldb.Clean(payload), c.Bytes}
 	}
 	return len(calls) - n, s.db.Write(ctx, func(tx sqldb.Conn) error {
+		for i := range rows {
+			is, err := customer.Forgotten(ctx, tx, s.db.Salt, s.db.Channels, texts(calls[i]))
+			if err != nil {
+				return err
+			}
+			if is {
+				rows[i][fieldColumn], rows[i][messageColumn], rows[i][payloadColumn] = place(calls[i].Field), leftOut, "{}"
+			}
+		}
 		if _, err := sqldb.Insert(ctx, tx, "rejected_calls (id, at, door, code, field, message, payload, bytes)", rows, ""); err != nil {
 			return err
 		}

@@ -123,7 +123,9 @@ func (s *Database) openSQLite(url string, statements *atomic.Int64) error {
 	if url == "" {
 		return errors.New("database: no URL: give a file, :memory: or a postgres:// URL")
 	}
-	const pragmas = "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=synchronous(NORMAL)&_pragma=journal_mode(WAL)"
+	// secure_delete: what is deleted is overwritten, so that the file has nothing of a customer who was forgotten.
+	const pragmas = "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=synchronous(NORMAL)&_pragma=journal_mode(WAL)" +
+		"&_pragma=secure_delete(1)"
 	name := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(strings.TrimPrefix(url, "file:"))
 	s.Writer = openLite(name+pragmas+"&_txlock=immediate", statements)
 	s.Writer.SetMaxOpenConns(1)
@@ -133,6 +135,26 @@ func (s *Database) openSQLite(url string, statements *atomic.Int64) error {
 	s.Reader.SetMaxOpenConns(sqliteReaders)
 	s.Reader.SetMaxIdleConns(sqliteReaders)
 	return nil
+}
+
+// DropTraces empties the write-ahead log of a SQLite file, which has pages as they were before rows were deleted. It returns an error
+// while somebody reads older pages: try again. PostgreSQL does this by itself, with VACUUM and checkpoints.
+func (s *Database) DropTraces(ctx context.Context) error {
+	if s.postgres || s.Writer == s.Reader {
+		return nil
+	}
+	select {
+	case s.Turns <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-s.Turns }()
+	var busy, logged, moved int
+	err := s.Writer.QueryRowContext(ctx, `pragma wal_checkpoint(truncate)`).Scan(&busy, &logged, &moved)
+	if err == nil && busy != 0 {
+		err = errors.New("the write-ahead log is being read, and cannot be emptied now")
+	}
+	return DatabaseError(err)
 }
 
 // Close ends all connections.

@@ -49,14 +49,16 @@ const (
 
 // A Forgetting is a customer who is being forgotten: what the hooks need to know, and what they have done in this unit.
 type Forgetting struct {
-	Customer  string                   // its own id, which all rows name
-	IDs       []string                 // all of its ids, its own first
-	Addresses []string                 // its addresses, as it wrote them
-	Pseudonym string                   // the customer that rows name which are kept for statistics; random
-	Secret    []byte                   // random, dropped with the request; see Alias
-	Left      int64                    // rows that this unit may still change
-	DryRun    bool                     // count only
-	Tables    map[string]*TableForgets // by name
+	Customer  string   // its own id, which all rows name
+	IDs       []string // all of its ids, its own first
+	Addresses []string // its addresses, as it wrote them
+	Pseudonym string   // the customer that rows name which are kept for statistics; random
+	Secret    []byte   // random, dropped with the request; see Alias
+	Left      int64    // rows that this unit may still change
+	DryRun    bool     // count only
+	// Visitor: it is a visitor's profile that has become old, and nobody asked. What is known of a mailbox stays as it is.
+	Visitor bool
+	Tables  map[string]*TableForgets // by name
 }
 
 // TableForgets is what was done with one table.

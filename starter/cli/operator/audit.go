@@ -187,7 +187,7 @@ func auditVerifyCommand() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, db.Close()) }()
-			v, err := audit.New(db).Verify(c.Context())
+			v, err := audit.New(db, nil).Verify(c.Context())
 			if err != nil {
 				return err
 			}
