@@ -119,6 +119,36 @@ func (c *Config) WeakCredentials() []error {
 	return credential.Check(c.credentials(), []string{"TABI_SECRET", "TABI_LINK_SECRETS"})
 }
 
+// UnreadableSecrets returns what the start would refuse in the lists of secrets and in the settings of sign-ins, without values.
+func (c *Config) UnreadableSecrets() (out []error) {
+	add := func(err error) {
+		if err != nil {
+			out = append(out, err)
+		}
+	}
+	if c.Secret != "" {
+		_, err := secretList("TABI_SECRET", c.Secret)
+		add(err)
+	}
+	if c.LinkSecretList != "" {
+		_, err := secretList("TABI_LINK_SECRETS", c.LinkSecretList)
+		add(err)
+	}
+	_, err := c.Keys()
+	add(err)
+	_, err = ParseTokens("tokens", string(c.Tokens))
+	add(err)
+	_, err = c.SignIn.OIDC()
+	add(err)
+	return out
+}
+
+// Encrypts reports whether there is a master key.
+func (c *Config) Encrypts() bool {
+	m, err := c.masters()
+	return err == nil && m != nil
+}
+
 // Given returns the variables of the secrets that have a value.
 func (c *Config) Given() []string { return slices.Clone(c.given) }
 

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/url"
 	"strconv"
@@ -16,7 +17,7 @@ import (
 func openDatabase(ctx context.Context, p *Patient, r *report) {
 	db, err := p.Config.OpenDatabase(ctx, silent)
 	if err != nil {
-		r.fail("start it, or correct TABI_DATABASE", "%s", err)
+		r.fail(databaseRemedy(p, err), "%s", err)
 		return
 	}
 	p.db = db
@@ -29,6 +30,25 @@ func openDatabase(ctx context.Context, p *Patient, r *report) {
 		}
 		p.store = store
 	}
+}
+
+// databaseRemedy returns what to do about a database that cannot be opened.
+func databaseRemedy(p *Patient, err error) string {
+	if !p.Config.Postgres() {
+		return "start tabi serve once, or set TABI_DATABASE to the database of the processes"
+	}
+	var state interface{ SQLState() string } // of PostgreSQL
+	if errors.As(err, &state) {
+		switch state.SQLState() {
+		case "28P01", "28000":
+			return "correct user and password in TABI_DATABASE; a server that refuses this host needs a line in pg_hba.conf"
+		case "3D000":
+			return "create the database, or correct its name in TABI_DATABASE"
+		case "53300":
+			return "raise max_connections, or lower TABI_DB_CONNECTIONS of the processes"
+		}
+	}
+	return certificateRemedy(err, "start it, or correct host and port in TABI_DATABASE")
 }
 
 // ask reads one value from the database.
@@ -70,6 +90,10 @@ func schema(ctx context.Context, p *Patient, r *report) {
 	case have.Version == 0:
 		r.warn("start tabi serve, or run tabi db up", "the database is empty")
 	case have.Behind():
+		if p.Config.NoMigrate {
+			r.fail("tabi db up", "version %d is older than this build (%d), which does not start so", have.Version, have.Known)
+			return
+		}
 		r.warn("the next start brings it up, or tabi db up", "version %d; this build has %d", have.Version, have.Known)
 	case have.Check() != nil:
 		r.fail("run a newer build", "%s", have.Check())
@@ -159,7 +183,10 @@ func clockSkew(ctx context.Context, p *Patient, r *report) {
 		r.warn("", "its clock cannot be read")
 		return
 	}
-	skew := (before.Add(took / 2).Sub(time.UnixMilli(ms))).Abs()
+	judgeSkew(r, before.Add(took/2).Sub(time.UnixMilli(ms)).Abs())
+}
+
+func judgeSkew(r *report, skew time.Duration) {
 	const do = "synchronize both clocks (NTP)"
 	switch {
 	case skew > skewFail:

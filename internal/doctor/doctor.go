@@ -112,6 +112,7 @@ func checks() []check {
 		{"database", "transport", database, transport},
 		{"database", "secret", database, sameSecrets},
 
+		{"temporal", "certificate", nothing, clientCertificate},
 		{"temporal", "reached", nothing, openTemporal},
 		{"temporal", "namespace", temporal, sameNamespace},
 		{"temporal", "retention", temporal, retention},

@@ -1,8 +1,19 @@
 package doctor_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -168,4 +179,101 @@ func TestPostgres(t *testing.T) {
 	has(t, found, "database/transport", doctor.OK, "this machine")
 	has(t, found, "store/release", doctor.Warn, "nothing is published")
 	has(t, found, "store/outbox", doctor.OK, "empty")
+}
+
+// What is wrong with a database is said so that an operator knows what to do.
+func TestDatabaseThatIsNotReached(t *testing.T) {
+	t.Parallel()
+	good, err := url.Parse(pgtest.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := func(change func(*url.URL)) string {
+		u := *good
+		change(&u)
+		return u.String()
+	}
+	for name, one := range map[string]struct{ database, do string }{
+		"no such database": {other(func(u *url.URL) { u.Path = "/nothere" }), "create the database"},
+		"nobody listens":   {other(func(u *url.URL) { u.Host, u.RawQuery = "127.0.0.1:1", "" }), "start it"},
+		"no such file":     {filepath.Join(t.TempDir(), "none.db"), "start tabi serve once"},
+	} {
+		found := examine(t, map[string]string{"TABI_DATABASE": one.database, "TABI_SECRET": "w8x2-k3q7-m5z9-r4t6"})
+		has(t, found, "database/reached", doctor.Fail, "")
+		if got := found["database/reached"]; len(got) == 1 && !strings.Contains(got[0].Do, one.do) {
+			t.Errorf("%s: %+v, want to %s", name, got[0], one.do)
+		}
+		has(t, found, "store/release", doctor.Note, "cannot be used")
+	}
+}
+
+// A value that no process starts with is not called neither weak nor shared.
+func TestSecretsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]string{
+		"TABI_SECRET": "hush", "TABI_LINK_SECRETS": "hush", "TABI_WRITE_KEYS": "hush=nothing", "TABI_TOKENS": "hush", "TABI_OIDC_ROLES": "x",
+	} {
+		found := examine(t, map[string]string{"TABI_DATA_DIR": t.TempDir(), name: value})
+		has(t, found, "settings/secrets", doctor.Fail, "")
+		for _, f := range found["settings/secrets"] {
+			if f.Level == doctor.OK {
+				t.Errorf("%s: %+v", name, f)
+			}
+		}
+	}
+}
+
+// Certificates that have ended, are of an unknown CA, or cannot be read.
+func TestCertificates(t *testing.T) {
+	t.Parallel()
+	pair := func(name string, until time.Time) (cert, key string) {
+		secret, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		template := x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{"localhost"},
+			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: until.Add(-48 * time.Hour), NotAfter: until}
+		der, err := x509.CreateCertificate(rand.Reader, &template, &template, &secret.PublicKey, secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := x509.MarshalPKCS8PrivateKey(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+		for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: raw}} {
+			if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return cert, key
+	}
+	for name, one := range map[string]struct {
+		until time.Time
+		level doctor.Level
+		text  string
+	}{
+		"ended": {clock.Wall().Add(-time.Hour), doctor.Fail, "ended"},
+		"soon":  {clock.Wall().Add(48 * time.Hour), doctor.Warn, "ends"},
+		"fresh": {clock.Wall().AddDate(1, 0, 0), doctor.OK, "until"},
+	} {
+		cert, key := pair(name, one.until)
+		loaded, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewUnstartedServer(http.NotFoundHandler())
+		server.TLS = &tls.Config{Certificates: []tls.Certificate{loaded}, MinVersion: tls.VersionTLS12}
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		found := examine(t, map[string]string{"TABI_DATA_DIR": t.TempDir(), "TABI_TLS_CERT": cert, "TABI_TLS_KEY": key,
+			"TEMPORAL_TLS_CLIENT_CERT_PATH": cert, "TEMPORAL_TLS_CLIENT_KEY_PATH": key, "TABI_PUBLIC_URL": server.URL})
+		has(t, found, "gateway/certificate", one.level, one.text)
+		has(t, found, "temporal/certificate", one.level, one.text)
+		has(t, found, "gateway/public URL", doctor.Fail, map[string]string{"ended": "its certificate is valid from"}[name])
+	}
+	found := examine(t, map[string]string{"TABI_DATA_DIR": t.TempDir(), "TABI_TLS_CERT": "/nowhere", "TABI_TLS_KEY": "/nowhere"})
+	has(t, found, "gateway/certificate", doctor.Fail, "/nowhere")
 }

@@ -20,6 +20,34 @@ import (
 // certificateSoon is how long before its end a certificate is worth a look.
 const certificateSoon = 14 * 24 * time.Hour
 
+// certificateRemedy returns what to do about a certificate that is not accepted; otherwise, if the error is about something else.
+func certificateRemedy(err error, otherwise string) string {
+	var (
+		invalid x509.CertificateInvalidError
+		unknown x509.UnknownAuthorityError
+		name    x509.HostnameError
+	)
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "renew the certificate, or correct this machine's clock"
+	case errors.As(err, &unknown):
+		return "take a certificate of a CA that this machine trusts, or name the CA's file in SSL_CERT_FILE"
+	case errors.As(err, &name):
+		return "take a certificate for this name, or correct the name"
+	}
+	return otherwise
+}
+
+// cause returns why a server is not reached, with the end of its certificate.
+func cause(err error) string {
+	var invalid x509.CertificateInvalidError
+	if errors.As(err, &invalid) && invalid.Reason == x509.Expired {
+		return "its certificate is valid from " + invalid.Cert.NotBefore.UTC().Format(time.DateOnly) + " to " +
+			invalid.Cert.NotAfter.UTC().Format(time.DateOnly)
+	}
+	return httpclient.Cause(err)
+}
+
 // get sends a GET, follows no redirect, and drops the body.
 func get(ctx context.Context, address string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -55,7 +83,8 @@ func publicURL(ctx context.Context, p *Patient, r *report) {
 	}
 	health, err := get(ctx, raw+"/healthz")
 	if err != nil {
-		r.fail("start tabi serve, or correct the proxy and TABI_PUBLIC_URL", "%s is not reached from here: %s", raw, httpclient.Cause(err))
+		do := certificateRemedy(err, "start tabi serve, or correct the proxy and TABI_PUBLIC_URL")
+		r.fail(do, "%s is not reached from here: %s", raw, cause(err))
 		return
 	}
 	if health.StatusCode != http.StatusOK {
@@ -96,20 +125,25 @@ func certificateFiles(_ context.Context, p *Patient, r *report) {
 		r.skip("the gateway has none: a proxy must have it")
 		return
 	}
-	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if leaf := certificateOf(r, c.TLSCert, c.TLSKey, "TABI_TLS_CERT and TABI_TLS_KEY"); leaf != nil && len(r.findings) == 0 {
+		r.ok("for %s, until %s", strings.Join(leaf.DNSNames, ", "), leaf.NotAfter.UTC().Format(time.DateOnly))
+	}
+}
+
+// certificateOf reads a certificate with its key, and says when it ends, if that is soon. It returns nil if they cannot be used.
+func certificateOf(r *report, cert, key, settings string) *x509.Certificate {
+	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {
-		r.fail("correct TABI_TLS_CERT and TABI_TLS_KEY", "%s", err)
-		return
+		r.fail("correct "+settings, "%s", err)
+		return nil
 	}
 	leaf, err := x509.ParseCertificate(pair.Certificate[0])
 	if err != nil {
 		r.fail("renew it", "%s", err)
-		return
+		return nil
 	}
-	expiry(r, []*x509.Certificate{leaf}, c.TLSCert)
-	if len(r.findings) == 0 {
-		r.ok("for %s, until %s", strings.Join(leaf.DNSNames, ", "), leaf.NotAfter.UTC().Format(time.DateOnly))
-	}
+	expiry(r, []*x509.Certificate{leaf}, cert)
+	return leaf
 }
 
 // signIn looks for the provider of sign-ins.
@@ -122,7 +156,8 @@ func signIn(ctx context.Context, p *Patient, r *report) {
 	answer, err := get(ctx, issuer+"/.well-known/openid-configuration")
 	switch {
 	case err != nil:
-		r.fail("correct TABI_OIDC_ISSUER, or the network", "the provider is not reached: %s", httpclient.Cause(err))
+		do := certificateRemedy(err, "correct TABI_OIDC_ISSUER, or the network")
+		r.fail(do, "the provider is not reached: %s", cause(err))
 	case answer.StatusCode != http.StatusOK:
 		r.fail("correct TABI_OIDC_ISSUER", "the provider answers %d where its configuration belongs", answer.StatusCode)
 	default:
@@ -166,7 +201,8 @@ func providers(ctx context.Context, p *Patient, r *report) {
 			continue
 		}
 		if err := connect(ctx, one.address); err != nil {
-			r.fail("correct "+one.setting+", or the network", "%s is not reached: %s", one.name, httpclient.Cause(err))
+			do := certificateRemedy(err, "correct "+one.setting+", or the network")
+			r.fail(do, "%s is not reached: %s", one.name, cause(err))
 			continue
 		}
 		r.ok("%s is reached", one.name)

@@ -37,6 +37,9 @@ func variables(_ context.Context, p *Patient, r *report) {
 
 // secrets finds weak and shared ones.
 func secrets(_ context.Context, p *Patient, r *report) {
+	for _, err := range p.Config.UnreadableSecrets() {
+		r.fail("correct it: no process starts with it", "%s", err)
+	}
 	for _, err := range p.Config.WeakCredentials() {
 		r.fail("take another value: openssl rand -hex 32", "%s", err)
 	}
@@ -72,7 +75,7 @@ func openDoors(_ context.Context, p *Patient, r *report) {
 
 // encryption finds out whether histories can be read in Temporal.
 func encryption(_ context.Context, p *Patient, r *report) {
-	if p.Config.MasterKeys == "" {
+	if !p.Config.Encrypts() {
 		r.warn(
 			"set TABI_MASTER_KEYS, and keep a copy elsewhere",
 			"no master key is set here: whoever reads Temporal reads what customers did",

@@ -24,7 +24,7 @@ var leastTemporal = [2]int{1, 25}
 func openTemporal(ctx context.Context, p *Patient, r *report) {
 	c, where, namespace, err := p.Config.LookTemporal(ctx, silent)
 	if err != nil {
-		r.fail("start it, or correct TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE", "not reached at %s: %s", where, err)
+		r.fail(temporalRemedy(err), "not reached at %s: %s", where, temporalCause(err))
 		return
 	}
 	p.temporal, p.namespace = c, namespace
@@ -41,6 +41,43 @@ func openTemporal(ctx context.Context, p *Patient, r *report) {
 		return
 	}
 	r.ok("%s, version %s", where, version)
+}
+
+// temporalCause returns the last part of an error of gRPC, which says what happened.
+func temporalCause(err error) string {
+	text := err.Error()
+	if at := strings.LastIndex(text, `desc = "`); at >= 0 {
+		text = strings.TrimSuffix(text[at+len(`desc = "`):], `"`)
+	}
+	return strings.TrimPrefix(text, "transport: ")
+}
+
+// temporalRemedy returns what to do about a Temporal that is not reached. gRPC wraps no errors, so it looks at the text.
+func temporalRemedy(err error) string {
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "certificate") || strings.Contains(text, "tls:"):
+		return "correct TEMPORAL_TLS_…: the CA of the server, the client's certificate and key, and the server's name"
+	case strings.Contains(text, "server preface"):
+		return "set TEMPORAL_TLS and the certificates: something answers there, and not in clear"
+	case strings.Contains(text, "no such host"):
+		return "correct TEMPORAL_ADDRESS"
+	}
+	return "start it, or correct TEMPORAL_ADDRESS"
+}
+
+// clientCertificate looks at the certificate by which this process is known to Temporal.
+func clientCertificate(_ context.Context, p *Patient, r *report) {
+	cert := p.lookup("TEMPORAL_TLS_CLIENT_CERT_PATH")
+	if cert == "" {
+		r.skip("TEMPORAL_TLS_CLIENT_CERT_PATH is not set")
+		return
+	}
+	leaf := certificateOf(r, cert, p.lookup("TEMPORAL_TLS_CLIENT_KEY_PATH"),
+		"TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH")
+	if leaf != nil && len(r.findings) == 0 {
+		r.ok("for %s, until %s", leaf.Subject.CommonName, leaf.NotAfter.UTC().Format(time.DateOnly))
+	}
 }
 
 func sameNamespace(ctx context.Context, p *Patient, r *report) {

@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,6 +44,7 @@ func TestDoctor(t *testing.T) {
 	want(found, "temporal/workers", doctor.Fail)
 
 	in.publish(filepath.Join(in.dir, "tabi.db"))
+	in.doctorExample()
 	in.startServe()
 	in.startWorker()
 	in.ready("serve")
@@ -63,4 +66,29 @@ func TestDoctor(t *testing.T) {
 		want(found, check, doctor.OK)
 	}
 	want(found, "channels/e-mail", doctor.Warn) // tls=none
+}
+
+// doctorExample checks the example of docs/operations.md: each of its lines is what the doctor says of an installation that was
+// published, and whose processes do not run.
+func (in *install) doctorExample() {
+	in.Helper()
+	page, err := os.ReadFile(filepath.Join(root(), "docs", "operations.md"))
+	if err != nil {
+		in.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(page), "```\n$ tabi doctor\n")
+	example, _, _ = strings.Cut(example, "```")
+	_, said := runProcess(in, 60*time.Second, in.env, tabi(in), "doctor")
+	lines := 0
+	for line := range strings.Lines(example) {
+		if lines++; !strings.Contains("\n"+said, "\n"+line) {
+			in.Errorf("the example of docs/operations.md has a line that the doctor does not say: %s", line)
+		}
+	}
+	if lines < 5 {
+		in.Errorf("docs/operations.md has no example of tabi doctor")
+	}
+	if in.Failed() {
+		in.Log(said)
+	}
 }

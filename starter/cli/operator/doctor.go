@@ -4,7 +4,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/tabi-journeys/tabi/internal/app"
@@ -36,19 +36,14 @@ func doctorCommand(b app.Build) *cobra.Command {
 			}
 			found := doctor.Examine(c.Context(), &doctor.Patient{Config: &cfg, Environ: os.Environ()})
 			counts := map[doctor.Level]int{}
-			rows := make([]table.Row, len(found))
-			for i, f := range found {
+			for _, f := range found {
 				counts[f.Level]++
-				rows[i] = table.Row{string(f.Level), f.Area, f.Check, f.Found, f.Do}
 			}
 			err := terminal.Show(c, output, map[string]any{"findings": found}, func(p *terminal.Printer) {
-				p.Table(table.Row{"", "AREA", "CHECK", "FOUND", "WHAT TO DO"}, rows)
+				showFindings(p, found)
 				p.Line(
 					"%d ok, %d warn, %d fail, %d skipped",
-					counts[doctor.OK],
-					counts[doctor.Warn],
-					counts[doctor.Fail],
-					counts[doctor.Note],
+					counts[doctor.OK], counts[doctor.Warn], counts[doctor.Fail], counts[doctor.Note],
 				)
 			})
 			if err != nil || counts[doctor.Fail] == 0 {
@@ -60,6 +55,23 @@ func doctorCommand(b app.Build) *cobra.Command {
 	cfg.Register(c.Flags(), app.Storage|app.Temporal|app.HTTP|app.Channels|app.Work|app.Relay|app.Words)
 	terminal.OutputFlag(c, &output)
 	return c
+}
+
+// showFindings prints a line for each finding, and what to do below it. Checks that were skipped for one reason share a line.
+func showFindings(p *terminal.Printer, found []doctor.Finding) {
+	colors := map[doctor.Level]text.Colors{doctor.Fail: {text.FgRed}, doctor.Warn: {text.FgYellow}}
+	for i := 0; i < len(found); i++ {
+		f := found[i]
+		for f.Level == doctor.Note && i+1 < len(found) && found[i+1].Level == doctor.Note && found[i+1].Area == f.Area &&
+			found[i+1].Found == f.Found {
+			i++
+			f.Check += ", " + found[i].Check
+		}
+		p.Paint(colors[f.Level], "%-4s  %s: %s: %s", string(f.Level), f.Area, f.Check, f.Found)
+		if f.Do != "" {
+			p.Line("      -> %s", f.Do)
+		}
+	}
 }
 
 // errQuiet is an error without text: the output has said it.
