@@ -24,7 +24,7 @@ func TestClockSkew(t *testing.T) {
 func TestTemporalErrors(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][2]string{
-		`failed reaching server: connection error: desc = "transport: Error while dialing: dial tcp 127.0.0.1:7233: connect: connection refused"`: {
+		`failed reaching server: desc = "transport: Error while dialing: dial tcp 127.0.0.1:7233: connect: connection refused"`: {
 			"Error while dialing: dial tcp 127.0.0.1:7233: connect: connection refused", "start it"},
 		`failed reaching server: connection error: desc = "transport: authentication handshake failed: tls: failed to verify certificate"`: {
 			"authentication handshake failed: tls: failed to verify certificate", "TEMPORAL_TLS_"},
