@@ -16,6 +16,9 @@ func (s *Services) retention() background.Retention {
 	return background.Retention{
 		Customers: st.Customers, Enrollments: st.Enrollments, Handoffs: st.Handoffs, Intents: st.Intents, Messages: st.Messages,
 		Offers: st.Offers, Outbox: st.Outbox, Rejections: st.Rejections, Visitors: st.Erasure, Audit: st.Audit,
+		TakeTurn: func(ctx context.Context, holder string, wall time.Time, change func(*retention.Turn)) (retention.Turn, bool, error) {
+			return retention.TakeTurn(ctx, st.Database, holder, wall, change)
+		},
 		Noting: func(ctx context.Context, kind string, before time.Time) context.Context {
 			return retention.Noting(ctx, kind, before, func(ctx context.Context, tx sqldb.Conn, from time.Time) error {
 				return audit.Add(ctx, tx, audit.Entry{

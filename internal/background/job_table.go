@@ -41,7 +41,7 @@ type Schedules interface {
 // Intents recomputes scores whose definition a release has changed, and deletes old evidence that no longer counts.
 type Intents interface {
 	Recompute(ctx context.Context, now time.Time, limit int) (more bool, err error)
-	PruneEvidence(ctx context.Context, now time.Time, keep time.Duration, after string, limit int) (n int64, next string, err error)
+	PruneEvidence(ctx context.Context, now time.Time, keep time.Duration, customers []string) (n int64, err error)
 }
 
 // Offers learns from the outcomes of offers, and deletes old decisions.
@@ -115,6 +115,7 @@ type Jobs struct {
 	reconciler *Reconciler
 	found      reconciled
 	deleted    *prometheus.CounterVec // rows, by kind of data
+	turn       turn
 }
 
 // New returns the jobs of cfg.
@@ -161,7 +162,7 @@ func New(cfg Config) *Jobs {
 	if cfg.HandoffReturn > 0 {
 		cfg.returnEvery = min(cfg.HandoffReturn/4, time.Minute)
 	}
-	return &Jobs{cfg: cfg, deleted: newDeleted(), reconciler: NewReconciler(ReconcilerConfig{
+	return &Jobs{cfg: cfg, deleted: newDeleted(), turn: newTurn(), reconciler: NewReconciler(ReconcilerConfig{
 		Enrollments: cfg.Enrollments, Starts: cfg.Starts, Client: cfg.Client, Home: cfg.Home, Clock: cfg.Clock,
 	})}
 }
@@ -176,7 +177,7 @@ func (j *Jobs) jobs() []job {
 		{name: "logging the audit log", every: j.cfg.AuditEvery, page: j.logAudit},
 		{name: "starting to forget customers", every: j.cfg.ForgetEvery, page: j.startForgets},
 		{name: "deleting old sessions", every: sessionsEvery, page: j.pruneSessions, late: true},
-		{name: "retention cleanup", every: j.cfg.PruneEvery, page: j.prune(), late: true},
+		{name: "retention cleanup", every: j.cfg.PruneEvery, page: j.pruneByTime, late: true},
 		{name: "retention cleanup by customer", every: j.cfg.WalkEvery, page: j.pruneByCustomer(), late: true},
 		{name: "reconciling enrollments", every: j.cfg.ReconcileEvery, page: j.closeGone(), late: true},
 		{name: "reconciling runs", every: j.cfg.ReconcileEvery, page: j.lookAtRuns(), late: true},

@@ -96,11 +96,13 @@ func (j *Jobs) Describe(out chan<- *prometheus.Desc) {
 	out <- descOrphans
 	out <- descAlarm
 	j.deleted.Describe(out)
+	j.turn.passed.Describe(out)
 }
 
 // Collect implements prometheus.Collector.
 func (j *Jobs) Collect(out chan<- prometheus.Metric) {
 	j.deleted.Collect(out)
+	j.turn.passed.Collect(out)
 	j.found.mu.Lock()
 	defer j.found.mu.Unlock()
 	alarm := 0.0

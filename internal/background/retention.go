@@ -23,7 +23,7 @@ type Retention struct {
 		Prune(ctx context.Context, now, before time.Time, customers []string, limit int) (int64, error)
 	}
 	Handoffs interface {
-		Prune(ctx context.Context, before time.Time, customers []string) (int64, error)
+		Prune(ctx context.Context, before time.Time, customers []string, limit int) (int64, error)
 	}
 	Intents interface {
 		PruneClassifications(ctx context.Context, events []string) error
@@ -32,7 +32,7 @@ type Retention struct {
 		Prune(ctx context.Context, now, before time.Time, limit int) (int64, error)
 	}
 	Offers interface {
-		PruneOffers(ctx context.Context, before time.Time, customers []string) (int64, error)
+		PruneOffers(ctx context.Context, before time.Time, customers []string, limit int) (int64, error)
 	}
 	Outbox interface {
 		PruneDeadLetters(ctx context.Context, before time.Time, limit int) (int64, error)
@@ -49,6 +49,8 @@ type Retention struct {
 	}
 	// Noting returns a context whose transactions note that rows of a kind from before a time are deleted, for the figures.
 	Noting func(ctx context.Context, kind string, before time.Time) context.Context
+	// TakeTurn takes or renews the turn of a process: one deletes at a time. nil: this one always.
+	TakeTurn func(ctx context.Context, holder string, wall time.Time, change func(*retention.Turn)) (retention.Turn, bool, error)
 }
 
 const (
@@ -59,31 +61,28 @@ const (
 	walkRest = 15 * time.Minute
 )
 
-// walk is a walk through all customers, by which old rows are found with the indexes that there are.
+// walk is a pass through all customers, by which old rows are found with the indexes that there are.
 type walk struct {
 	after string
 	rest  time.Time // wall; not before
 }
 
-// prune returns a page of deleting what is old of the kinds that are found by their time, and of evidence.
-func (j *Jobs) prune() func(context.Context) (bool, error) {
-	evidence := ""
-	return func(ctx context.Context) (more bool, err error) {
-		if more, err = j.pruneByTime(ctx); err == nil {
-			err = j.pruneEvidence(ctx, &evidence)
-		}
-		return more, err
-	}
-}
-
-// pruneByCustomer returns a page of deleting what is old of the next customers. After an error the walk begins again.
+// pruneByCustomer returns a page of deleting what is old of the next customers. After an error the same customers are looked at again.
 func (j *Jobs) pruneByCustomer() func(context.Context) (bool, error) {
 	w := walk{}
-	return func(ctx context.Context) (bool, error) { return j.pruneCustomers(ctx, &w) }
+	return func(ctx context.Context) (bool, error) {
+		if mine, err := j.myTurn(ctx, &w); err != nil || !mine || clock.Wall().Before(w.rest) {
+			return false, err
+		}
+		return j.pruneCustomers(ctx, &w)
+	}
 }
 
 // pruneByTime deletes the oldest rows of each kind that is found by its time.
 func (j *Jobs) pruneByTime(ctx context.Context) (more bool, err error) {
+	if mine, err := j.myTurn(ctx, nil); err != nil || !mine {
+		return false, err
+	}
 	r, now := j.cfg.Retention, j.now()
 	for _, kind := range []struct {
 		name  string
@@ -109,37 +108,22 @@ func (j *Jobs) pruneByTime(ctx context.Context) (more bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		j.deleted.WithLabelValues(kind.name).Add(float64(n))
+		j.count(kind.name, n)
 		more = more || n >= prunePage
 	}
 	return more, nil
 }
 
-func (j *Jobs) pruneEvidence(ctx context.Context, after *string) error {
-	before := j.cfg.Keep.Before(retention.Evidence, j.now())
-	if before.IsZero() {
-		return nil
-	}
-	ctx = j.noting(ctx, retention.Evidence, before)
-	n, next, err := j.cfg.Intents.PruneEvidence(ctx, j.now(), j.cfg.Keep[retention.Evidence], *after, prunePage)
-	if *after = next; err != nil {
-		*after = ""
-		return err
-	}
-	j.deleted.WithLabelValues(retention.Evidence).Add(float64(n))
-	return nil
-}
-
 // pruneCustomers deletes what is old of the next customers.
 func (j *Jobs) pruneCustomers(ctx context.Context, w *walk) (more bool, err error) {
 	r, now := j.cfg.Retention, j.now()
-	if clock.Wall().Before(w.rest) {
-		return false, nil
-	}
 	ids, err := r.Customers.Page(ctx, w.after, walkPage)
-	if err != nil || len(ids) == 0 {
-		*w = walk{rest: clock.Wall().Add(walkRest)}
+	if err != nil {
 		return false, err
+	}
+	if len(ids) == 0 {
+		*w = walk{rest: clock.Wall().Add(walkRest)}
+		return false, j.passed(ctx)
 	}
 	busy := false // a customer of this page has more rows than one round deletes
 	for _, kind := range []struct {
@@ -153,8 +137,10 @@ func (j *Jobs) pruneCustomers(ctx context.Context, w *walk) (more bool, err erro
 			}
 			return int64(len(gone)), err
 		}},
-		{retention.Handoffs, func(ctx context.Context, t time.Time) (int64, error) { return r.Handoffs.Prune(ctx, t, ids) }},
-		{retention.Decisions, func(ctx context.Context, t time.Time) (int64, error) { return r.Offers.PruneOffers(ctx, t, ids) }},
+		{retention.Handoffs, func(ctx context.Context, t time.Time) (int64, error) { return r.Handoffs.Prune(ctx, t, ids, prunePage) }},
+		{retention.Decisions, func(ctx context.Context, t time.Time) (int64, error) {
+			return r.Offers.PruneOffers(ctx, t, ids, prunePage)
+		}},
 		{retention.Enrollments, func(ctx context.Context, t time.Time) (int64, error) {
 			return r.Enrollments.Prune(ctx, now, t, ids, prunePage)
 		}},
@@ -165,15 +151,15 @@ func (j *Jobs) pruneCustomers(ctx context.Context, w *walk) (more bool, err erro
 			continue
 		}
 		n, err := kind.prune(j.noting(ctx, kind.name, before), before)
-		j.deleted.WithLabelValues(kind.name).Add(float64(n))
+		j.count(kind.name, n)
 		if err != nil {
-			w.after = ""
 			return false, err
 		}
-		busy = busy || n >= prunePage
+		busy = busy || kind.name != retention.Evidence && n >= prunePage // evidence has no page: all of it goes at once
 	}
 	if !busy {
 		w.after = ids[len(ids)-1]
+		j.turn.looked(len(ids))
 	}
 	return busy, nil
 }

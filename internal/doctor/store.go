@@ -138,6 +138,9 @@ func lostEnrollments(ctx context.Context, p *Patient, r *report) {
 	}
 }
 
+// idleRetention is how long no process may have deleted, which each does every few seconds.
+const idleRetention = time.Hour
+
 // dataRetention finds data on whose end nobody has decided, and what is kept longer than configured.
 func dataRetention(ctx context.Context, p *Patient, r *report) {
 	keep, err := retained.Parse(p.Config.Retention)
@@ -171,7 +174,23 @@ func dataRetention(ctx context.Context, p *Patient, r *report) {
 		r.warn("count with a duration there", "last, and count without a duration, see only events of the last %s in: %s",
 			retained.Words(set), human.Join(back.Ever))
 	}
+	turn, err := retained.ReadTurn(ctx, p.store.Database.Reader)
+	switch wall := clock.Wall(); {
+	case err != nil:
+		r.fail("", "%s", err)
+	case turn.Holder == "":
+		r.skip("nothing was deleted yet: no gateway or worker has run for a minute")
+	case wall.Sub(turn.Seen) > idleRetention:
+		r.warn("see that tabi serve or tabi-worker runs, and their logs", "no process has deleted old data since %s",
+			turn.Seen.UTC().Format(time.DateTime)+" UTC")
+	case turn.Policy != keep.String():
+		r.warn("set the same TABI_RETENTION in every gateway and worker", "the processes delete by %s", turn.Policy)
+	}
 	if len(r.findings) == 0 {
-		r.ok("%s", keep)
+		passed := "no pass through all customers has ended yet"
+		if !turn.Passed.IsZero() {
+			passed = "last pass through all customers: " + turn.Passed.UTC().Format(time.DateTime) + " UTC"
+		}
+		r.ok("%s; %s", keep, passed)
 	}
 }

@@ -58,8 +58,8 @@ func TestRetentionKeepsWhatIsNeeded(t *testing.T) {
 
 		for _, prune := range []func() (int64, error){
 			func() (int64, error) { return s.Messages.Prune(s.Ctx, now, before, 10) },
-			func() (int64, error) { return s.Handoffs.Prune(s.Ctx, before, ids) },
-			func() (int64, error) { return s.Offers.PruneOffers(s.Ctx, before, ids) },
+			func() (int64, error) { return s.Handoffs.Prune(s.Ctx, before, ids, 10) },
+			func() (int64, error) { return s.Offers.PruneOffers(s.Ctx, before, ids, 10) },
 			func() (int64, error) { return s.Outbox.PruneDeadLetters(s.Ctx, before, 10) },
 			func() (int64, error) { return s.Rejections.Prune(s.Ctx, before) },
 		} {

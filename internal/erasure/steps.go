@@ -267,8 +267,11 @@ func (s *Room) pass(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error
 		}
 	}
 	f.Table("forget_requests", "that somebody was forgotten, when and why; not who")
-	if f.DryRun || f.Tables["events"] == nil {
+	if f.DryRun {
 		return nil
+	}
+	if err := retention.ForgetTurn(ctx, b.Tx, f.IDs); err != nil || f.Tables["events"] == nil {
+		return err
 	}
 	return retention.AddDeleted(ctx, b.Tx, retention.Deleted{Events: f.Tables["events"].Erased})
 }

@@ -8,17 +8,17 @@ import (
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
-// Prune deletes the hand-offs of customers that were closed before a time, unless their enrollment is open.
-func (s *Room) Prune(ctx context.Context, before time.Time, customers []string) (n int64, err error) {
+// Prune deletes up to limit hand-offs of customers that were closed before a time, unless their enrollment is open.
+func (s *Room) Prune(ctx context.Context, before time.Time, customers []string, limit int) (n int64, err error) {
 	var old []string
 	if err := sqldb.Within(ctx, s.db.Reader, `select h.id from handoffs h where h.state in ('`+HandoffResolved+`', '`+HandoffWithdrawn+
 		`') and h.closed_at < $1 and not exists (select 1 from enrollment_states e where e.id = h.enrollment and e.state <> 'closed') and
-		h.customer in (%s)`, customers, func(r *sql.Rows) error {
+		h.customer in (%s) limit $2`, customers, func(r *sql.Rows) error {
 		var id string
 		err := r.Scan(&id)
 		old = append(old, id)
 		return err
-	}, sqldb.Millis(before)); err != nil || len(old) == 0 {
+	}, sqldb.Millis(before), limit); err != nil || len(old) == 0 {
 		return 0, sqldb.DatabaseError(err)
 	}
 	err = s.db.Write(ctx, func(tx sqldb.Conn) (err error) {

@@ -13,28 +13,14 @@ import (
 // leastLeft is the remaining weight below which evidence may be deleted.
 const leastLeft = 1e-4
 
-// PruneEvidence deletes evidence of kind event that is older than keep (virtual time) and whose remaining weight is below
-// leastLeft. It looks at no more than limit customers with an id greater than after, in id order. It returns the number of
-// deleted rows and the next after, which is empty at the end. Scores do not change, and a new definition recomputes them from
-// the events. Evidence from classified messages and from scores that an operator set is kept.
-func (s *Room) PruneEvidence(ctx context.Context, now time.Time, keep time.Duration, after string, limit int) (n int64, next string,
-	err error) {
+// PruneEvidence deletes evidence of kind event that customers have, that is older than keep (virtual time) and whose remaining weight is
+// below leastLeft. It returns the number of deleted rows. Scores do not change, and a new definition recomputes them from the events.
+// Evidence from classified messages and from scores that an operator set is kept.
+func (s *Room) PruneEvidence(ctx context.Context, now time.Time, keep time.Duration, customers []string) (n int64, err error) {
 	before := sqldb.Millis(now.Add(-keep))
 	rel, err := s.db.Current(ctx, s.db.Reader)
-	if err != nil {
-		return 0, "", sqldb.DatabaseError(err)
-	}
-	if rel.Intents == nil {
-		return 0, "", nil
-	}
-	var page []string
-	if err := sqldb.Rows(ctx, s.db.Reader, func(r *sql.Rows) error {
-		var id string
-		err := r.Scan(&id)
-		page = append(page, id)
-		return err
-	}, `select customer from intents where customer > $1 group by customer order by customer limit $2`, after, limit); err != nil {
-		return 0, "", sqldb.DatabaseError(err)
+	if err != nil || rel.Intents == nil || len(customers) == 0 {
+		return 0, sqldb.DatabaseError(err)
 	}
 	type spent struct {
 		customer, intent string
@@ -47,22 +33,19 @@ func (s *Room) PruneEvidence(ctx context.Context, now time.Time, keep time.Durat
 		for _, e := range intentName.Evidence {
 			most = max(most, math.Abs(e.Weight))
 		}
-		if most <= 0 || len(page) == 0 {
+		if most <= 0 {
 			continue
 		}
 		until := min(before, sqldb.Millis(now.Add(-time.Duration(float64(intentName.HalfLife)*max(0, math.Log2(most/leastLeft))))))
 		if err := sqldb.Within(ctx, s.db.Reader, `select distinct customer from intent_evidence where intent = $1 and kind = 'event' and
-		at < $2 and abs(weight) <= $3 and customer in (%s)`, page, func(r *sql.Rows) error {
+		at < $2 and abs(weight) <= $3 and customer in (%s)`, customers, func(r *sql.Rows) error {
 			one := spent{intent: name, until: until, most: most}
 			err := r.Scan(&one.customer)
 			found = append(found, one)
 			return err
 		}, name, until, most); err != nil {
-			return 0, "", sqldb.DatabaseError(err)
+			return 0, sqldb.DatabaseError(err)
 		}
-	}
-	if len(page) >= limit {
-		next = page[len(page)-1]
 	}
 	for part := range slices.Chunk(found, 20) { // other writers get a turn between the parts
 		if err := s.db.Write(ctx, func(tx sqldb.Conn) error {
@@ -78,10 +61,10 @@ func (s *Room) PruneEvidence(ctx context.Context, now time.Time, keep time.Durat
 			n += deleted
 			return nil
 		}); err != nil {
-			return n, next, err
+			return n, err
 		}
 	}
-	return n, next, nil
+	return n, nil
 }
 
 // PruneClassifications deletes how events were classified that retention has deleted.

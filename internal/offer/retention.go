@@ -28,16 +28,16 @@ func (s *Room) PruneDecisions(ctx context.Context, now time.Time, keep time.Dura
 	return n, n >= int64(limit), err
 }
 
-// PruneOffers deletes the offers of customers whose outcome was learned before a time.
-func (s *Room) PruneOffers(ctx context.Context, before time.Time, customers []string) (n int64, err error) {
+// PruneOffers deletes up to limit offers of customers whose outcome was learned before a time.
+func (s *Room) PruneOffers(ctx context.Context, before time.Time, customers []string, limit int) (n int64, err error) {
 	var old []string
 	if err := sqldb.Within(ctx, s.db.Reader, `select key from offers where learned = 1 and outcome <> '' and resolved_at < $1 and
-		decided_at < $1 and customer in (%s)`, customers, func(r *sql.Rows) error {
+		decided_at < $1 and customer in (%s) limit $2`, customers, func(r *sql.Rows) error {
 		var key string
 		err := r.Scan(&key)
 		old = append(old, key)
 		return err
-	}, sqldb.Millis(before)); err != nil || len(old) == 0 {
+	}, sqldb.Millis(before), limit); err != nil || len(old) == 0 {
 		return 0, sqldb.DatabaseError(err)
 	}
 	err = s.db.Write(ctx, func(tx sqldb.Conn) (err error) {

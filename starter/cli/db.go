@@ -3,7 +3,10 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -20,7 +23,8 @@ type databaseView struct {
 	sqldb.Schema
 	Usable string `json:"usable"` // yes, or why not
 	// Begins says from when on each kind of data is complete, where retention has deleted some.
-	Begins retention.Begins `json:"complete_since,omitempty"`
+	Begins  retention.Begins `json:"complete_since,omitempty"`
+	Deletes *retention.Turn  `json:"retention,omitempty"` // what the jobs that delete have done
 }
 
 func databaseCommand() *cobra.Command {
@@ -88,15 +92,40 @@ func databaseStep(use, short, long string, do func(context.Context, *sqldb.Datab
 				if v.Begins, err = retention.ReadBegins(c.Context(), db.Reader); err != nil {
 					return err
 				}
+				turn, err := retention.ReadTurn(c.Context(), db.Reader)
+				if err != nil {
+					return err
+				}
+				if turn.After = ""; turn.Holder != "" { // the id of a customer
+					v.Deletes = &turn
+				}
 			}
 			return terminal.Show(c, output, v, func(out *terminal.Printer) {
 				out.Line("schema version %d; this build knows %d; a build must know %d", v.Version, v.Known, v.Compatible)
 				out.Line("usable by this build: %s", v.Usable)
 				terminal.CompleteSince(out, v.Begins)
+				if t := v.Deletes; t != nil {
+					printTurn(out, t)
+				}
 			})
 		},
 	}
 	cfg.Register(c.Flags(), app.Storage)
 	terminal.OutputFlag(c, &output)
 	return c
+}
+
+// printTurn prints what the jobs that delete old data have done.
+func printTurn(out *terminal.Printer, t *retention.Turn) {
+	last := "no pass through all customers has ended yet"
+	if !t.Passed.IsZero() {
+		last = "the last pass through all customers ended " + terminal.UTC(t.Passed)
+	}
+	if !t.Began.IsZero() {
+		last += fmt.Sprintf("; one began %s, and has looked through %d", terminal.UTC(t.Began), t.Customers)
+	}
+	out.Line("retention: last seen %s; %s", terminal.UTC(t.Seen), last)
+	for _, kind := range slices.Sorted(maps.Keys(t.Rows)) {
+		out.Line("retention has deleted of %s: %d", kind, t.Rows[kind])
+	}
 }
