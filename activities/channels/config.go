@@ -16,6 +16,8 @@ type Config struct {
 	// ?tls=required. It is never used with ?tls=none.
 	// A password goes over an encrypted connection or to this machine only. Default ports: 587, and 465 for smtps.
 	SMTPURL string
+	// SMTPCurrent returns SMTPURL with user and password of now, for new connections; nil: those of SMTPURL stay.
+	SMTPCurrent func() string
 	// MailFrom (TABI_MAIL_FROM) is the sender: "Shop <shop@example.com>". Needed with SMTPURL.
 	MailFrom string
 	// SMTPConnections (TABI_SMTP_CONNECTIONS) is how many connections to the mail server may be open at once.

@@ -75,6 +75,7 @@ func openEmail(cfg Config) (channel.Channel, error) {
 		return nil, err
 	}
 	_, domain, _ := strings.Cut(from.Address, "@")
+	server.current = cfg.SMTPCurrent
 	return &email{spec: emailSpec, from: from, domain: domain, pool: newPool(server, cfg.SMTPConnections), timeout: cfg.Timeout}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -285,6 +286,28 @@ func TestEmailLogsIn(t *testing.T) {
 	required := open(t, "email", channels.Config{SMTPURL: at("tabi", "x") + "?tls=required", MailFrom: "shop@example.com"})
 	if r := required.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.NotSent || !strings.Contains(r.Reason, "STARTTLS") {
 		t.Errorf("with tls=required: %+v", r)
+	}
+}
+
+// A password that is replaced at the server and in its file is used by the next connection.
+func TestPasswordOfTheMailServerIsReadAgain(t *testing.T) {
+	t.Parallel()
+	s := start(t, devsinks.Options{User: "tabi", Password: "of-today"})
+	at := func(password string) string { return "smtp://tabi:" + password + "@" + s.SMTPAddress() }
+	var now atomic.Pointer[string]
+	set := func(url string) { now.Store(&url) }
+	set(at("of-yesterday"))
+	c := open(t, "email", channels.Config{
+		SMTPURL: at("of-yesterday"), MailFrom: "shop@example.com", SMTPCurrent: func() string { return *now.Load() },
+	})
+	for _, step := range []struct {
+		url  string
+		want channel.Outcome
+	}{{at("of-yesterday"), channel.NotSent}, {at("of-today"), channel.Sent}} {
+		set(step.url)
+		if r := c.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != step.want {
+			t.Errorf("%+v, want %s", r, step.want)
+		}
 	}
 }
 

@@ -261,7 +261,8 @@ func (p *pool) encrypt(c *smtp.Client) error {
 // authenticate logs in if the URL has a user.
 func (p *pool) authenticate(c *smtp.Client) error {
 	s := p.server
-	if s.user == "" {
+	user, password := s.login()
+	if user == "" {
 		return nil
 	}
 	_, encrypted := c.TLSConnectionState()
@@ -273,13 +274,13 @@ func (p *pool) authenticate(c *smtp.Client) error {
 	var auth smtp.Auth
 	switch {
 	case strings.Contains(mechanisms, " PLAIN "):
-		auth = smtp.PlainAuth("", s.user, s.password, s.host, true)
+		auth = smtp.PlainAuth("", user, password, s.host, true)
 	case strings.Contains(mechanisms, " LOGIN "):
-		auth = smtp.LoginAuth(s.user, s.password, s.host, true)
+		auth = smtp.LoginAuth(user, password, s.host, true)
 	case strings.Contains(mechanisms, " SCRAM-SHA-256 "):
-		auth = smtp.ScramSHA256Auth(s.user, s.password)
+		auth = smtp.ScramSHA256Auth(user, password)
 	case strings.Contains(mechanisms, " CRAM-MD5 "):
-		auth = smtp.CRAMMD5Auth(s.user, s.password)
+		auth = smtp.CRAMMD5Auth(user, password)
 	default:
 		return errors.New("AUTH: the server offers none of PLAIN, LOGIN, SCRAM-SHA-256 and CRAM-MD5, but TABI_SMTP_URL has a user")
 	}

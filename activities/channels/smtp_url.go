@@ -26,6 +26,7 @@ type server struct {
 	user, password string
 	encrypt        string // one of the tls constants
 	config         *tls.Config
+	current        func() string // see Config.SMTPCurrent
 }
 
 // parseSMTPURL reads smtp://user:password@host:port?tls=none. Its errors never hold the URL, which has the
@@ -80,6 +81,16 @@ func parseSMTPURL(raw string, roots *x509.CertPool) (*server, error) {
 	}
 	s.config = &tls.Config{ServerName: s.host, RootCAs: roots, MinVersion: tls.VersionTLS12}
 	return s, nil
+}
+
+// login returns user and password of now. What cannot be read changes nothing: a new URL is checked at the next start.
+func (s *server) login() (user, password string) {
+	if s.current != nil {
+		if now, err := parseSMTPURL(s.current(), nil); err == nil {
+			return now.user, now.password
+		}
+	}
+	return s.user, s.password
 }
 
 // local reports whether the server is on this machine, where a password may go unencrypted.

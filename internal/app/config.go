@@ -39,9 +39,10 @@ type Config struct {
 	ChangeLinkSecrets bool
 	Drain             time.Duration // how long the gateway serves, unready, after it was asked to stop
 
-	given  []string // variables of the secrets that have a value
-	sends  bool     // the command sends messages
-	serves bool     // the command serves HTTP
+	given  []string          // variables of the secrets that have a value
+	files  map[string]string // files of the settings that came from one, by variable
+	sends  bool              // the command sends messages
+	serves bool              // the command serves HTTP
 
 	MasterKeys  Secret // see keyring.ParseMasters
 	Pseudonyms  string // on or off
@@ -87,6 +88,8 @@ type Config struct {
 	LocalActivities int
 	StickyCache     int
 	MetricsListen   string
+	// MetricsTLSCert and MetricsTLSKey are files; none: the worker speaks no TLS.
+	MetricsTLSCert, MetricsTLSKey string
 
 	TimeScale  float64
 	TimeOrigin string
@@ -200,6 +203,9 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return Usage("TLS needs both --tls-cert (TABI_TLS_CERT) and --tls-key (TABI_TLS_KEY)")
+	}
+	if (c.MetricsTLSCert == "") != (c.MetricsTLSKey == "") {
+		return Usage("TLS of the worker needs both --metrics-tls-cert (TABI_METRICS_TLS_CERT) and --metrics-tls-key (TABI_METRICS_TLS_KEY)")
 	}
 	if _, err := c.callAllow(); err != nil {
 		return err

@@ -84,6 +84,7 @@ func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*engine.Engine
 			ctx,
 			engine.Options{
 				URL:        c.DatabaseURL(),
+				Current:    c.current("TABI_DATABASE", c.Database, log),
 				MaxConns:   c.DBConnections,
 				Channels:   c.Build.Specs(),
 				Pseudonyms: c.UsesPseudonyms(),
@@ -121,7 +122,7 @@ func (c *Config) OpenDatabase(ctx context.Context, log *zap.Logger) (*sqldb.Data
 	}
 	var db *sqldb.Database
 	err := reach(ctx, log, "the database", limit, func(ctx context.Context) (err error) {
-		db, err = sqldb.Connect(ctx, c.DatabaseURL())
+		db, err = sqldb.Connect(ctx, c.DatabaseURL(), sqldb.WithCurrent(c.current("TABI_DATABASE", c.Database, log)))
 		return err
 	})
 	if err != nil {

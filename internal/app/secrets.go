@@ -7,8 +7,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/pflag"
+	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/human"
 )
@@ -89,6 +91,7 @@ func FromFile(name, value string) (string, error) {
 
 // loadFiles replaces each @FILE by the contents of the file.
 func (c *Config) loadFiles(fs *pflag.FlagSet) error {
+	c.files = map[string]string{}
 	c.given, c.sends, c.serves = nil, fs.Lookup("smtp-url") != nil, fs.Lookup("write-keys") != nil
 	for _, s := range c.settings() {
 		f := fs.Lookup(s.flag)
@@ -111,11 +114,34 @@ func (c *Config) loadFiles(fs *pflag.FlagSet) error {
 		if !strings.HasSuffix(s.flag, "-keys") && s.flag != "tokens" && s.flag != "oidc-roles" {
 			text = strings.TrimSpace(text)
 		}
+		c.files[s.env] = strings.TrimPrefix(raw, "@")
 		if err := f.Value.Set(text); err != nil {
 			return Usage("%s: the contents of its file are not a %s", s.env, f.Value.Type())
 		}
 	}
 	return nil
+}
+
+// current returns a function that reads a setting again which came from a file, so that a password can be replaced while the process runs;
+// nil: value is no file's. While the file cannot be read, the last value stays in use, and the log says so.
+func (c *Config) current(env, value string, log *zap.Logger) func() string {
+	path, isFile := c.files[env]
+	if !isFile {
+		return nil
+	}
+	var mu sync.Mutex
+	return func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		text, err := FromFile(env, "@"+path)
+		if text = strings.TrimSpace(text); err != nil {
+			log.Warn("the file of a setting cannot be read again; its last value stays in use", zap.Error(err))
+		} else if text != value {
+			log.Info("a setting has changed in its file, and is used from now on", zap.String("setting", env))
+			value = text
+		}
+		return value
+	}
 }
 
 // otherVariables are those that settings do not name: of the commands that call a gateway, and of tests.

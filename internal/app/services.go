@@ -247,23 +247,43 @@ func (c *Config) ListenHTTP(log *zap.Logger) (net.Listener, error) {
 			address = ":8080"
 		}
 	}
-	var certificate *gateway.Certificate
+	l, err := listen(address, "listen", "tls", c.TLSCert, c.TLSKey, log)
+	if err != nil {
+		return nil, err
+	}
+	own := LocalURL(l.Addr())
 	if c.TLSCert != "" {
+		own = strings.Replace(own, "http:", "https:", 1)
+	}
+	if c.PublicURL == "" {
+		c.PublicURL = own
+	}
+	return l, nil
+}
+
+// ListenMetrics listens on the address of the worker's health and metrics, with TLS if there is a certificate; nil: there is no address.
+func (c *Config) ListenMetrics(log *zap.Logger) (net.Listener, error) {
+	if c.MetricsListen == "" {
+		return nil, nil
+	}
+	return listen(c.MetricsListen, "metrics-listen", "metrics-tls", c.MetricsTLSCert, c.MetricsTLSKey, log)
+}
+
+// listen listens on an address, with TLS if there is a certificate. The flags are named in errors.
+func listen(address, flag, tls, certFile, keyFile string, log *zap.Logger) (net.Listener, error) {
+	var certificate *gateway.Certificate
+	if certFile != "" {
 		var err error
-		if certificate, err = gateway.LoadCertificate(c.TLSCert, c.TLSKey, log); err != nil {
-			return nil, Usage("--tls-cert and --tls-key: %w", err)
+		if certificate, err = gateway.LoadCertificate(certFile, keyFile, log); err != nil {
+			return nil, Usage("--%s-cert and --%s-key: %w", tls, tls, err)
 		}
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, Unreachable("cannot listen on %s: %w; choose another address with --listen", address, err)
+		return nil, Unreachable("cannot listen on %s: %w; choose another address with --%s", address, err, flag)
 	}
-	own := LocalURL(l.Addr())
 	if certificate != nil {
-		l, own = certificate.Listener(l), strings.Replace(own, "http:", "https:", 1)
-	}
-	if c.PublicURL == "" {
-		c.PublicURL = own
+		l = certificate.Listener(l)
 	}
 	return l, nil
 }

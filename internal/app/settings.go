@@ -348,6 +348,9 @@ func (c *Config) settings() []setting {
 			"address of the worker's /healthz, /readyz and /metrics, host:port; empty: none",
 			str(&c.MetricsListen, "127.0.0.1:9090"),
 		},
+		{Work, "metrics-tls-cert", "TABI_METRICS_TLS_CERT", "PEM file with the worker's certificate and chain; read again when it changes",
+			str(&c.MetricsTLSCert, "")},
+		{Work, "metrics-tls-key", "TABI_METRICS_TLS_KEY", "PEM file with the key of metrics-tls-cert", str(&c.MetricsTLSKey, "")},
 
 		{
 			Words,

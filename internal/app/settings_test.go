@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/tabi-journeys/tabi/internal/engine"
 )
@@ -172,5 +175,47 @@ func TestSecretsOfTheInstallation(t *testing.T) {
 	}
 	if _, _, err := (&Config{Database: "postgres://x", LinkSecretList: c, serves: true}).AllSecrets(); ExitCode(err) != ExitUsage {
 		t.Errorf("a gateway starts without TABI_SECRET: %v", err)
+	}
+}
+
+// A setting that came from a file is read again, and the last value stays where the file is gone.
+func TestSettingIsReadAgain(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "smtp")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("smtp://tabi:first@mail.example.com\n")
+	c, err := load(t, map[string]string{"TABI_SMTP_URL": "@" + path, "TABI_DATABASE": "postgres://u:p@db/tabi"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	core, logs := observer.New(zap.InfoLevel)
+	current := c.current("TABI_SMTP_URL", c.Channels.SMTPURL, zap.New(core))
+	if got := current(); got != "smtp://tabi:first@mail.example.com" || logs.Len() != 0 {
+		t.Errorf("at first: %q", got)
+	}
+	write("smtp://tabi:second@mail.example.com")
+	for range 2 {
+		if got := current(); got != "smtp://tabi:second@mail.example.com" || logs.Len() != 1 {
+			t.Errorf("after a change: %q, %d lines", got, logs.Len())
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if got := current(); got != "smtp://tabi:second@mail.example.com" || logs.Len() != 2 {
+		t.Errorf("without the file: %q", got)
+	}
+	for _, line := range logs.All() {
+		if text := fmt.Sprint(line.Message, line.ContextMap()); strings.Contains(text, "second") {
+			t.Errorf("the log shows the value: %s", text)
+		}
+	}
+	if c.current("TABI_DATABASE", c.Database, zap.NewNop()) != nil {
+		t.Error("a value that is no file's is read again")
 	}
 }

@@ -63,7 +63,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if o.NoMigrate {
 		connect = sqldb.OpenMigrated
 	}
-	database, err := connect(ctx, o.URL, o.MaxConns, o.Statements)
+	database, err := connect(ctx, o.URL, o.MaxConns, o.Statements, sqldb.WithCurrent(o.Current))
 	if err != nil {
 		return nil, err
 	}

@@ -11,8 +11,10 @@ import (
 
 // Options are the options of Open.
 type Options struct {
-	URL      string // SQLite file path, ":memory:", or a postgres:// URL
-	MaxConns int    // PostgreSQL only; default 16
+	URL string // SQLite file path, ":memory:", or a postgres:// URL
+	// Current returns the URL with the credentials of now, for new connections to PostgreSQL; nil: those of URL stay.
+	Current  func() string
+	MaxConns int // PostgreSQL only; default 16
 	// Channels are the channels of this build, in the registry's order. Decisions choose among them.
 	Channels []channel.Spec
 	// Scenario makes decisions as a simulated scenario expects them: missing consent counts as given, and nothing is

@@ -21,8 +21,9 @@ import (
 const healthTimeout = 5 * time.Second
 
 // Command is the command `health` of both programs: it asks the process on this host whether it is ready, for images
-// without a shell. listen is the variable with the address that the process listens on, and address its default.
-func Command(listen, address string) *cobra.Command {
+// without a shell. listen is the variable with the address that the process listens on, and address its default; certificate is the
+// variable that makes it speak TLS.
+func Command(listen, address, certificate string) *cobra.Command {
 	var url string
 	var live bool
 	c := &cobra.Command{
@@ -32,8 +33,7 @@ func Command(listen, address string) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if url == "" {
-				// A worker speaks no TLS, also where its environment is that of the gateway.
-				url = healthURL(os.Getenv(listen), address, listen == "TABI_LISTEN" && os.Getenv("TABI_TLS_CERT") != "")
+				url = healthURL(os.Getenv(listen), address, os.Getenv(certificate) != "")
 			}
 			path := "/readyz"
 			if live {

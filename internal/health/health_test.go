@@ -17,7 +17,7 @@ func TestHealthOfAWorker(t *testing.T) {
 	t.Setenv("TABI_TLS_CERT", "/etc/tabi/tls.crt")
 	t.Setenv("TABI_METRICS_LISTEN", strings.TrimPrefix(server.URL, "http://"))
 	var out bytes.Buffer
-	c := health.Command("TABI_METRICS_LISTEN", "127.0.0.1:9090")
+	c := health.Command("TABI_METRICS_LISTEN", "127.0.0.1:9090", "TABI_METRICS_TLS_CERT")
 	c.SetArgs(nil)
 	c.SetOut(&out)
 	if err := c.Execute(); err != nil || !strings.Contains(out.String(), "ready") {

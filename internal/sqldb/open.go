@@ -24,35 +24,52 @@ type Database struct {
 	sources  fs.FS // the migrations; nil: this build's
 }
 
+// Option changes how a database is opened.
+type Option func(*options)
+
+type options struct{ current func() string }
+
+// WithCurrent has each new connection to PostgreSQL take user, password and certificates from the URL that current returns then, so that
+// a password can be replaced while everything runs. Host and database stay those of the first URL, and connections are renewed every hour.
+// A nil function changes nothing.
+func WithCurrent(current func() string) Option { return func(o *options) { o.current = current } }
+
+// credentialLife is how long a connection is used whose credentials may be replaced (wall time).
+const credentialLife = time.Hour
+
 // Open connects and migrates. Errors do not contain the URL, which may hold a password. maxConns is for
 // PostgreSQL only, default 16; statements counts the statements, nil counts none.
-func Open(ctx context.Context, url string, maxConns int, statements *atomic.Int64) (*Database, error) {
-	return open(ctx, url, maxConns, statements, nil, (*Database).Migrate)
+func Open(ctx context.Context, url string, maxConns int, statements *atomic.Int64, with ...Option) (*Database, error) {
+	return open(ctx, url, maxConns, statements, nil, (*Database).Migrate, with...)
 }
 
 // OpenMigrated is Open for a database that is migrated already: it changes no schema, and refuses one that this build cannot use.
-func OpenMigrated(ctx context.Context, url string, maxConns int, statements *atomic.Int64) (*Database, error) {
+func OpenMigrated(ctx context.Context, url string, maxConns int, statements *atomic.Int64, with ...Option) (*Database, error) {
 	return open(ctx, url, maxConns, statements, nil, func(s *Database, ctx context.Context) error {
 		have, err := s.Schema(ctx)
 		return errors.Join(err, have.Check())
-	})
+	}, with...)
 }
 
 // Connect is Open without a look at the schema, for the commands that change it.
-func Connect(ctx context.Context, url string) (*Database, error) {
-	return open(ctx, url, 1, nil, nil, func(*Database, context.Context) error { return nil })
+func Connect(ctx context.Context, url string, with ...Option) (*Database, error) {
+	return open(ctx, url, 1, nil, nil, func(*Database, context.Context) error { return nil }, with...)
 }
 
 // open connects, and prepares the schema by one of the functions above. sources are the migrations; nil: this build's.
 func open(ctx context.Context, url string, maxConns int, statements *atomic.Int64, sources fs.FS,
-	prepare func(*Database, context.Context) error) (*Database, error) {
+	prepare func(*Database, context.Context) error, with ...Option) (*Database, error) {
+	var o options
+	for _, change := range with {
+		change(&o)
+	}
 	s := &Database{Turns: make(chan struct{}, 1), sources: sources}
 	if url == InMemory {
 		return s, s.openMemory(ctx)
 	}
 	var err error
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
-		err = s.openPostgres(url, maxConns, statements)
+		err = s.openPostgres(url, maxConns, statements, o.current)
 	} else {
 		err = s.openSQLite(url, statements)
 	}
@@ -80,7 +97,7 @@ func (s *Database) SpareReaders() int {
 	return sqliteReaders - 1
 }
 
-func (s *Database) openPostgres(url string, maxConns int, statements *atomic.Int64) error {
+func (s *Database) openPostgres(url string, maxConns int, statements *atomic.Int64, current func() string) error {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return errors.New("database: the URL is not a PostgreSQL URL: want postgres://user:password@host:port/database")
@@ -88,7 +105,13 @@ func (s *Database) openPostgres(url string, maxConns int, statements *atomic.Int
 	if statements != nil {
 		config.Tracer = &statementCount{statements}
 	}
-	var options []stdlib.OptionOpenDB
+	renew := current != nil || config.TLSConfig != nil
+	if current == nil {
+		current = func() string { return url }
+	}
+	options := []stdlib.OptionOpenDB{stdlib.OptionBeforeConnect(func(_ context.Context, c *pgx.ConnConfig) error {
+		return credentials(c, current())
+	})}
 	if config.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement { // otherwise nothing is prepared by name, see below
 		options = append(options, stdlib.OptionAfterConnect(noScans))
 	}
@@ -98,7 +121,21 @@ func (s *Database) openPostgres(url string, maxConns int, statements *atomic.Int
 	s.Turns = make(chan struct{}, conns)
 	s.Writer.SetMaxIdleConns(conns)
 	s.Writer.SetConnMaxIdleTime(5 * time.Minute)
+	if renew {
+		s.Writer.SetConnMaxLifetime(credentialLife)
+	}
 	s.Reader = s.Writer
+	return nil
+}
+
+// credentials puts user, password and certificates of a URL into the configuration of a connection. The files of certificates are read
+// again. A URL that cannot be read is an error without it.
+func credentials(c *pgx.ConnConfig, url string) error {
+	now, err := pgx.ParseConfig(url)
+	if err != nil {
+		return errors.New("database: the URL, or a file with a certificate that it names, cannot be read any more")
+	}
+	c.User, c.Password, c.TLSConfig, c.Fallbacks = now.User, now.Password, now.TLSConfig, now.Fallbacks
 	return nil
 }
 

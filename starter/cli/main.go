@@ -55,7 +55,8 @@ func newRoot(b app.Build) *cobra.Command {
 		return app.Usage("%w; see %s --help", err, c.CommandPath())
 	})
 	root.AddCommand(devCommand(b), serveCommand(b), publishCommand(b), rollbackCommand(b), releasesCommand(b))
-	root.AddCommand(databaseCommand(), masterKeyCommand(), versionCommand(), health.Command("TABI_LISTEN", "127.0.0.1:8080"))
+	root.AddCommand(databaseCommand(), masterKeyCommand(), versionCommand(),
+		health.Command("TABI_LISTEN", "127.0.0.1:8080", "TABI_TLS_CERT"))
 	root.AddCommand(designer.Commands(b)...)
 	root.AddCommand(operator.Commands(b)...)
 	strict(root)

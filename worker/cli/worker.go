@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -63,7 +62,7 @@ func command(b app.Build) *cobra.Command {
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return app.Usage("%w; see --help", err) })
 	cfg.Register(c.Flags(), app.Storage|app.Logging|app.Temporal|app.Channels|app.Work|app.Relay|app.Words)
-	c.AddCommand(health.Command("TABI_METRICS_LISTEN", "127.0.0.1:9090"))
+	c.AddCommand(health.Command("TABI_METRICS_LISTEN", "127.0.0.1:9090", "TABI_METRICS_TLS_CERT"))
 	return c
 }
 
@@ -72,11 +71,11 @@ func run(ctx context.Context, cfg *app.Config, log *zap.Logger) (err error) {
 	if cfg.PublicURL == "" {
 		return app.Usage("--public-url is missing: give the address at which customers reach the gateway, for the links in e-mails")
 	}
-	var health net.Listener
-	if cfg.MetricsListen != "" {
-		if health, err = net.Listen("tcp", cfg.MetricsListen); err != nil {
-			return app.Unreachable("cannot listen on %s: %w; choose another address with --metrics-listen", cfg.MetricsListen, err)
-		}
+	health, err := cfg.ListenMetrics(log)
+	if err != nil {
+		return err
+	}
+	if health != nil {
 		defer func() { _ = health.Close() }()
 	}
 	s, err := cfg.Connect(ctx, log)

@@ -2,12 +2,8 @@ package e2e
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -268,37 +264,4 @@ func TestSignInAtAProvider(t *testing.T) {
 		t.Errorf("the cookie of a session over https: %+v", olu)
 	}
 	p.leave()
-}
-
-// serveTLS starts a second gateway, with a certificate of its own.
-func (in *install) serveTLS(address string) {
-	in.Helper()
-	made := httptest.NewTLSServer(http.NotFoundHandler())
-	pair := made.TLS.Certificates[0]
-	made.Close()
-	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
-	if err != nil {
-		in.Fatal(err)
-	}
-	write := func(name, kind string, der []byte) string {
-		path := filepath.Join(in.dir, name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-			in.Fatal(err)
-		}
-		return path
-	}
-	in.run("serve-tls", tabi(in), "serve", "--listen", address, "--public-url", (&url.URL{Scheme: "https", Host: address}).String(),
-		"--tls-cert", write("cert.pem", "CERTIFICATE", pair.Certificate[0]),
-		"--tls-key", write("key.pem", "PRIVATE KEY", key))
-	client := made.Client()
-	await(in, "the gateway with TLS is ready", func() error {
-		resp, err := client.Get("https://" + address + "/readyz")
-		if err != nil {
-			return err
-		}
-		if _ = resp.Body.Close(); resp.StatusCode != http.StatusOK {
-			return errors.New(resp.Status)
-		}
-		return nil
-	})
 }
