@@ -69,6 +69,7 @@ type cohortMember struct {
 	converted bool
 	late      bool
 	value     float64
+	goal      int64 // when the event log had it; 0: the enrollment saw it itself, or nobody did
 }
 
 func (c *count) funnel() error {
@@ -80,7 +81,7 @@ func (c *count) funnel() error {
 	}
 	for revision, p := range c.programs {
 		if p.Goal != nil {
-			if err := c.late(revision, p, members); err != nil {
+			if err := c.late(revision, p, members, latest, ` and l.id in (select min(id) from latest group by customer)`); err != nil {
 				return err
 			}
 		}
@@ -135,26 +136,32 @@ func (c *count) members() (map[string]*cohortMember, error) {
 	err := c.rows(func(r *sql.Rows) error {
 		var m cohortMember
 		var id, state, outcome string
-		var closed int64
+		var closed, kept int64
 		var holdout int
-		if err := r.Scan(&id, &m.revision, &m.entered, &closed, &state, &outcome, &m.value, &holdout); err != nil {
+		var keptValue float64
+		if err := r.Scan(&id, &m.revision, &m.entered, &closed, &state, &outcome, &m.value, &holdout, &kept, &keptValue); err != nil {
 			return err
 		}
 		m.holdout, m.closed = holdout != 0, state == unit.StateClosed
 		m.end = m.entered + window(c.programs[m.revision].Definition).Milliseconds()
 		m.converted = m.closed && outcome == contract.Goal && closed <= m.end
-		if !m.converted {
+		switch {
+		case m.converted:
+		case kept != 0 && kept <= m.end: // its event is gone
+			m.converted, m.late, m.value = true, m.closed, keptValue
+		default:
 			m.value = 0
 		}
 		out[id] = &m
 		return nil
-	}, latest+`select id, revision, entered_at, closed_at, state, outcome, value, holdout from latest where id in (select min(id) from
-	latest group by customer)`)
+	}, latest+`select id, revision, entered_at, closed_at, state, outcome, value, holdout, goal_at, goal_value from latest
+	where id in (select min(id) from latest group by customer)`)
 	return out, err
 }
 
-// late looks in the event log for goals of members whose enrollment did not see them.
-func (c *count) late(revision string, p *catalog.PackedProgram, members map[string]*cohortMember) error {
+// late looks in the event log for goals of members whose enrollment did not see them. from begins the query: it names the entries latest;
+// and is a further condition of those.
+func (c *count) late(revision string, p *catalog.PackedProgram, members map[string]*cohortMember, from, and string) error {
 	reads := p.Remote(p.Goal.When) || p.Remote(p.Goal.Value)
 	traits, join, filter := `''`, ``, ``
 	if reads {
@@ -191,13 +198,12 @@ func (c *count) late(revision string, p *catalog.PackedProgram, members map[stri
 		k.traits, err = sqldb.Object(own)
 		later = append(later, k)
 		return err
-	}, latest+`select l.id, l.customer, e.name, e.received_at, e.properties, n.properties, `+traits+
+	}, from+`select l.id, l.customer, e.name, e.received_at, e.properties, n.properties, `+traits+
 		` from latest l join event_log n on n.id = l.entry_event`+join+`
 		join event_log e on e.customer = l.customer and e.at <= l.entered_at + cast($4 as bigint)`+filter+`
 		where l.revision = $3 and not (l.state = 'closed' and l.outcome = 'goal' and l.closed_at <= l.entered_at + cast($4 as bigint))
 		and e.received_at <= l.entered_at + cast($4 as bigint) and e.received_at <= cast($5 as bigint) and e.depth <= $6 and e.name <> ''
-		and (e.received_at > l.entered_at or e.received_at = l.entered_at and e.n > n.n) and e.id <> n.id
-		and l.id in (select min(id) from latest group by customer)
+		and (e.received_at > l.entered_at or e.received_at = l.entered_at and e.n > n.n) and e.id <> n.id`+and+`
 		order by l.id, e.received_at, e.n`, args...); err != nil {
 		return err
 	}
@@ -244,7 +250,7 @@ func (c *count) judge(p *catalog.PackedProgram, m *cohortMember, k goalCandidate
 	if !p.Test(p.Goal.When, vars) {
 		return nil
 	}
-	m.converted, m.late = true, m.closed
+	m.converted, m.late, m.goal = true, m.closed, k.received
 	if p.Goal.Value == "" {
 		return nil
 	}

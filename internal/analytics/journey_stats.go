@@ -86,8 +86,8 @@ type EndNumbers struct {
 }
 
 // latest are the entries that Numbers looks at: $1 is the journey, $2 how many.
-const latest = `with latest as (select id, customer, revision, entered_at, closed_at, state, outcome, value, holdout, entry_event from
-enrollment_states where journey = $1 order by id desc limit $2) `
+const latest = `with latest as (select id, customer, revision, entered_at, closed_at, state, outcome, value, holdout, entry_event,
+goal_at, goal_value from enrollment_states where journey = $1 order by id desc limit $2) `
 
 // Numbers counts; ErrNotFound where the current release has no such journey and nobody ever entered it.
 //

@@ -167,6 +167,34 @@ func TestFunnelWithin(t *testing.T) {
 	})
 }
 
+// What customers did outside of their enrollments still counts once they are forgotten and their events are gone.
+func TestFunnelOfForgottenCustomers(t *testing.T) {
+	each(t, func(s *suite) {
+		s.holdOutH()
+		s.Publish([]*journey.Definition{enginetest.Cart(measured)}, enginetest.Reminder())
+		for _, id := range []string{"a1", "h1"} {
+			e := s.enterAt(enginetest.Noon, id)
+			s.end(enginetest.Noon.Add(enginetest.Day), e, contract.Completed, 0)
+			s.orders(enginetest.Noon.Add(2*enginetest.Day), id, "of "+id, 40)
+			s.orders(enginetest.Noon.Add(3*enginetest.Day), id, "of "+id, 60)
+		}
+		e := s.enterAt(enginetest.Noon, "a2")
+		s.end(enginetest.Noon.Add(enginetest.Day), e, contract.Completed, 0)
+		s.orders(enginetest.Noon.Add(2*enginetest.Day), "a2", "of another", 80)
+		before := s.numbersOf(enginetest.Noon.Add(15*enginetest.Day), "cart").Funnel
+		s.Equal([]any{before.Treated.Converted, before.Treated.Value, before.HeldOut.Converted}, []any{int64(1), 40.0, int64(1)})
+		for _, id := range []string{"a1", "a2", "h1"} {
+			r, err := s.Erasure.Start(s.Ctx, enginetest.Noon.Add(14*enginetest.Day), id, "ticket 12", "sam", false)
+			s.Must(err)
+			for more := true; more; {
+				more, err = s.Erasure.Erase(s.Ctx, enginetest.Noon.Add(14*enginetest.Day), r.ID)
+				s.Must(err)
+			}
+		}
+		s.Equal(s.numbersOf(enginetest.Noon.Add(15*enginetest.Day), "cart").Funnel, before)
+	})
+}
+
 // A goal without events is any event; a condition may read the customer.
 func TestFunnelReadsTheCustomer(t *testing.T) {
 	each(t, func(s *suite) {

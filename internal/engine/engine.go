@@ -78,18 +78,18 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	hooks := unit.Hooks{Flush: flush(), OnMerge: onMerge(), OnSplit: onSplit(), OnClose: onClose(), OnForget: onForget()}
 	db := unit.New(releases, options, customer.Table{}, enrollment.Table{}, hooks)
 	log := audit.New(database, forgotten(salt))
-	intents, ledger := intent.New(db, o.Classifier, o.Notice), message.New(db, onSettled())
+	intents, ledger, numbers := intent.New(db, o.Classifier, o.Notice), message.New(db, onSettled()), analytics.New(db)
 	return &Engine{
 		Database: database,
 		Catalog:  releases,
 		Units:    db,
 
 		Access:      access.New(database),
-		Analytics:   analytics.New(db),
+		Analytics:   numbers,
 		Audit:       log,
 		Customers:   customer.New(db, onTraitsSet()),
 		Enrollments: enrollment.New(db),
-		Erasure:     erasure.New(db, Keeps, exports(log)),
+		Erasure:     erasure.New(db, Keeps, exports(log), keepGoals(numbers)),
 		Handoffs:    handoff.New(db),
 		Intake:      ingest.New(db, intents, onEvent()),
 		Intents:     intents,

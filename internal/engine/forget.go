@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tabi-journeys/tabi/internal/analytics"
 	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
+	"github.com/tabi-journeys/tabi/internal/erasure"
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/handoff"
 	"github.com/tabi-journeys/tabi/internal/intent"
@@ -40,6 +42,23 @@ func onForget() []unit.Forget {
 		forgetAudit,
 		keyring.Forget,
 		customer.Forget, // last: all others find their rows by its ids
+	}
+}
+
+// keepGoals returns a function that stores with a customer's enrollments the goals that only its events know: the numbers of journeys
+// count them, and the events are about to be erased.
+func keepGoals(numbers *analytics.Room) erasure.KeepGoals {
+	return func(ctx context.Context, b *unit.Unit, customer string) error {
+		goals, err := numbers.GoalsOf(ctx, b.Tx, b.Now, customer)
+		if err != nil {
+			return err
+		}
+		for _, g := range goals {
+			if err := enrollment.KeepGoal(ctx, b.Tx, g.Enrollment, g.At, g.Value); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }
 
@@ -123,18 +142,25 @@ func exports(log *audit.Room) []unit.Export {
 }
 
 // auditOf returns a function that reads who did what with a customer: what and when, by which role; not which of the staff.
-func auditOf(log *audit.Room) func(context.Context, *unit.Units, sqldb.Conn, string) ([]map[string]any, error) {
-	return func(ctx context.Context, _ *unit.Units, tx sqldb.Conn, customerID string) ([]map[string]any, error) {
+func auditOf(log *audit.Room) func(context.Context, *unit.Units, sqldb.Conn, string, []any, int) ([]map[string]any, []any, error) {
+	return func(ctx context.Context, _ *unit.Units, tx sqldb.Conn, customerID string, after []any, limit int) (
+		out []map[string]any, next []any, err error) {
 		f := unit.Forgetting{Customer: customerID}
 		if err := customer.Identified(ctx, tx, &f, nil); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		entries, err := log.List(ctx, audit.Filter{Customers: f.IDs, Limit: 1000})
-		var out []map[string]any
+		filter := audit.Filter{Customers: f.IDs, Limit: limit, OldestFirst: true}
+		if len(after) == 1 {
+			filter.After, _ = after[0].(int64)
+		}
+		entries, err := log.List(ctx, filter)
 		for _, e := range entries {
 			out = append(out, map[string]any{"at": e.At, "what": e.What, "role": e.Role, "result": e.Result})
 		}
-		return out, err
+		if len(entries) == limit {
+			next = []any{entries[limit-1].Seq}
+		}
+		return out, next, err
 	}
 }
 

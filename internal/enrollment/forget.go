@@ -3,6 +3,7 @@ package enrollment
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -40,6 +41,13 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 		draw_id = '', origin = '', reason = '', first_run_id = '', lost_run_id = '', snapshot = '', last_error = ''`,
 		`customer = $1 and state = 'closed'`,
 		"that somebody went through the journey, when, how it ended and what it was worth; not who", f.Customer, f.Pseudonym)
+}
+
+// KeepGoal stores a goal that an enrollment did not see, before the event is erased that says so.
+func KeepGoal(ctx context.Context, tx sqldb.Conn, enrollmentID string, at time.Time, value float64) error {
+	_, err := tx.ExecContext(ctx, `update enrollments set goal_at = $2, goal_value = $3 where id = $1 and goal_at = 0`, enrollmentID,
+		sqldb.Millis(at), value)
+	return err
 }
 
 // forgetArms empties the arms of hand-offs that no journey names: an agent has written them.

@@ -67,12 +67,16 @@ type Room struct {
 	db      *unit.Units
 	keeps   map[string]string
 	exports []unit.Export
+	goals   KeepGoals
 }
 
+// KeepGoals stores with the customer's enrollments the goals that only its events know, before these are erased.
+type KeepGoals func(ctx context.Context, b *unit.Unit, customer string) error
+
 // New returns the room. keeps has the tables that forgetting leaves alone, with the reasons, for the report; exports the lists that a
-// copy of all that is known of a customer has.
-func New(db *unit.Units, keeps map[string]string, exports []unit.Export) *Room {
-	return &Room{db: db, keeps: keeps, exports: exports}
+// copy of all that is known of a customer has; goals is called before the first row goes.
+func New(db *unit.Units, keeps map[string]string, exports []unit.Export, goals KeepGoals) *Room {
+	return &Room{db: db, keeps: keeps, exports: exports, goals: goals}
 }
 
 // Start begins to forget a customer: from its commit on, no call finds or creates it. The workflow Forget does the rest. reason is

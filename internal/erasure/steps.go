@@ -169,7 +169,9 @@ func (s *Room) Delete(ctx context.Context, now time.Time, id string) error {
 			return err
 		}
 		return note(ctx, tx, id, func(o *open) {
-			o.State = Deleting
+			if o.State != Erasing { // a workflow that was lost begins again
+				o.State = Deleting
+			}
 			o.Report.add(f.Tables)
 		})
 	})
@@ -203,6 +205,11 @@ func (s *Room) Erase(ctx context.Context, now time.Time, id string) (more bool, 
 		}
 		if _, err := customer.LockOwner(ctx, tx, `select cast($1 as text)`, o.customer); err != nil && !errors.Is(err, sqldb.ErrNotFound) {
 			return err
+		}
+		if o.State != Erasing {
+			if err := s.goals(ctx, b, o.customer); err != nil {
+				return err
+			}
 		}
 		f := &unit.Forgetting{Customer: o.customer, Pseudonym: o.pseudonym, Secret: o.secret, Left: erasePage}
 		if err := s.pass(ctx, b, f); err != nil {

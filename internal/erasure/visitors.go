@@ -16,7 +16,7 @@ const visitorPage = 500
 // anonymous id begins anew. It does nothing where an enrollment is open. It returns false if somebody is using the profile.
 func (s *Room) DropVisitor(ctx context.Context, now time.Time, id string) (dropped bool, err error) {
 	f := &unit.Forgetting{Customer: id, Pseudonym: "forgotten/" + rand.Text(), Secret: []byte(rand.Text()), Visitor: true}
-	for {
+	for first := true; ; first = false {
 		changed := false
 		if err := s.db.Change(ctx, now, func(_ sqldb.Conn, b *unit.Unit) error {
 			changed, dropped = false, false
@@ -27,6 +27,11 @@ func (s *Room) DropVisitor(ctx context.Context, now time.Time, id string) (dropp
 				return nil
 			}
 			dropped = true
+			if first {
+				if err := s.goals(ctx, b, id); err != nil {
+					return err
+				}
+			}
 			f.Left, f.Tables = visitorPage, nil
 			if err := s.pass(ctx, b, f); err != nil {
 				return err

@@ -164,6 +164,8 @@ create view journeys_on_hold as select journey from paused_journeys where paused
 -- missing_since is the wall time since which Temporal has no run of it; 0: it has one, or nobody has looked. snapshot is
 -- the state that its run reported last (workflows.Snapshot, JSON), from which it begins again where the run is lost.
 -- lost_run_id is the first run that it began with before: that one may not claim it again.
+-- goal_at and goal_value are of a goal that the customer reached in time, and that the enrollment did not see. They are kept when the events
+-- are erased that say so.
 create table enrollments (
   id           text primary key,
   workflow_id  text not null,
@@ -201,7 +203,9 @@ create table enrollments (
   migrating_to text not null default '',
   missing_since bigint not null default 0,
   snapshot     text not null default '',
-  lost_run_id  text not null default ''
+  lost_run_id  text not null default '',
+  goal_at      bigint not null default 0,
+  goal_value   double precision not null default 0
 );
 create index enrollments_customer on enrollments (customer, journey, instance_key);
 create index enrollments_open on enrollments (customer) where state <> 'closed';
@@ -214,7 +218,7 @@ create index enrollments_entries on enrollments (journey, id);
 -- For analytics, and for the rooms whose rows belong to an enrollment: outbox, handoff, message, offer; for customer, which keeps the
 -- events that open ones read; and for keyring, which asks whose enrollment a run is.
 create view enrollment_states as select id, workflow_id, journey, revision, customer, entry_event, entry_name, entered_at, closed_at, state,
-  outcome, reason, value, holdout, step, step_kind, paused from enrollments;
+  outcome, reason, value, holdout, step, step_kind, paused, goal_at, goal_value from enrollments;
 
 -- For analytics and the outbox: the queue of an enrollment.
 create view enrollment_queues as select id, next_seq, last_seq, queued_at, attempts from enrollments;
