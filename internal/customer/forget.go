@@ -319,10 +319,14 @@ func HideAddresses(ctx context.Context, b *unit.Unit, f *unit.Forgetting, channe
 		if f.Left <= 0 && !f.DryRun {
 			continue
 		}
-		t.Pseudonymized++
-		if f.Left--; f.DryRun {
+		if f.DryRun {
+			if f.First(digest) {
+				t.Pseudonymized++
+			}
 			continue
 		}
+		t.Pseudonymized++
+		f.Left--
 		if _, err := b.Tx.ExecContext(ctx, `delete from addresses where channel = $1 and address in ($2, $3)`, channel, sqldb.Clean(key),
 			digest); err != nil {
 			return err
@@ -362,12 +366,13 @@ var Exports = []unit.Export{
 }
 
 // exportAddresses reads what is known of the addresses that a customer has. Others may have them too; it has nothing of theirs.
-func exportAddresses(ctx context.Context, db *unit.Units, tx sqldb.Conn, customerID string) ([]map[string]any, error) {
+// There is one page.
+func exportAddresses(ctx context.Context, db *unit.Units, tx sqldb.Conn, customerID string, _ []any, _ int) (
+	out []map[string]any, _ []any, _ error) {
 	p, err := Read(ctx, tx, customerID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []map[string]any
 	for i := range db.Channels {
 		spec := &db.Channels[i]
 		keys := KeysOf(spec.Address, p.Traits)
@@ -376,7 +381,7 @@ func exportAddresses(ctx context.Context, db *unit.Units, tx sqldb.Conn, custome
 		}
 		states, err := States(ctx, tx, db.Salt, spec.Name, keys)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, key := range keys {
 			row := map[string]any{"channel": spec.Name, "address": key, "dead": states[key].Dead, "opted_out": states[key].OptedOut}
@@ -386,5 +391,5 @@ func exportAddresses(ctx context.Context, db *unit.Units, tx sqldb.Conn, custome
 			out = append(out, row)
 		}
 	}
-	return out, nil
+	return out, nil, nil
 }

@@ -21,7 +21,8 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 	if err := f.Erase(ctx, b, "offers", "key", `customer = $1 and outcome = ''`, why, f.Customer); err != nil {
 		return err
 	}
-	return f.Replace(ctx, b, "offers", "key", `customer = $2, features = '{}', accepted_by = '', learned = 1`, `customer = $1`, why,
+	return f.Replace(ctx, b, "offers", "key", `customer = $2, features = '{}', accepted_by = '', learned = 1`,
+		`customer = $1 and outcome <> ''`, why,
 		f.Customer, f.Pseudonym)
 }
 

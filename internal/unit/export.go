@@ -21,8 +21,9 @@ type Export struct {
 	Where string
 	Key   string   // columns that order the rows; no two rows have the same
 	Hide  []string // columns that say nothing of the customer: leases, counters
-	// Read reads the rows instead, all at once, where no condition finds them; nil: it does not.
-	Read func(ctx context.Context, b *Units, tx sqldb.Conn, customer string) ([]map[string]any, error)
+	// Read reads a page of the rows instead, as Page does, where no condition finds them; nil: it does not.
+	Read func(ctx context.Context, b *Units, tx sqldb.Conn, customer string, after []any, limit int) (
+		rows []map[string]any, next []any, err error)
 }
 
 // Page reads at most limit rows after a position, which is what the page before has returned; nil is the first one. next is nil
@@ -30,8 +31,7 @@ type Export struct {
 func (e Export) Page(ctx context.Context, b *Units, tx sqldb.Conn, customer string, after []any, limit int) (
 	rows []map[string]any, next []any, err error) {
 	if e.Read != nil {
-		rows, err = e.Read(ctx, b, tx, customer)
-		return rows, nil, err
+		return e.Read(ctx, b, tx, customer, after, limit)
 	}
 	args, where := []any{customer}, "("+e.Where+")"
 	keys := strings.Split(e.Key, ", ")

@@ -59,6 +59,17 @@ type Forgetting struct {
 	// Visitor: it is a visitor's profile that has become old, and nobody asked. What is known of a mailbox stays as it is.
 	Visitor bool
 	Tables  map[string]*TableForgets // by name
+	met     map[string]bool          // see First
+}
+
+// First reports whether the unit meets a thing for the first time: a dry run must not count twice what two rooms know.
+func (f *Forgetting) First(thing string) bool {
+	if f.met == nil {
+		f.met = map[string]bool{}
+	}
+	first := !f.met[thing]
+	f.met[thing] = true
+	return first
 }
 
 // TableForgets is what was done with one table.

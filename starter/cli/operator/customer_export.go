@@ -3,17 +3,12 @@ package operator
 import (
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"io"
-	"maps"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/clock"
-	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/starter/cli/remote"
 )
 
@@ -130,66 +125,5 @@ func (j *jsonExport) row(row map[string]any) error {
 
 func (j *jsonExport) end() error {
 	_, err := fmt.Fprint(j.w, "\n  ]\n}\n")
-	return err
-}
-
-// htmlExport writes a page for the customer.
-type htmlExport struct {
-	w    io.Writer
-	rows int
-}
-
-var (
-	exportHead = template.Must(template.New("head").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>What is known of you</title>
-<style>body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}dl{border-top:1px solid #ccc;padding:.5em 0;margin:0;
-display:grid;grid-template-columns:14em 1fr}dt{color:#555}dd{margin:0;overflow-wrap:anywhere;white-space:pre-wrap}</style>
-<h1>What is known of you</h1>
-<p>This is a copy of all that is stored under your id <b>{{.Customer}}</b> and the ids that belong to it, as of {{.At}}.
-Times are in UTC.</p>
-{{with .Begins}}<p>Older data was deleted. What is here is complete for {{.}}.</p>
-{{end}}`))
-	exportList = template.Must(template.New("list").Parse("{{if .Empty}}<p>Nothing.</p>\n{{end}}<h2>{{.Title}}</h2>\n"))
-	exportRow  = template.Must(template.New("row").Parse(
-		"<dl>{{range .}}<dt>{{.Name}}</dt><dd>{{.Value}}</dd>{{end}}</dl>\n"))
-)
-
-func (h *htmlExport) begin(page api.ExportPage) error {
-	h.rows = -1
-	return exportHead.Execute(h.w, map[string]any{"Customer": page.Customer, "At": clock.Wall().UTC().Format("2006-01-02 15:04"),
-		"Begins": retention.Begins(page.CompleteSince)})
-}
-
-func (h *htmlExport) list(_, title string) error {
-	empty := h.rows == 0
-	h.rows = 0
-	return exportList.Execute(h.w, map[string]any{"Title": title, "Empty": empty})
-}
-
-func (h *htmlExport) row(row map[string]any) error {
-	h.rows++
-	type field struct{ Name, Value string }
-	var fields []field
-	for _, name := range slices.Sorted(maps.Keys(row)) {
-		value := fmt.Sprint(row[name])
-		if _, text := row[name].(string); !text {
-			raw, err := json.MarshalIndent(row[name], "", "  ")
-			if err != nil {
-				return err
-			}
-			value = string(raw)
-		}
-		fields = append(fields, field{strings.ReplaceAll(name, "_", " "), value})
-	}
-	return exportRow.Execute(h.w, fields)
-}
-
-func (h *htmlExport) end() error {
-	if h.rows == 0 {
-		if _, err := fmt.Fprintln(h.w, "<p>Nothing.</p>"); err != nil {
-			return err
-		}
-	}
-	_, err := fmt.Fprintln(h.w, "</html>")
 	return err
 }
