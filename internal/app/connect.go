@@ -70,6 +70,7 @@ func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*engine.Engine
 			return nil, Unreachable("cannot create the data folder: %w; choose another one with --data-dir", err)
 		}
 	}
+	ctx = sqldb.WithoutLast(ctx) // what is opened is no part of an act
 	var st *engine.Engine
 	limit := c.ConnectTimeout
 	if !c.Postgres() {
@@ -103,6 +104,9 @@ func (c *Config) OpenStore(ctx context.Context, log *zap.Logger) (*engine.Engine
 			return nil, ctx.Err()
 		}
 		return nil, Unreachable("cannot open %s: %w; check that it is running and that TABI_DATABASE is right", where, err)
+	}
+	if err := migrated(ctx, st); err != nil {
+		return nil, errors.Join(err, st.Close())
 	}
 	if have, err := st.Database.Schema(ctx); err == nil && have.Newer() {
 		log.Warn("the database's schema is newer than this build, and compatible with it: run the newer build soon",

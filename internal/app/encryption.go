@@ -20,6 +20,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/payloads"
 	"github.com/tabi-journeys/tabi/internal/keyring"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
 // masterKeyFile has the master key that dev has made, in the data folder.
@@ -179,27 +180,26 @@ func Decrypter(ctx context.Context, log *zap.Logger, dataDir, namespace string, 
 		gateway.Namespace = namespace
 		return gateway, func() {}, nil
 	}
-	keys, closing, err := cfg.OpenKeys(ctx, log)
+	keys, db, err := cfg.OpenKeys(ctx, log)
 	if err != nil {
 		return nil, nil, err
 	}
 	if namespace == "" {
 		namespace = client.DefaultNamespace
 	}
-	return codec.New(keys, namespace, nil), func() { _ = closing() }, nil
+	return codec.New(keys, namespace, nil), func() { _ = db.Close() }, nil
 }
 
-// OpenKeys opens the keys of the database. The caller calls done at the end.
-func (c *Config) OpenKeys(ctx context.Context, log *zap.Logger) (keys *keyring.Room, done func() error, err error) {
+// OpenKeys opens the keys of the database, and the database, which the caller closes.
+func (c *Config) OpenKeys(ctx context.Context, log *zap.Logger) (keys *keyring.Room, db *sqldb.Database, err error) {
 	m, err := c.masters()
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := c.OpenDatabase(ctx, log)
-	if err != nil {
+	if db, err = c.OpenDatabase(ctx, log); err != nil {
 		return nil, nil, err
 	}
 	keys = keyring.New(db)
 	keys.Use(m)
-	return keys, db.Close, nil
+	return keys, db, nil
 }

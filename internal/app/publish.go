@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/user"
 	"strconv"
 	"strings"
 	"time"
@@ -56,7 +54,10 @@ func publish(ctx context.Context, st *engine.Engine, content *journey.Content, f
 	e := audit.Entry{Who: from.By, Door: door, What: "release.publish", Kind: "release", Detail: audit.Detail{
 		"previous": strconv.Itoa(previous)}}
 	if door == audit.CLI {
-		e.Role = DatabaseRole
+		e.Who, e.Subject, e.Role = Whoami(), osUser(), DatabaseRole
+		if from.By != e.Who {
+			e.Detail["by"] = from.By // anybody may say anything in --by
+		}
 	}
 	if from.Release > 0 {
 		e.What, e.Detail["release_again"] = "release.rollback", strconv.Itoa(from.Release)
@@ -200,16 +201,4 @@ func Releases(ctx context.Context, st *engine.Engine, limit int) ([]Release, err
 			Removed: p.Removed}
 	}
 	return out, nil
-}
-
-// Whoami returns who runs this process, as user@host; empty if the system does not say.
-func Whoami() string {
-	who := os.Getenv("USER")
-	if u, err := user.Current(); err == nil && u.Username != "" {
-		who = u.Username
-	}
-	if host, err := os.Hostname(); err == nil && who != "" {
-		who += "@" + host
-	}
-	return who
 }

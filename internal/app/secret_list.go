@@ -10,8 +10,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -120,7 +122,7 @@ func (c *Config) CheckSecrets(ctx context.Context, st *engine.Engine, seal, link
 
 func checkSecretList(ctx context.Context, st *engine.Engine, key string, list signedlink.Secrets, change bool) error {
 	known, found := "", false
-	err := st.Database.Write(ctx, func(tx sqldb.Conn) (err error) {
+	err := st.Database.Write(sqldb.WithoutLast(ctx), func(tx sqldb.Conn) (err error) {
 		if known, err = sqldb.Setting(ctx, tx, key); err != nil {
 			return err
 		}
@@ -130,7 +132,13 @@ func checkSecretList(ctx context.Context, st *engine.Engine, key string, list si
 		if !found || known == own {
 			return nil
 		}
-		return sqldb.SetSetting(ctx, tx, key, own)
+		if err := sqldb.SetSetting(ctx, tx, key, own); err != nil || known == "" {
+			return err
+		}
+		return audit.Add(ctx, tx, audit.Entry{
+			Who: audit.Self, Door: audit.Automatic, What: "secret.change", Kind: "setting", ID: key,
+			Detail: audit.Detail{"by": Whoami(), "forced": strconv.FormatBool(change)},
+		})
 	})
 	switch {
 	case err != nil || found:

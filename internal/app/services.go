@@ -26,6 +26,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/relay"
 	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/tracing"
 )
 
@@ -59,7 +60,7 @@ func (c *Config) Connect(ctx context.Context, log *zap.Logger) (*Services, error
 	if err := c.CheckSecrets(ctx, s.Store, s.Secrets, s.LinkSecrets); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	claiming, cancel := context.WithTimeout(ctx, tryTimeout)
+	claiming, cancel := context.WithTimeout(sqldb.WithoutLast(ctx), tryTimeout)
 	defer cancel()
 	err = s.Home.Claim(claiming)
 	switch {

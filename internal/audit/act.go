@@ -22,6 +22,7 @@ type Act struct {
 	known   bool     // By was called
 	awaits  bool     // see Await
 	held    bool     // see Hold
+	page    Entry    // see Page; its key in the limiter
 	reason  string   // see Because
 	trying  bool     // the transaction in progress has the entry
 	stored  string   // the result that is stored, or that needs no entry; empty: none
@@ -121,6 +122,20 @@ func (a *Act) Always() {
 	a.change(func(*Entry) { a.looking = false })
 }
 
+// Page says that the act is done in pages, of which this is the first one or a later one. Later ones are recorded only if this process has
+// not recorded the act for LookEvery: the place of a page comes from the caller, who may have begun in the middle.
+func (a *Act) Page(first bool) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.looking, a.page = false, a.entry
+	if recent := !a.room.calls.look(a.page); recent && !first {
+		a.stored = OK
+	}
+}
+
 // Because sets the code of what is refused or fails, which is more than the status of the answer says.
 func (a *Act) Because(code string) {
 	a.change(func(*Entry) { a.reason = code })
@@ -136,7 +151,7 @@ func (a *Act) Note(name, text string) {
 	})
 }
 
-// Skip records nothing of what goes well, since there is nothing to say: a dry run, the second page of a list.
+// Skip records nothing of what goes well, since there is nothing to say: a dry run.
 func (a *Act) Skip() {
 	if a != nil {
 		a.mu.Lock()
@@ -183,7 +198,7 @@ func (a *Act) Done(ctx context.Context, result, reason string) error {
 		return nil
 	}
 	a.mu.Lock()
-	e, others, stored, looking := a.entry, a.others, a.stored, a.looking
+	e, others, page, stored, looking := a.entry, a.others, a.page, a.stored, a.looking
 	e.Detail = maps.Clone(e.Detail)
 	if a.reason != "" && result != OK {
 		reason = a.reason
@@ -192,7 +207,9 @@ func (a *Act) Done(ctx context.Context, result, reason string) error {
 	if stored == result {
 		return nil
 	}
-	e.Result, e.Reason = result, reason
+	if e.Result, e.Reason = result, reason; result != OK {
+		a.room.calls.forget(page) // a later page that goes well is news
+	}
 	entries := []Entry{e}
 	for _, customer := range others {
 		e.Customer = customer

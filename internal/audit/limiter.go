@@ -101,7 +101,7 @@ func (l *limiter) forget(e Entry) {
 }
 
 func lookKey(e Entry) string {
-	return sum(e.Who, e.Subject, e.What, e.Kind, e.ID, e.Customer, e.Result, e.Reason)
+	return sum(e.Who, e.Subject, e.What, e.Kind, e.ID, e.Customer, e.Journey, e.Result, e.Reason)
 }
 
 func sweep(times map[string]time.Time, wall time.Time, age time.Duration) {

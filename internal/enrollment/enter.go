@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/intent"
@@ -67,7 +68,11 @@ func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *custom
 		if err != nil {
 			return err
 		}
-		if receipt.Refused = refused; address != "" {
+		if receipt.Refused = refused; refused != "" {
+			audit.Of(ctx).Hold() // the event is stored, and what was asked for is not done
+		}
+		if address != "" {
+			audit.Of(ctx).Object("enrollment", address)
 			receipt.Entered = append(receipt.Entered, address)
 		}
 	} else {

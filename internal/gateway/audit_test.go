@@ -161,6 +161,33 @@ func TestAdminAPIIsAudited(t *testing.T) {
 	}
 }
 
+// Whoever begins in the middle of a list is recorded too: later pages count as part of an act only after its first one.
+func TestLaterPagesAreNoWayAround(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.handoff()
+	for range 2 {
+		h.admin("GET", "/v1/admin/customers/ana%2Fb/export?after=1.1", "")
+		h.admin("GET", "/v1/admin/audit?order=oldest&after=1", "")
+		h.admin("POST", "/v1/admin/restart", `{"journey":"apology","after":"0","dry_run":true}`)
+		h.admin("POST", "/v1/admin/restart", `{"journey":"apology","after":"0"}`)
+		h.admin("POST", "/v1/admin/migrations", `{"journey":"apology","after":"0"}`)
+	}
+	var got []string
+	for _, line := range h.audited() {
+		if !strings.Contains(line, "refused") {
+			got = append(got, line)
+		}
+	}
+	want := []string{"Olga (admin) audit.read ok", "Olga (admin) enrollment.restart ok, in apology", "Olga (admin) journey.migrate ok, in apology"}
+	if !slices.Equal(slices.DeleteFunc(slices.Clone(got), func(line string) bool { return strings.Contains(line, "export") }), want) {
+		t.Errorf("got\n%s", strings.Join(got, "\n"))
+	}
+	if n := strings.Count(strings.Join(h.audited(), "\n"), "customer.export"); n == 0 {
+		t.Errorf("the export is not recorded:\n%s", strings.Join(h.audited(), "\n"))
+	}
+}
+
 // What cannot be recorded is neither done nor shown.
 func TestNothingIsDoneUnrecorded(t *testing.T) {
 	t.Parallel()

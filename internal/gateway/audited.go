@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"net/http"
 
 	"go.uber.org/zap"
@@ -152,6 +153,7 @@ func (g *Gateway) audit(r web.Route, next http.Handler) http.Handler {
 	if r.Access == web.Page || r.Access == web.Form || r.Access == web.Anyone {
 		door = audit.Page
 	}
+	door = cmp.Or(g.cfg.Door, door)
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		e := audit.Entry{What: row.what, Kind: row.kind, Door: door, Peer: g.peer(req)}
 		if row.kind != "" {

@@ -121,6 +121,8 @@ type Config struct {
 	Dev bool
 	// Insecure lets a gateway start without keys and tokens; what has none is open to everyone.
 	Insecure bool
+	// Door is where acts come in, as the audit log names it; default: audit.Page or audit.API, by the route.
+	Door string
 
 	// Proxies are the addresses of reverse proxies whose X-Forwarded-For is believed; none: the peer is who connects.
 	Proxies []netip.Prefix

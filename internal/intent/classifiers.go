@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/catalog"
 	words "github.com/tabi-journeys/tabi/internal/decisioning/text"
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -60,6 +61,7 @@ func (s *Room) SaveClassifier(
 	model := base64.StdEncoding.EncodeToString(raw)
 	err = s.db.Write(ctx, func(tx sqldb.Conn) error {
 		version, err = insertClassifier(ctx, tx, now, source, digest, model, measured)
+		audit.Of(ctx).Object("classifier", strconv.Itoa(version))
 		return err
 	})
 	return version, err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
@@ -51,6 +52,7 @@ func Open(ctx context.Context, b app.Build, dataDir string, lookup func(string) 
 	}
 	g, err := gateway.New(gateway.Config{
 		Rooms: app.GatewayRooms(o.store), Ping: o.store.Database.Ping, PublicURL: "http://localhost", Secrets: seal, LinkSecrets: links,
+		Door:   audit.CLI,
 		Tokens: []auth.Token{{Value: string(o.Token), Name: app.Whoami() + " (offline)", Role: access.Admin}},
 	})
 	if err != nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 	"github.com/tabi-journeys/tabi/internal/journey/template"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -120,6 +121,7 @@ func (w *scenarioRun) run() {
 
 // open creates the database with the customer, the activities and the environment.
 func (w *scenarioRun) open(start time.Time) (err error) {
+	w.ctx = sqldb.WithoutLast(w.ctx) // the database is its own: nothing in it is an act of who runs the scenario
 	w.store, err = engine.Open(
 		w.ctx,
 		engine.Options{

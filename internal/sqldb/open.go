@@ -22,6 +22,8 @@ type Database struct {
 	Turns    chan struct{} // writers take turns in the order they came; the pool would give a connection to any of those who wait
 	postgres bool
 	sources  fs.FS // the migrations; nil: this build's
+
+	migrated, before int64 // the schema's version if Migrate changed it, and the one before
 }
 
 // Option changes how a database is opened.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"strconv"
@@ -112,14 +111,24 @@ func (s *Database) Migrate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err := provider.Up(ctx); err != nil {
+		applied, err := provider.Up(ctx)
+		if err != nil {
 			return fmt.Errorf("cannot migrate the schema: %w", err)
 		}
+		before := have.Version
 		if have, err = s.Schema(ctx); err != nil {
 			return err
 		}
+		if len(applied) > 0 { // another process may have been first
+			s.migrated, s.before = have.Version, before
+		}
 	}
 	return have.Check()
+}
+
+// Migrated returns the versions before and after a Migrate of this process that changed the schema, and whether there was one.
+func (s *Database) Migrated() (before, after int64, ok bool) {
+	return s.before, s.migrated, s.migrated != s.before
 }
 
 // MigrateDown takes the last migration back. The first one cannot be taken back, because that would delete all data.
@@ -129,9 +138,9 @@ func (s *Database) MigrateDown(ctx context.Context) error {
 	case err != nil:
 		return err
 	case have.Version <= 1:
-		return errors.New("version 1 is the first one: taking it back would delete all data")
+		return Refusal("version 1 is the first one: taking it back would delete all data")
 	case have.Newer():
-		return fmt.Errorf("its schema has version %d, and this build knows %d: use the build that made it", have.Version, have.Known)
+		return Refusal(fmt.Sprintf("its schema has version %d, and this build knows %d: use the build that made it", have.Version, have.Known))
 	}
 	provider, err := s.provider()
 	if err != nil {

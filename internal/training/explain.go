@@ -101,7 +101,7 @@ func Explain(ctx context.Context, w io.Writer, cfg *app.Config, from Material, a
 
 // of reads a customer's intents.
 func (e *Explained) of(ctx context.Context, st rooms, customer string) error {
-	clk, err := st.clock.Clock(ctx)
+	clk, err := st.database.Clock(ctx)
 	if err != nil {
 		return err
 	}

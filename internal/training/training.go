@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/decisioning/text"
 	"github.com/tabi-journeys/tabi/internal/intent"
@@ -110,11 +111,15 @@ func (t *Trained) measure() error {
 // classifier does not know.
 func Save(ctx context.Context, w io.Writer, cfg *app.Config, t *Trained) (version int, err error) {
 	err = withStore(ctx, cfg, func(st rooms) error {
-		clk, err := st.clock.Clock(ctx)
+		clk, err := st.database.Clock(ctx)
 		if err != nil {
 			return err
 		}
-		if version, err = st.intents.SaveClassifier(ctx, clock.Now(clk), t.Source, t.digest, t.model, t.Report); err != nil {
+		e := audit.Entry{What: "classifier.save", Kind: "classifier", Detail: audit.Detail{"source": t.Source}}
+		if err := app.Audited(ctx, st.database, e, func(ctx context.Context) (err error) {
+			version, err = st.intents.SaveClassifier(ctx, clock.Now(clk), t.Source, t.digest, t.model, t.Report)
+			return err
+		}); err != nil {
 			return err
 		}
 		_, release, err := st.catalog.Content(ctx)
@@ -150,10 +155,8 @@ type rooms struct {
 	catalog interface {
 		Content(ctx context.Context) (release int, c *journey.Content, err error)
 	}
-	clock interface {
-		Clock(ctx context.Context) (clock.Clock, error)
-	}
-	intents interface {
+	database *sqldb.Database
+	intents  interface {
 		Classifier(ctx context.Context) (intent.Classifier, error)
 		SaveClassifier(ctx context.Context, now time.Time, source, digest string, m *text.Model, metrics any) (int, error)
 		Scores(ctx context.Context, now time.Time, customer string) ([]intent.CustomerIntent, error)
@@ -166,7 +169,7 @@ func withStore(ctx context.Context, cfg *app.Config, f func(rooms) error) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	return f(rooms{catalog: st.Catalog, clock: st.Database, intents: st.Intents})
+	return f(rooms{catalog: st.Catalog, database: st.Database, intents: st.Intents})
 }
 
 // currentClassifier reads the classifier in use from the database.

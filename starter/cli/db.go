@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -54,6 +55,25 @@ func databaseCommand() *cobra.Command {
 	return group
 }
 
+// step changes the schema, as an act. That nothing was to do needs no entry.
+func step(ctx context.Context, db *sqldb.Database, e audit.Entry, do func(context.Context, *sqldb.Database) error) error {
+	before, err := db.Schema(ctx)
+	if err != nil {
+		return err
+	}
+	e.Detail = audit.Detail{"from": strconv.FormatInt(before.Version, 10)}
+	return app.Audited(ctx, db, e, func(ctx context.Context) error {
+		if err := do(ctx, db); err != nil {
+			return err
+		}
+		after, err := db.Schema(ctx)
+		if audit.Of(ctx).Object(e.Kind, strconv.FormatInt(after.Version, 10)); err == nil && after.Version == before.Version {
+			audit.Of(ctx).Skip()
+		}
+		return err
+	})
+}
+
 // databaseStep is a command that connects, does something and shows the schema's version.
 func databaseStep(use, short, long string, do func(context.Context, *sqldb.Database) error) *cobra.Command {
 	var (
@@ -74,9 +94,7 @@ func databaseStep(use, short, long string, do func(context.Context, *sqldb.Datab
 			if use == "status" {
 				err = do(c.Context(), db)
 			} else {
-				err = app.Audited(c.Context(), db, audit.Entry{What: "database." + use}, "", func(ctx context.Context) error {
-					return do(ctx, db)
-				})
+				err = step(c.Context(), db, audit.Entry{What: "database." + use, Kind: "schema"}, do)
 			}
 			if err != nil {
 				return err

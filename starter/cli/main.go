@@ -59,6 +59,7 @@ func newRoot(b app.Build) *cobra.Command {
 		health.Command("TABI_LISTEN", "127.0.0.1:8080", "TABI_TLS_CERT"))
 	root.AddCommand(designer.Commands(b)...)
 	root.AddCommand(operator.Commands(b)...)
+	audited(root)
 	strict(root)
 	return root
 }

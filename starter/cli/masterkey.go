@@ -9,7 +9,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/keyring"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 )
 
@@ -28,15 +30,24 @@ func masterKeyCommand() *cobra.Command {
 	}
 	group.AddCommand(
 		masterKeyStep("status", "Show which master keys are listed, and how many keys each wraps",
-			func(context.Context, *keyring.Room) (int, error) { return 0, nil }),
-		masterKeyStep("rewrap", "Wrap all keys by the first master key",
-			func(ctx context.Context, keys *keyring.Room) (int, error) { return keys.Rewrap(ctx) }),
+			func(context.Context, *keyring.Room, *sqldb.Database) (int, error) { return 0, nil }),
+		masterKeyStep("rewrap", "Wrap all keys by the first master key", rewrap),
 	)
 	return group
 }
 
+// rewrap wraps all keys by the first master key, as an act.
+func rewrap(ctx context.Context, keys *keyring.Room, db *sqldb.Database) (n int, err error) {
+	e := audit.Entry{What: "masterkey.rewrap", Kind: "masterkey", ID: keys.Masters().IDs()[0]}
+	err = app.Audited(ctx, db, e, func(ctx context.Context) (err error) {
+		n, err = keys.Rewrap(ctx)
+		return err
+	})
+	return n, err
+}
+
 // masterKeyStep is a command that opens the database's keys, does something and shows the master keys.
-func masterKeyStep(use, short string, do func(context.Context, *keyring.Room) (int, error)) *cobra.Command {
+func masterKeyStep(use, short string, do func(context.Context, *keyring.Room, *sqldb.Database) (int, error)) *cobra.Command {
 	var (
 		cfg    app.Config
 		output string
@@ -47,16 +58,16 @@ func masterKeyStep(use, short string, do func(context.Context, *keyring.Room) (i
 			if err := cfg.Load(c.Flags(), os.LookupEnv); err != nil {
 				return err
 			}
-			keys, done, err := cfg.OpenKeys(c.Context(), zap.NewNop())
+			keys, db, err := cfg.OpenKeys(c.Context(), zap.NewNop())
 			if err != nil {
 				return err
 			}
-			defer func() { err = errors.Join(err, done()) }()
+			defer func() { err = errors.Join(err, db.Close()) }()
 			if keys.Masters() == nil {
 				return app.Usage("TABI_MASTER_KEYS is not set: nothing is encrypted, or this command does not know by what")
 			}
 			v := masterKeyView{}
-			if v.Rewrapped, err = do(c.Context(), keys); err != nil {
+			if v.Rewrapped, err = do(c.Context(), keys, db); err != nil {
 				return err
 			}
 			if v.Masters, err = keys.Usage(c.Context()); err != nil {

@@ -24,12 +24,9 @@ func (h *Handlers) listAudit(ctx context.Context, in *api.AuditFilter) (*api.Aud
 	act := audit.Of(ctx)
 	act.About(in.Customer, in.Journey)
 	oldest := in.Order == "oldest"
-	switch {
-	case after > 0:
-		act.Skip()
-	case oldest:
+	if oldest {
 		act.Note("export", "yes")
-		act.Always()
+		act.Page(after == 0)
 	}
 	f := audit.Filter{Journey: in.Journey, Who: in.Who, What: in.What, Result: in.Result, Since: in.Since, After: after,
 		OldestFirst: oldest, Limit: in.Limit}

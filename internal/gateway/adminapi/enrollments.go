@@ -67,7 +67,6 @@ func (h *Handlers) enroll(ctx context.Context, in *api.EnrollInput) (*api.Enroll
 	}
 	out := &api.EnrollResponse{ID: got.ID, Customer: got.Customer, Duplicate: got.Duplicate}
 	if len(got.Entered) > 0 {
-		audit.Of(ctx).Object("enrollment", got.Entered[0])
 		out.WorkflowID = got.Entered[0]
 	}
 	return out, nil
@@ -171,8 +170,10 @@ func (h *Handlers) restartLost(ctx context.Context, in *api.RestartInput) (*api.
 		return nil, errNoTemporal
 	}
 	audit.Of(ctx).About("", in.Body.Journey)
-	if in.Body.DryRun || in.Body.After != "" {
-		audit.Of(ctx).Skip() // nothing is changed, or it is the next page of one act
+	if in.Body.DryRun {
+		audit.Of(ctx).Skip()
+	} else {
+		audit.Of(ctx).Page(in.Body.After == "")
 	}
 	page, err := h.restart(ctx, in.Body)
 	if err != nil {

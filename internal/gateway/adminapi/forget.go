@@ -27,9 +27,7 @@ type Erasure interface {
 
 func (h *Handlers) exportCustomer(ctx context.Context, in *api.ExportInput) (*api.ExportPage, error) {
 	audit.Of(ctx).About(in.ID, "")
-	if in.After != "" {
-		audit.Of(ctx).Skip()
-	}
+	audit.Of(ctx).Page(in.After == "")
 	page, err := h.rooms.Erasure.Export(ctx, in.ID, in.After)
 	if err != nil {
 		return nil, unknownCustomer(in.ID, err)

@@ -103,8 +103,10 @@ func (h *Handlers) migrate(ctx context.Context, in *api.MigrateInput) (*api.Migr
 		return nil, err
 	}
 	audit.Of(ctx).About("", req.Journey)
-	if req.DryRun || req.After != "" {
-		audit.Of(ctx).Skip() // nothing is changed, or it is the next page of one act
+	if req.DryRun {
+		audit.Of(ctx).Skip()
+	} else {
+		audit.Of(ctx).Page(req.After == "")
 	}
 	page, err := h.rooms.Enrollments.Migrate(ctx, h.Now(), enrollment.Migration{
 		Journey: req.Journey, Renamed: req.Renamed, Retime: req.Retime,

@@ -58,7 +58,7 @@ func audited(c *cobra.Command, s *app.Services, dryRun bool, e audit.Entry, do f
 	if dryRun {
 		return do(c.Context())
 	}
-	return app.Audited(c.Context(), s.Store.Database, e, "", do)
+	return app.Audited(c.Context(), s.Store.Database, e, do)
 }
 
 func auditListCommand() *cobra.Command {

@@ -112,7 +112,7 @@ func clusterAdoptCommand(b app.Build) *cobra.Command {
 						return err
 					}
 					e := audit.Entry{What: "cluster.adopt", Kind: "namespace", ID: v.Found.NamespaceID}
-					if err := app.Audited(c.Context(), s.Store.Database, e, "", func(ctx context.Context) error {
+					if err := app.Audited(c.Context(), s.Store.Database, e, func(ctx context.Context) error {
 						return cluster.Adopt(ctx, s.Store.Database, v.Found)
 					}); err != nil {
 						return err
