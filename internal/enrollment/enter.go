@@ -70,8 +70,7 @@ func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *custom
 		}
 		if receipt.Refused = refused; refused != "" {
 			audit.Of(ctx).Hold() // the event is stored, and what was asked for is not done
-		}
-		if address != "" {
+		} else if address != "" {
 			audit.Of(ctx).Object("enrollment", address)
 			receipt.Entered = append(receipt.Entered, address)
 		}

@@ -179,7 +179,8 @@ func TestLaterPagesAreNoWayAround(t *testing.T) {
 			got = append(got, line)
 		}
 	}
-	want := []string{"Olga (admin) audit.read ok", "Olga (admin) enrollment.restart ok, in apology", "Olga (admin) journey.migrate ok, in apology"}
+	want := []string{"Olga (admin) audit.read ok", "Olga (admin) enrollment.restart ok, in apology",
+		"Olga (admin) journey.migrate ok, in apology"}
 	if !slices.Equal(slices.DeleteFunc(slices.Clone(got), func(line string) bool { return strings.Contains(line, "export") }), want) {
 		t.Errorf("got\n%s", strings.Join(got, "\n"))
 	}

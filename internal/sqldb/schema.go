@@ -140,7 +140,8 @@ func (s *Database) MigrateDown(ctx context.Context) error {
 	case have.Version <= 1:
 		return Refusal("version 1 is the first one: taking it back would delete all data")
 	case have.Newer():
-		return Refusal(fmt.Sprintf("its schema has version %d, and this build knows %d: use the build that made it", have.Version, have.Known))
+		return Refusal(fmt.Sprintf("its schema has version %d, and this build knows %d: use the build that made it", have.Version,
+			have.Known))
 	}
 	provider, err := s.provider()
 	if err != nil {
