@@ -287,6 +287,10 @@ func TestChartRefuses(t *testing.T) {
 		`{}`:                                false,
 		`{"publicURL": "tabi.example.com"}`: false,
 		address + `, "image": {"tag": "latest"}}`:                                                                      false,
+		address + `, "gateway": {"replicas": "3"}}`:                                                                    false,
+		address + `, "worker": {"autoscaling": {"outboxDepth": -1}}}`:                                                  false,
+		address + `, "networkPolicy": {"egress": [{"from": []}]}}`:                                                     false,
+		address + `, "podMonitor": {"enabled": "yes"}}`:                                                                false,
 		address + `, "gatway": {"replicas": 3}}`:                                                                       false,
 		address + `, "settings": {"TABBI_DRAIN": "3s"}}`:                                                               false,
 		address + `, "image": {"tabiDigest": "sha256:a"}}`:                                                             false,
@@ -302,6 +306,87 @@ func TestChartRefuses(t *testing.T) {
 	}
 	if _, _, err := render(t); err == nil {
 		t.Error("helm rendered the chart without an address")
+	}
+}
+
+// The list of deploy/README.md lets gateway and worker out to DNS, PostgreSQL, Temporal, the mail server, the identity provider and the
+// collector, and to nothing else of the cluster or of a cloud. Without a list everything is open.
+func TestChartLetsOut(t *testing.T) {
+	t.Parallel()
+	_, section, _ := strings.Cut(string(deployFile(t, "README.md")), "### What the pods reach")
+	_, example, _ := strings.Cut(section, "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	file := filepath.Join(t.TempDir(), "values.yaml")
+	write(t, file, "publicURL: https://tabi.example.com\n"+example)
+	policies := func(args ...string) map[string]any {
+		docs, out, err := render(t, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check := exec.Command(tool(t, "kubeconform"), "-strict", "-schema-location", "helm/schemas/{{.ResourceKind}}{{.KindSuffix}}.json")
+		check.Stdin = bytes.NewReader(out)
+		if said, err := check.CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, said)
+		}
+		found := map[string]any{}
+		for _, doc := range docs {
+			if at(t, doc, "kind") == "NetworkPolicy" {
+				found[fmt.Sprint(at(t, doc, "metadata", "name"))] = at(t, doc, "spec")
+			}
+		}
+		if len(found) != 2 {
+			t.Fatalf("policies %v", found)
+		}
+		return found
+	}
+	for name, spec := range policies("-f", file) {
+		open := map[string]bool{}
+		rules, _ := at(t, spec, "egress").([]any)
+		for _, rule := range rules {
+			fields, _ := rule.(map[string]any)
+			ports, _ := fields["ports"].([]any)
+			for _, port := range ports {
+				open[fmt.Sprint(at(t, port, "port"), "/", at(t, port, "protocol"))] = true
+				if to, _ := fields["to"].([]any); len(to) == 0 && at(t, port, "port") != 53 {
+					t.Errorf("%s: port %v is open to everywhere", name, at(t, port, "port"))
+				}
+			}
+			if len(ports) == 0 {
+				t.Errorf("%s: %v has no ports", name, rule)
+			}
+		}
+		for _, want := range []string{"53/UDP", "53/TCP", "5432/TCP", "7233/TCP", "587/TCP", "443/TCP", "4318/TCP"} {
+			if !open[want] {
+				t.Errorf("%s does not let out to %s: %v", name, want, open)
+			}
+		}
+	}
+	for name, spec := range policies("--set", "publicURL=https://tabi.example.com") {
+		if types := fmt.Sprint(at(t, spec, "policyTypes")); types != "[Ingress]" {
+			t.Errorf("%s without a list: %s", name, types)
+		}
+	}
+}
+
+// Replicas are the chart's, unless an autoscaler sets them: its own, or another one.
+func TestChartLeavesReplicasToScalers(t *testing.T) {
+	t.Parallel()
+	for set, want := range map[string]bool{
+		"worker.replicas=3": true, "worker.autoscaling.enabled=true": false, "worker.autoscaling.elsewhere=true": false,
+	} {
+		docs, _, err := render(t, "--set", "publicURL=https://tabi.example.com", "--set", set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, doc := range docs {
+			if doc["kind"] != "Deployment" || at(t, doc, "metadata", "name") != "demo-worker" {
+				continue
+			}
+			spec, _ := doc["spec"].(map[string]any)
+			if _, has := spec["replicas"]; has != want {
+				t.Errorf("%s: replicas are in the chart: %t", set, has)
+			}
+		}
 	}
 }
 

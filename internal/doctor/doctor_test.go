@@ -211,7 +211,8 @@ func TestDatabaseThatIsNotReached(t *testing.T) {
 func TestSecretsThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{
-		"TABI_SECRET": "hush", "TABI_LINK_SECRETS": "hush", "TABI_WRITE_KEYS": "hush=nothing", "TABI_TOKENS": "hush", "TABI_OIDC_ROLES": "x",
+		"TABI_SECRET": "hush", "TABI_LINK_SECRETS": "hush", "TABI_WRITE_KEYS": "hush=nothing", "TABI_TOKENS": "hush",
+		"TABI_OIDC_ROLES": "x",
 	} {
 		found := examine(t, map[string]string{"TABI_DATA_DIR": t.TempDir(), name: value})
 		has(t, found, "settings/secrets", doctor.Fail, "")

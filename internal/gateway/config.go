@@ -239,7 +239,7 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway: the OpenAPI document: %w", err)
 	}
 	g.registerMetrics()
-	g.handler = g.build()
+	g.handler = g.partWays(g.build())
 	return g, nil
 }
 

@@ -22,6 +22,17 @@ func (g *Gateway) healthz(w http.ResponseWriter, _ *http.Request) {
 // Drain makes /readyz say 503 from now on, because the process is about to stop. All other requests are served as before.
 func (g *Gateway) Drain() { g.draining.Store(true) }
 
+// partWays ends each connection with the answer to its next request once the gateway drains, so that no client has one open that the
+// gateway closes while a request is on its way.
+func (g *Gateway) partWays(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if g.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // readyz reports whether the gateway takes events: with 503 if the database cannot be reached, or if the process is about to
 // stop. Temporal and the identity provider are reported too, but a gateway
 // without them is ready: events wait in the outbox, and tokens work. The reason is only logged,
