@@ -51,7 +51,8 @@ func TestOneProcessDeletesAtATime(t *testing.T) {
 	s := setup(t)
 	var calls []customer.SegmentCall
 	for i := range 2*walkPage + 1 {
-		calls = append(calls, customer.SegmentCall{Type: "track", MessageID: fmt.Sprint("m", i), UserID: fmt.Sprintf("c%03d", i), Event: "Hello"})
+		id := fmt.Sprintf("c%03d", i)
+		calls = append(calls, customer.SegmentCall{Type: "track", MessageID: id, UserID: id, Event: "Hello"})
 	}
 	s.ingest(calls...)
 	s.retains("events=400d")
@@ -102,7 +103,8 @@ func TestOneProcessDeletesAtATime(t *testing.T) {
 func TestForgottenCustomerIsNoPosition(t *testing.T) {
 	s := setup(t)
 	s.retains("")
-	if _, _, err := retention.TakeTurn(t.Context(), s.store.Database, "p", clock.Wall(), func(now *retention.Turn) { now.After = "anon:a7" }); err != nil {
+	reached := func(now *retention.Turn) { now.After = "anon:a7" }
+	if _, _, err := retention.TakeTurn(t.Context(), s.store.Database, "p", clock.Wall(), reached); err != nil {
 		t.Fatal(err)
 	}
 	s.ingest(customer.SegmentCall{Type: "track", MessageID: "m", AnonymousID: "a7", Event: "Hello"})

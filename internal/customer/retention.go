@@ -3,8 +3,10 @@ package customer
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/retention"
@@ -73,37 +75,33 @@ func (s *Room) PruneEvents(ctx context.Context, now, before time.Time, customers
 }
 
 // IdleVisitors returns those of some customers who are anonymous and nobody's, came before a time, and did nothing since: no event, no
-// enrollment that was entered or ended. One who has a consent, an address or a device stays, if an event that did not come by a web key
-// is kept: strangers can make any number of visitors with an address, and those must have an end.
+// enrollment that was entered or ended. One who has an address, a device or a consent stays. Only servers can write those, so the
+// visitors that strangers make, in any number, have an end.
 func (s *Room) IdleVisitors(ctx context.Context, before time.Time, customers []string) (ids []string, err error) {
-	err = sqldb.Within(ctx, s.db.Reader, `select c.id, c.traits, case when exists (select 1 from events e where e.customer = c.id and
-		substr(e.id, 1, length($2)) <> $2) then 1 else 0 end from customers c where c.id like '`+event.AnonymousPrefix+`%%' and
+	err = sqldb.Within(ctx, s.db.Reader, `select c.id, c.traits from customers c where c.id like '`+event.AnonymousPrefix+`%%' and
 		c.merged_into = '' and c.created_at < $1 and not exists
 		(select 1 from events e where e.customer = c.id and (e.at >= $1 or e.received_at >= $1)) and not exists
 		(select 1 from enrollment_states o where o.customer = c.id and (o.state <> 'closed' or o.entered_at >= $1 or o.closed_at >= $1))
 		and c.id in (%s)`,
 		customers, func(r *sql.Rows) error {
 			var id, raw string
-			var trusted int
-			if err := r.Scan(&id, &raw, &trusted); err != nil {
+			if err := r.Scan(&id, &raw); err != nil {
 				return err
 			}
 			traits, err := sqldb.Object(raw)
-			if err == nil && (trusted == 0 || !s.reachable(traits)) {
+			if err == nil && !s.reachable(traits) {
 				ids = append(ids, id)
 			}
 			return err
-		}, sqldb.Millis(before), event.ReservedPrefix)
+		}, sqldb.Millis(before))
 	return ids, sqldb.DatabaseError(err)
 }
 
 // reachable reports whether traits have a consent, or what a channel sends to.
 func (s *Room) reachable(traits map[string]any) bool {
-	if traits["consent"] != nil {
-		return true
-	}
-	for i := range s.db.Channels {
-		if name := s.db.Channels[i].Address; name != "" && traits[name] != nil {
+	for name, value := range traits {
+		address := func(c channel.Spec) bool { return c.Address == name }
+		if value != nil && (ProtectedTraits[name] || slices.ContainsFunc(s.db.Channels, address)) {
 			return true
 		}
 	}

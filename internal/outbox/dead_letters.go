@@ -44,8 +44,8 @@ const frozen = math.MaxInt64
 
 // SetAside makes delivery seq of a lease a dead letter and releases the lease, so that the deliveries after it continue.
 // Everything before seq must have been delivered. A start is different: nothing after it can be delivered, so the whole
-// queue waits until the start is retried or dropped. SetAside returns ErrSuperseded if the lease was lost. Dead letters
-// are deleted after their enrollment has closed.
+// queue waits until the start is retried or dropped. SetAside returns ErrSuperseded if the lease was lost. Retention
+// deletes dead letters whose enrollment has closed.
 func (s *Room) SetAside(ctx context.Context, now time.Time, l Lease, seq int64, cause string) error {
 	return s.db.Write(ctx, func(tx sqldb.Conn) error {
 		held, err := s.enrollments.Holds(ctx, tx, l.Enrollment.ID, l.Token, seq)
@@ -53,10 +53,6 @@ func (s *Room) SetAside(ctx context.Context, now time.Time, l Lease, seq int64, 
 			err = unit.ErrSuperseded
 		}
 		if err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, `delete from dead_letters where enrollment in (select id from enrollment_states where state =
-		'closed')`); err != nil {
 			return err
 		}
 		cause = sqldb.Clean(cause[:min(len(cause), MaxCause)])

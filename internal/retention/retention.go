@@ -56,7 +56,7 @@ var Kinds = []Kind{
 		"one of an open enrollment; an offer that is open, or that no model has learned from"},
 	{Evidence, "evidence of intents", 400 * day, 30 * day, "what still weighs 0.0001 or more; scores do not change"},
 	{Visitors, "anonymous profiles that became nobody's, with all that is stored of them", 400 * day, 30 * day,
-		"one with a younger event or enrollment, or an open one; one with a consent, an address or a device of whom a server key spoke"},
+		"one with a younger event or enrollment, or an open one; one with an address, a device or a consent, which no web key can set"},
 	{RejectedCalls, "calls that were refused", 14 * day, day, "nothing; at most 10,000 are kept"},
 	{DeadLetters, "dead letters", 90 * day, 7 * day, "one of an open enrollment"},
 	{Audit, "the audit log", 0, 30 * day, "nothing"},

@@ -21,8 +21,8 @@ type Turn struct {
 	Holder string    `json:"holder"` // random, for each process
 	Seen   time.Time `json:"seen"`   // when it renewed the turn last
 	Policy string    `json:"policy"`
-	// After is the last customer of the pass through all customers that is in progress, so that a process that is restarted, or another one,
-	// continues it: passes of large installations take longer than processes run.
+	// After is the last customer of the pass through all customers that is in progress, so that a process that is restarted, or another
+	// one, continues it: passes of large installations take longer than processes run.
 	After     string           `json:"after,omitempty"`
 	Began     time.Time        `json:"began,omitzero"`  // the pass in progress
 	Customers int64            `json:"customers"`       // that it has looked through
