@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -20,6 +21,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/cluster"
 	"github.com/tabi-journeys/tabi/internal/engine"
+	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/tracing"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -135,6 +137,12 @@ func (c *Config) OpenDatabase(ctx context.Context, log *zap.Logger) (*sqldb.Data
 	return db, nil
 }
 
+// unusedCodec is why a process does not start that seems to encrypt by a codec server.
+func unusedCodec(what string) error {
+	return Usage("%s, and would not be used: this process encrypts by TABI_MASTER_KEYS, or not at all. Unset it here, and keep it for "+
+		"Temporal's own tools and UI", what)
+}
+
 // temporalOptions returns the SDK's options, from TEMPORAL_* variables, profiles and flags.
 func (c *Config) temporalOptions(log *zap.Logger) (client.Options, error) {
 	profile, err := envconfig.LoadClientConfigProfile(envconfig.LoadClientConfigProfileOptions{})
@@ -151,9 +159,15 @@ func (c *Config) temporalOptions(log *zap.Logger) (client.Options, error) {
 	if err != nil {
 		return client.Options{}, Usage("invalid settings of Temporal: %w; check the TEMPORAL_* variables and the profile", err)
 	}
-	if profile.Codec != nil && c.keys != nil {
-		return client.Options{}, Usage("TEMPORAL_CODEC_ENDPOINT, TEMPORAL_CODEC_AUTH or the codec of Temporal's profile is set, and " +
-			"would not be used: this process encrypts with TABI_MASTER_KEYS. Unset it here, and keep it for Temporal's tools")
+	if c.keys != nil {
+		for _, one := range os.Environ() {
+			if name, _, _ := strings.Cut(one, "="); strings.HasPrefix(name, "TEMPORAL_CODEC_") {
+				return client.Options{}, unusedCodec(human.Printable(name) + " is set")
+			}
+		}
+		if profile.Codec != nil {
+			return client.Options{}, unusedCodec("Temporal's profile has a codec")
+		}
 	}
 	if opts.HostPort == "" {
 		opts.HostPort = client.DefaultHostPort

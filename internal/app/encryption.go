@@ -101,8 +101,13 @@ func (c *Config) useKeys(ctx context.Context, st *engine.Engine) error {
 	c.keys = st.Keyring
 	for _, id := range used {
 		if !slices.Contains(known, id) {
-			return Usage("what Temporal keeps is encrypted by keys that the master key %s wraps, and TABI_MASTER_KEYS does not list it. "+
-				"Put it into the list, also behind a new one; `tabi masterkey rewrap` wraps the keys by the first of the list", id)
+			lists := "is not set"
+			if len(known) > 0 {
+				lists = "lists " + strings.Join(known, ", ")
+			}
+			return Usage("what Temporal keeps is encrypted by keys that the master key %s wraps, and TABI_MASTER_KEYS %s. Add that key, also "+
+				"after a new one (`tabi masterkey rewrap` wraps the keys by the first of the list), or correct the one with a typo: an id "+
+				"is the beginning of a key's hash. Without it nothing that was encrypted can be read", id, lists)
 		}
 	}
 	return nil

@@ -105,7 +105,7 @@ func Canonical(ctx context.Context, tx sqldb.Conn, id string) (string, error) {
 }
 
 // WorkflowIDs returns the workflow ids that somebody may mean by one that names the customer by an id of it: the id as it is, and with
-// the customer's pseudonyms.
+// the pseudonyms of all ids of the customer.
 func WorkflowIDs(ctx context.Context, tx sqldb.Conn, given string) ([]string, error) {
 	given = sqldb.Clean(given)
 	out := []string{journey.FitWorkflowID(given)}
@@ -120,7 +120,9 @@ func WorkflowIDs(ctx context.Context, tx sqldb.Conn, given string) ([]string, er
 			out = append(out, journey.WorkflowID(name, journey.Pseudonym(seed), journey.PseudonymousKey(seed, key), n))
 		}
 		return err
-	}, `select seed from customers where id = $1 or id = (select merged_into from customers where id = $1)`, id)
+	}, `select seed from customers where id = $1
+		or merged_into <> '' and merged_into = (select case when merged_into = '' then id else merged_into end from customers where id = $1)
+		or id = (select merged_into from customers where id = $1)`, id)
 	return out, err
 }
 

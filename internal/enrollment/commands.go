@@ -20,9 +20,18 @@ func (s *Room) Command(ctx context.Context, now time.Time, workflowID string, c 
 		if err != nil {
 			return err
 		}
-		id := ""
-		if err := sqldb.Within(ctx, tx, `select id from enrollments where workflow_id in (%s) and state <> 'closed'`, ids,
-			func(r *sql.Rows) error { return r.Scan(&id) }); err != nil {
+		id, exact := "", false
+		if err := sqldb.Within(ctx, tx, `select id, workflow_id from enrollments where workflow_id in (%s) and state <> 'closed'`, ids,
+			func(r *sql.Rows) error {
+				var one, at string
+				err := r.Scan(&one, &at)
+				if at == ids[0] { // the workflow id itself, rather than what it may also mean
+					id, exact = one, true
+				} else if !exact {
+					id = max(id, one) // the latest
+				}
+				return err
+			}); err != nil {
 			return err
 		}
 		if id == "" {

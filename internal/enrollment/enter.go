@@ -364,16 +364,20 @@ func retryDeferredEntry(ctx context.Context, b *unit.Unit, p *unit.LockedCustome
 	return enterNoted(ctx, b, p, entry{journey: d.Journey, event: ev, key: &d.Key, at: at}, &customer.Receipt{})
 }
 
-// freeAddress returns the workflow id with the smallest number that no open enrollment of the customer has.
+// freeAddress returns the workflow id with the smallest number that no open enrollment of the customer has, with or without pseudonyms:
+// people name both by the customer's id.
 func freeAddress(p *unit.LockedCustomer, name, key string, pseudonyms bool) string {
-	who := p.ID
-	if pseudonyms {
-		who, key = journey.Pseudonym(p.Seed), journey.PseudonymousKey(p.Seed, key)
-	}
 	for n := 1; ; n++ {
-		id := journey.WorkflowID(name, who, key, n)
-		if !slices.ContainsFunc(p.Open, func(e *unit.EnrollmentRow) bool { return e.WorkflowID == id }) {
-			return id
+		plain, hidden := journey.WorkflowID(name, p.ID, key, n), ""
+		if pseudonyms || len(p.Open) > 0 {
+			hidden = journey.WorkflowID(name, journey.Pseudonym(p.Seed), journey.PseudonymousKey(p.Seed, key), n)
+		}
+		switch {
+		case slices.ContainsFunc(p.Open, func(e *unit.EnrollmentRow) bool { return e.WorkflowID == plain || e.WorkflowID == hidden }):
+		case pseudonyms:
+			return hidden
+		default:
+			return plain
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 // A cache keeps keys by name, each for CacheLife. It needs no end: a timer runs only while it holds something.
 type cache struct {
 	keys *lru.Cache[string, cached]
+	wall func() time.Time
 
 	mu    sync.Mutex
 	timed bool // whether the timer of sweep runs
@@ -27,13 +28,13 @@ func newCache() *cache {
 	if err != nil {
 		panic(err) // only for a size below one
 	}
-	return &cache{keys: keys}
+	return &cache{keys: keys, wall: clock.Wall}
 }
 
 // Get returns the key of a name, unless it is older than CacheLife.
 func (c *cache) Get(name string) (*Key, bool) {
 	k, ok := c.keys.Get(name)
-	if !ok || !clock.Wall().Before(k.until) {
+	if !ok || !c.wall().Before(k.until) {
 		return nil, false
 	}
 	return k.key, true
@@ -41,7 +42,7 @@ func (c *cache) Get(name string) (*Key, bool) {
 
 // Add keeps a key that was just read.
 func (c *cache) Add(name string, key *Key) {
-	c.keys.Add(name, cached{key: key, until: clock.Wall().Add(CacheLife)})
+	c.keys.Add(name, cached{key: key, until: c.wall().Add(CacheLife)})
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.timed {
@@ -54,7 +55,7 @@ func (c *cache) Add(name string, key *Key) {
 func (c *cache) sweep() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := clock.Wall()
+	now := c.wall()
 	for _, name := range c.keys.Keys() {
 		if k, ok := c.keys.Peek(name); ok && !now.Before(k.until) {
 			c.keys.Remove(name)

@@ -58,6 +58,9 @@ func New(db *sqldb.Database) *Room {
 	return &Room{db: db, keys: newCache(), workflows: newCache()}
 }
 
+// SetWall sets the clock by which keys expire, before anything else, for tests.
+func (s *Room) SetWall(wall func() time.Time) { s.keys.wall, s.workflows.wall = wall, wall }
+
 // Use sets the master keys.
 func (s *Room) Use(m *Masters) {
 	s.mu.Lock()

@@ -1,12 +1,16 @@
 package keyring_test
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/engine/enginetest"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/keyring"
@@ -26,6 +30,35 @@ func ring(s *enginetest.Suite, masters ...string) *keyring.Room {
 	r := keyring.New(s.Database)
 	r.Use(m)
 	return r
+}
+
+// TestForgottenKeyStopsEverywhere: a process that has just used a key goes on with it for a minute at most, and then asks the database.
+func TestForgottenKeyStopsEverywhere(t *testing.T) {
+	enginetest.Each(t, func(s *enginetest.Suite) {
+		s.Publish([]*journey.Definition{enginetest.Cart()})
+		e := s.Enter("ana", nil)
+		now := clock.Wall()
+		one, two := ring(s, oldMaster), ring(s, oldMaster)
+		for _, r := range []*keyring.Room{one, two} {
+			r.SetWall(func() time.Time { return now })
+		}
+		ana, err := one.ForWorkflow(s.Ctx, e.WorkflowID)
+		s.Must(err)
+		_, err = two.ByID(s.Ctx, ana.ID)
+		s.Must(err)
+		f := &unit.Forgetting{Customer: "ana", IDs: []string{"ana"}, Left: 100}
+		s.Must(s.Units.Change(s.Ctx, enginetest.Noon, func(_ sqldb.Conn, b *unit.Unit) error { return keyring.Forget(s.Ctx, b, f) }))
+		now = now.Add(keyring.CacheLife - time.Millisecond)
+		for _, r := range []*keyring.Room{one, two} {
+			_, err = r.ByID(s.Ctx, ana.ID)
+			s.Must(err)
+		}
+		now = now.Add(time.Millisecond)
+		for _, r := range []*keyring.Room{one, two} {
+			_, err = r.ByID(s.Ctx, ana.ID)
+			s.WantError(err, keyring.ErrNoKey)
+		}
+	})
 }
 
 // opens reports whether key decrypts what other encrypts.
@@ -139,7 +172,19 @@ func TestWeakMasterKeysAreRefused(t *testing.T) {
 		require.ErrorContains(t, err, "openssl rand -hex 32", text)
 	}
 	_, err := keyring.ParseMasters([]string{oldMaster, oldMaster})
-	require.ErrorContains(t, err, "listed twice")
+	require.ErrorContains(t, err, "master key 2 is listed twice")
+	raw, err := hex.DecodeString(oldMaster)
+	require.NoError(t, err)
+	_, err = keyring.ParseMasters([]string{newMaster, oldMaster, base64.StdEncoding.EncodeToString(raw)})
+	require.ErrorContains(t, err, "master key 3 is listed twice")
+	for bad, want := range map[string]string{
+		oldMaster[:62]: "master key 2 has 31 bytes", oldMaster[:63]: "a character too many or too few",
+		oldMaster[:62] + "?!": "master key 2 is not 32 random bytes", oldMaster[:40]: "master key 2 has 20 bytes",
+	} {
+		_, err := keyring.ParseMasters([]string{newMaster, bad})
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), bad[:8], "errors say nothing of a key")
+	}
 	_, err = keyring.ParseMasters(nil)
 	require.Error(t, err)
 }

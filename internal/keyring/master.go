@@ -59,8 +59,11 @@ func masterBytes(text string) ([]byte, error) {
 		}
 	}
 	switch {
-	case err != nil || len(raw) != keyBytes:
+	case err != nil:
 		return nil, errors.New("is not 32 random bytes as hexadecimal digits or base64: make one with openssl rand -hex 32")
+	case len(raw) != keyBytes:
+		return nil, fmt.Errorf("has %d bytes instead of 32, or a character too many or too few: make one with openssl rand -hex 32",
+			len(raw))
 	case len(slices.Compact(slices.Sorted(slices.Values(raw)))) < 8:
 		return nil, errors.New("is not random: make one with openssl rand -hex 32")
 	}

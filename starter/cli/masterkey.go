@@ -25,8 +25,8 @@ func masterKeyCommand() *cobra.Command {
 	group := &cobra.Command{
 		Use: "masterkey", Short: "Show and rotate the master keys that encrypt what Temporal keeps",
 		Long: "What Temporal keeps of a customer is encrypted by a key of that customer in the database, which a master key of " +
-			"TABI_MASTER_KEYS wraps. To replace a master key, put a new one in front of it in all processes (TABI_MASTER_KEYS=NEW,OLD), " +
-			"run `tabi masterkey rewrap`, and drop the old one. No history is written again.",
+			"TABI_MASTER_KEYS wraps. To replace a master key, append a new one in all processes (TABI_MASTER_KEYS=OLD,NEW), then put it " +
+			"first (NEW,OLD), run `tabi masterkey rewrap`, and drop the old one. No history is written again.",
 	}
 	group.AddCommand(
 		masterKeyStep("status", "Show which master keys are listed, and how many keys each wraps",

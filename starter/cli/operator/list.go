@@ -69,7 +69,7 @@ func listCommand() *cobra.Command {
 				}
 				rows := make([]table.Row, len(all.Enrollments))
 				for i, e := range all.Enrollments {
-					rows[i] = table.Row{e.WorkflowID, stateOf(e), e.Step, terminal.Stamp(e.EnteredAt), until(e)}
+					rows[i] = table.Row{remote.Address(e), stateOf(e), e.Step, terminal.Stamp(e.EnteredAt), until(e)}
 				}
 				p.Table(table.Row{"WORKFLOW ID", "STATE", "STEP", "ENTERED (UTC)", "UNTIL (UTC)"}, rows)
 				if all.Next != "" {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/unit"
+	"github.com/tabi-journeys/tabi/starter/cli/remote"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -19,7 +20,10 @@ import (
 func (v statusView) print(p *terminal.Printer) {
 	terminal.CompleteSince(p, v.CompleteSince)
 	e := v.Enrollment
-	p.Line("%s: %s", e.WorkflowID, stateOf(e))
+	p.Line("%s: %s", remote.Address(e), stateOf(e))
+	if remote.Address(e) != e.WorkflowID {
+		p.Fact("workflow id", e.WorkflowID)
+	}
 	p.Fact("customer", e.Customer)
 	p.Fact("entered", terminal.UTC(e.EnteredAt)+" by "+e.EntryName)
 	if e.State == unit.StateClosed {

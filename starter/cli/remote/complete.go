@@ -104,7 +104,7 @@ func WorkflowIDs(state string) func(context.Context, *Client) ([]string, error) 
 		got, err := api.ListEnrollments.Call(ctx, r, api.EnrollmentFilter{State: state, Limit: completions})
 		var out []string
 		for _, e := range got.Enrollments {
-			out = append(out, e.WorkflowID)
+			out = append(out, Address(e))
 		}
 		return out, err
 	}

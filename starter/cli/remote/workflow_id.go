@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/apiclient"
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
@@ -24,6 +25,19 @@ func ByWorkflowID(given string, call func(id string) error) error {
 		}
 	}
 	return err
+}
+
+// Address returns what people call an enrollment by: its workflow id, or, where that has a pseudonym, the one that it would have without.
+// Commands take both.
+func Address(e api.Enrollment) string {
+	if _, ok := journey.PseudonymIn(e.WorkflowID); !ok {
+		return e.WorkflowID
+	}
+	_, _, _, n, _ := journey.ParseWorkflowID(e.WorkflowID)
+	if id := journey.WorkflowID(e.Journey, e.Customer, e.Key, n); !strings.Contains(id, ",") {
+		return id
+	}
+	return e.WorkflowID // the other one is shortened, and names nobody
 }
 
 // escapedID escapes the parts of a workflow id; a #n at the end, from the second of its name on, stays.

@@ -3,9 +3,12 @@ package remote
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/apiclient"
+	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
 // An id is taken as it was given; only where nothing is there, its escaped form is tried, and the first answer
@@ -40,4 +43,18 @@ func errorText(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+func TestAddress(t *testing.T) {
+	pseudonym := journey.Pseudonym("seed")
+	for _, test := range []struct{ workflowID, customer, key, want string }{
+		{"cart/ana/7", "ana", "7", "cart/ana/7"},
+		{"cart/" + pseudonym + "/" + journey.PseudonymousKey("seed", "order 7") + "#2", "ana/b", "order 7", "cart/ana%2Fb/order%207#2"},
+		{"cart/" + pseudonym, strings.Repeat("a", 300), "", "cart/" + pseudonym},
+	} {
+		e := api.Enrollment{WorkflowID: test.workflowID, Journey: "cart", Customer: test.customer, Key: test.key}
+		if got := Address(e); got != test.want {
+			t.Errorf("%s: %s, want %s", test.workflowID, got, test.want)
+		}
+	}
 }
