@@ -105,9 +105,9 @@ func (c *Config) useKeys(ctx context.Context, st *engine.Engine) error {
 			if len(known) > 0 {
 				lists = "lists " + strings.Join(known, ", ")
 			}
-			return Usage("what Temporal keeps is encrypted by keys that the master key %s wraps, and TABI_MASTER_KEYS %s. Add that key, also "+
-				"after a new one (`tabi masterkey rewrap` wraps the keys by the first of the list), or correct the one with a typo: an id "+
-				"is the beginning of a key's hash. Without it nothing that was encrypted can be read", id, lists)
+			return Usage("what Temporal keeps is encrypted by keys that the master key %s wraps, and TABI_MASTER_KEYS %s. Add that key, "+
+				"also after a new one (`tabi masterkey rewrap` wraps the keys by the first of the list), or correct the one with a typo: "+
+				"an id is the beginning of a key's hash. Without it nothing that was encrypted can be read", id, lists)
 		}
 	}
 	return nil
