@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
@@ -40,8 +41,17 @@ var shown = []string{
 func (e *TimelineEntry) HidePersonal() {
 	out := make(map[string]any, len(e.Detail))
 	for name, v := range e.Detail {
-		if e.Kind == "event" || !slices.Contains(shown, name) && (name != "reason" && name != "outcome" || e.Kind == "handoff") {
-			v = "•••"
+		reason, _ := v.(string)
+		switch {
+		case e.Kind == "event":
+			v = human.Hidden
+		case name == "reason" && e.Kind == "send":
+			v = human.HideReason(reason)
+		case name == "reason" && e.Kind == "ended":
+			v = human.HideEnd(reason)
+		case name == "outcome" && e.Kind == "ended" || slices.Contains(shown, name):
+		default:
+			v = human.Hidden
 		}
 		out[name] = v
 	}

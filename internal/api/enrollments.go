@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/number"
 )
 
@@ -80,6 +81,19 @@ type Send struct {
 	Unknown  bool      `json:"outcome_unknown,omitempty" doc:"the provider may or may not have sent it"`
 	Attempts int       `json:"attempts"`
 	At       time.Time `json:"at"`
+}
+
+// HidePersonal hides a reason in a provider's words.
+func (s *Send) HidePersonal() { s.Reason = human.HideReason(s.Reason) }
+
+// HidePersonal hides what an operator or an error says of why it ended, and why a delivery failed.
+func (e *Enrollment) HidePersonal() {
+	if e.Reason = human.HideEnd(e.Reason); e.Outcome == "failed" && !strings.HasPrefix(e.Reason, "its run is ") {
+		e.Reason = human.Hidden
+	}
+	if e.DeliveryError != "" {
+		e.DeliveryError = human.Hidden
+	}
 }
 
 // Status is the latest enrollment at a workflow id, with its sends, newest first.

@@ -1,7 +1,10 @@
 package api
 
 import (
+	"slices"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // PauseRequest pauses or resumes a whole journey.
@@ -77,7 +80,30 @@ type StepNumbers struct {
 	Skipped     int64            `json:"skipped"`
 	Arms        map[string]int64 `json:"arms" doc:"visits that left the step, by arm of its revision; '' continues with the next step"`
 	Sends       []SendNumbers    `json:"sends,omitempty"`
+
+	Named []string `json:"-"` // outcomes of a hand-off that the journey names; others are in agents' own words
 }
+
+// OfAllCustomers says that agents of queues see no personal data in it.
+func (JourneyNumbers) OfAllCustomers() {}
+
+// HidePersonal counts the outcomes in agents' own words together.
+func (s *StepNumbers) HidePersonal() {
+	if s.Kind != "handoff" {
+		return
+	}
+	arms := map[string]int64{}
+	for arm, n := range s.Arms {
+		if arm != "" && arm != "skipped" && arm != "on_timeout" && !slices.Contains(s.Named, arm) {
+			arm = human.Hidden
+		}
+		arms[arm] += n
+	}
+	s.Arms = arms
+}
+
+// HidePersonal hides a reason in a provider's words.
+func (s *SendNumbers) HidePersonal() { s.Reason = human.HideReason(s.Reason) }
 
 // SendNumbers count a step's sends.
 type SendNumbers struct {

@@ -12,6 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/handoff"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -103,7 +104,25 @@ func TestNoCanaryLeaves(t *testing.T) {
 	if err := h.store.Handoffs.Resolve(t.Context(), instant, id, "Kim", "canary", "canary", handoff.AsAgent); err != nil {
 		t.Fatal(err)
 	}
+	// What a provider answers, and what an operator writes, may quote a customer too.
+	h.sent(ref, "email", message.Settlement{Status: contract.StatusFailed, Reason: "550 5.1.1 <canary2@example.com> unknown"})
+	if err := h.store.Enrollments.Report(t.Context(), instant, contract.Report{
+		Ref: ref, Seq: 1,
+		Passed: []contract.StepVisit{
+			{Step: "note", Kind: "send", Visit: 1, At: instant}, {Step: "call", Kind: "handoff", Visit: 1, At: instant, Arm: "canary"},
+		},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	h.g.Wall = func() time.Time { return instant.Add(time.Minute) } // numbers are kept for seconds
 	walk()
+	for path, want := range map[string]string{
+		"/journeys/apology": "canary", "/customers/ana%2Fb": "550 5.1.1", "/v1/admin/journeys/apology": `"canary":1`,
+	} {
+		if got := h.do("GET", path, "", "Authorization: Bearer "+adminToken); !strings.Contains(got.body, want) {
+			t.Errorf("%s shows an administrator no %q: %s", path, want, got.body)
+		}
+	}
 
 	// An agent of other queues does not find out who exists.
 	other := "Authorization: Bearer " + blind["agent of another queue"].Value
@@ -140,5 +159,19 @@ func TestNoCanaryLeaves(t *testing.T) {
 	open(1000, "quiet", "low")
 	if got := h.do("GET", "/inbox", "", other); !strings.Contains(got.body, "call%2F1000") || strings.Contains(got.body, "loud") {
 		t.Errorf("the inbox of a quiet queue: %s", got.body)
+	}
+
+	// What an operator writes of a cancellation. The agent has a hand-off of the customer now, so may see it.
+	delete(blind, "agent of another queue")
+	if err := h.store.Enrollments.Report(t.Context(), instant, contract.Report{
+		Ref: ref, Seq: 2, Ended: &contract.Ended{Outcome: contract.Cancelled, Reason: "cancelled by Olga: canary asked by phone", At: instant},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	h.g.Wall = func() time.Time { return instant.Add(2 * time.Minute) }
+	walk()
+	got := h.do("GET", "/v1/admin/enrollments/apology%2Fana%252Fb", "", "Authorization: Bearer "+adminToken)
+	if !strings.Contains(got.body, "canary asked by phone") {
+		t.Errorf("the reason is hidden from an administrator: %s", got.body)
 	}
 }

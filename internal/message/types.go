@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/decisioning"
+	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -61,6 +62,9 @@ type Send struct {
 	Said                                              map[string]string            `personal:"drop"`
 	Tried                                             []decisioning.ChannelVerdict `personal:"drop"` // the policy's verdict on each channel
 }
+
+// HidePersonal hides a reason in a provider's words.
+func (s *Send) HidePersonal() { s.Reason = human.HideReason(s.Reason) }
 
 // Why returns for people what the policy said about each channel that it did not simply permit: its reason, and which
 // addresses are not used and why. Empty: nothing.

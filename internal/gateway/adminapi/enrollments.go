@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +22,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/gateway/figures"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/outbox"
 	"github.com/tabi-journeys/tabi/internal/retention"
@@ -215,6 +218,19 @@ func (h *Handlers) getJourney(ctx context.Context, in *api.JourneyName) (*api.Jo
 		return nil, err
 	}
 	out := figures.ViewNumbers(n)
+	for i := range out.Steps {
+		s := &out.Steps[i]
+		if s.Kind != "handoff" {
+			continue
+		}
+		if p, err := h.rooms.Catalog.Program(ctx, s.Revision); err == nil { // otherwise none is known to be named
+			for _, step := range p.Steps {
+				if spec, ok := step.Spec.(*journey.Handoff); ok && step.ID == s.Step {
+					s.Named = slices.Collect(maps.Keys(spec.Outcomes))
+				}
+			}
+		}
+	}
 	return &out, nil
 }
 

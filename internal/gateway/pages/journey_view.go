@@ -41,6 +41,9 @@ type journeyView struct {
 	Live                   bool
 }
 
+// OfAllCustomers says that agents of queues see no personal data in it.
+func (journeyView) OfAllCustomers() {}
+
 type stepRow struct {
 	Step, Kind, Title string
 	Revision          string // of a step that the drawing does not have
@@ -59,7 +62,21 @@ type sendRow struct {
 type wayRow struct {
 	Label, Share string
 	Count        int64
+	Own          bool // the label is in an agent's own words
 }
+
+// HidePersonal hides what agents wrote.
+func (w *wayRow) HidePersonal() {
+	if w.Own {
+		w.Label = human.Hidden
+	}
+}
+
+// HidePersonal hides a reason in a provider's words; sendRow has the same.
+func (r *reasonRow) HidePersonal() { r.Reason = human.HideReason(r.Reason) }
+
+// HidePersonal hides a reason in a provider's words.
+func (r *sendRow) HidePersonal() { r.Reason = human.HideReason(r.Reason) }
 
 type endRow struct {
 	Outcome          string
@@ -214,7 +231,7 @@ func row(step, kind, title, said string, s analytics.StepNumbers, edges []graph.
 	for _, arm := range slices.Sorted(maps.Keys(s.Arms)) {
 		if other || len(edges) == 0 || arm == analytics.ArmEarlier {
 			if arm != "" && !counted[arm] {
-				r.Ways = append(r.Ways, wayRow{Label: journey.ArmLabel(arm), Count: s.Arms[arm]})
+				r.Ways = append(r.Ways, wayRow{Label: journey.ArmLabel(arm), Count: s.Arms[arm], Own: kind == "handoff"})
 			}
 		}
 	}
@@ -250,7 +267,11 @@ func alert(sends []analytics.SendNumbers) string {
 	}
 	var out []string
 	if failed > 0 {
-		out = append(out, strings.TrimSuffix(graph.Number(failed)+" failed: "+worst.Reason, ": "))
+		if reason := worst.Reason; human.HideReason(reason) == reason { // every role sees it
+			out = append(out, strings.TrimSuffix(graph.Number(failed)+" failed: "+reason, ": "))
+		} else {
+			out = append(out, graph.Number(failed)+" failed")
+		}
 	}
 	if repeated > 0 {
 		out = append(out, graph.Number(repeated)+" retrying")
