@@ -12,15 +12,24 @@ import (
 )
 
 // startForgets starts the workflow of each request to forget a customer that is not done, unless it runs. It also starts one again
-// that was terminated, or that a restored Temporal does not know.
+// that was terminated, or that a restored Temporal does not know. Requests do not wait for each other: it goes through all of them.
 func (j *Jobs) startForgets(ctx context.Context) (more bool, err error) {
-	open, err := j.cfg.Forgets.OpenRequests(ctx)
-	if err != nil || len(open) == 0 {
-		return false, err
+	for after := ""; ; {
+		open, err := j.cfg.Forgets.OpenRequests(ctx, after)
+		if err != nil || len(open) == 0 {
+			return false, err
+		}
+		if err := j.startForget(ctx, open); err != nil {
+			return false, err
+		}
+		after = open[len(open)-1]
 	}
+}
+
+func (j *Jobs) startForget(ctx context.Context, open []string) error {
 	if j.cfg.Home != nil {
 		if err := j.cfg.Home.Check(ctx); err != nil {
-			return false, err
+			return err
 		}
 	}
 	for _, request := range open {
@@ -33,8 +42,8 @@ func (j *Jobs) startForgets(ctx context.Context) (more bool, err error) {
 		}, contract.ForgetType, contract.ForgetInput{Request: request})
 		var started *serviceerror.WorkflowExecutionAlreadyStarted
 		if err != nil && !errors.As(err, &started) {
-			return false, err
+			return err
 		}
 	}
-	return false, nil
+	return nil
 }

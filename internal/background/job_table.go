@@ -57,7 +57,7 @@ type Handoffs interface {
 
 // Forgets has the requests to forget a customer that are not done.
 type Forgets interface {
-	OpenRequests(ctx context.Context) ([]string, error)
+	OpenRequests(ctx context.Context, after string) ([]string, error)
 }
 
 // Sessions deletes the rows of sessions whose absolute limit has passed.

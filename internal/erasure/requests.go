@@ -241,15 +241,15 @@ func (s *Room) List(ctx context.Context, limit int) ([]Request, error) {
 	return out, sqldb.DatabaseError(err)
 }
 
-// OpenRequests returns the ids of the requests that are not done, oldest first, at most 100.
-func (s *Room) OpenRequests(ctx context.Context) ([]string, error) {
+// OpenRequests returns the ids of the requests that are not done, oldest first, after one and at most 100.
+func (s *Room) OpenRequests(ctx context.Context, after string) ([]string, error) {
 	var out []string
 	err := sqldb.Rows(ctx, s.db.Reader, func(r *sql.Rows) error {
 		var id string
 		err := r.Scan(&id)
 		out = append(out, id)
 		return err
-	}, `select id from forget_requests where state <> 'done' order by id limit 100`)
+	}, `select id from forget_requests where state <> 'done' and id > $1 order by id limit 100`, after)
 	return out, sqldb.DatabaseError(err)
 }
 

@@ -14,7 +14,7 @@ import (
 // Times of the workflow, in real time.
 const (
 	firstLook = time.Second
-	lastLook  = 15 * time.Second
+	lastLook  = 5 * time.Second
 	// patience is how long runs may take to end by themselves. Then they are terminated.
 	patience = time.Minute
 	// attempt bounds one attempt at a page.

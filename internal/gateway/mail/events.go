@@ -22,6 +22,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/tolerant"
+	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
 // mailKinds maps providers' names to events.
@@ -191,6 +192,9 @@ func (h *Handlers) mailEvent(r *http.Request, field string, report any) (call cu
 	}
 	if err != nil {
 		return call, "", h.StoreError(r, err)
+	}
+	if unit.IsPseudonym(c.Customer) {
+		return call, "the customer whom the mail went to was forgotten", nil
 	}
 	call = customer.SegmentCall{
 		Type: "track", Event: name, Source: "http", Timestamp: h.happened(at),

@@ -13,6 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
 type unsubscribeView struct {
@@ -40,6 +41,10 @@ func (h *Handlers) Unsubscribe(w http.ResponseWriter, r *http.Request) {
 	owner, err := h.owner(r, m)
 	if err != nil {
 		h.unsubscribeFailed(w, r, err)
+		return
+	}
+	if unit.IsPseudonym(owner) { // was forgotten, and all of its addresses refuse marketing since
+		h.pages.Render(w, r, http.StatusOK, "unsubscribe.html", "Unsubscribed", unsubscribeView{Done: true})
 		return
 	}
 	who, err := h.rooms.Customers.Get(r.Context(), owner)
