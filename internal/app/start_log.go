@@ -42,6 +42,12 @@ func (s *Services) LogSettings(ctx context.Context) {
 		s.Log.Info("nobody has decided how long to keep some data, so it is kept forever: name it in TABI_RETENTION (docs/operations.md)",
 			zap.Strings("kinds", kinds))
 	}
+	if rel, wrong := s.Store.Catalog.Current(ctx, s.Store.Database.Reader); err == nil && wrong == nil {
+		back := rel.Lookback()
+		for _, text := range keep.Longer(back.Sends, back.Events) {
+			s.Log.Warn("the release needs data for longer than TABI_RETENTION says: " + text)
+		}
+	}
 	if release == "0" {
 		s.Log.Warn("nothing is published in this database: tabi publish DIR makes the first release")
 	}

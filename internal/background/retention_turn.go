@@ -21,7 +21,8 @@ type turn struct {
 	mine   bool
 	warned string // the other policy that the log has named
 	done   map[string]int64
-	seen   int64 // customers that were looked through since the last renewal
+	seen   int64     // customers that were looked through since the last renewal
+	began  time.Time // wall: when the pass did that this process has begun
 	passed prometheus.Gauge
 }
 
@@ -39,6 +40,9 @@ func newTurn() turn {
 func (t *turn) looked(n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.began.IsZero() {
+		t.began = clock.Wall().UTC()
+	}
 	t.seen += int64(n)
 }
 
@@ -74,6 +78,7 @@ func (j *Jobs) passed(ctx context.Context) error {
 	_, err := j.take(ctx, nil, func(t *retention.Turn) {
 		t.Passed, t.After, t.Began, t.Customers = clock.Wall().UTC(), "", time.Time{}, 0
 	})
+	j.turn.began = time.Time{}
 	return err
 }
 
@@ -84,9 +89,9 @@ func (j *Jobs) take(ctx context.Context, w *walk, also func(*retention.Turn)) (b
 		now.Policy = policy
 		if w != nil && w.after != "" {
 			now.After = w.after
-		}
-		if now.Began.IsZero() {
-			now.Began = wall.UTC()
+			if now.Began.IsZero() {
+				now.Began = t.began
+			}
 		}
 		now.Customers += t.seen
 		if now.Rows == nil {
@@ -108,7 +113,7 @@ func (j *Jobs) take(ctx context.Context, w *walk, also func(*retention.Turn)) (b
 		if w != nil && w.after == "" {
 			w.after = now.After
 			if now.After == "" && !now.Passed.IsZero() { // another process may have ended the pass
-				w.rest = now.Passed.Add(walkRest)
+				w.rest = now.Passed.Add(j.rest())
 			}
 		}
 	} else if now.Policy != policy && now.Policy != t.warned {

@@ -158,17 +158,8 @@ func dataRetention(ctx context.Context, p *Patient, r *report) {
 		return
 	}
 	back := rel.Lookback()
-	for _, one := range []struct {
-		kind, why string
-		back      time.Duration
-	}{
-		{retained.Sends, "the longest frequency cap of the release counts them", back.Sends},
-		{retained.Events, "count() in the release looks that far back", back.Events},
-	} {
-		if set := keep[one.kind]; set > 0 && set < one.back {
-			r.warn("shorten what counts them, or keep them longer", "%s are kept for %s instead of %s: %s", one.kind,
-				retained.Words(one.back.Round(24*time.Hour)), retained.Words(set), one.why)
-		}
+	for _, text := range keep.Longer(back.Sends, back.Events) {
+		r.warn("shorten what counts them, or keep them longer", "%s", text)
 	}
 	if set := keep[retained.Events]; set > 0 && len(back.Ever) > 0 {
 		r.warn("count with a duration there", "last, and count without a duration, see only events of the last %s in: %s",

@@ -167,9 +167,9 @@ func TestRetentionOfSends(t *testing.T) {
 		s.Must(err)
 		e := s.Enter("ana", nil)
 		send := func(key, enrollment, status string) string {
-			return fmt.Sprintf(`insert into sends (key, enrollment, journey, step, message, customer, channel, category, topic, status, release,
-				at, token, lease_until) values ('%s', '%s', 'cart', 'nudge', 'reminder', 'ana', 'email', 'marketing', '', '%s', 1, %d, 0, 0)`,
-				key, enrollment, status, sqldb.Millis(enginetest.Noon))
+			return fmt.Sprintf(`insert into sends (key, enrollment, journey, step, message, customer, channel, category, topic, status,
+				release, at, token, lease_until) values ('%s', '%s', 'cart', 'nudge', 'reminder', 'ana', 'email', 'marketing', '', '%s',
+				1, %d, 0, 0)`, key, enrollment, status, sqldb.Millis(enginetest.Noon))
 		}
 		run(s, send("closed", "gone", "sent"), send("held", "gone", "held"), send("open", e.ID, "sent"), send("retry", "gone", "retry"),
 			send("sending", "gone", "sending"), send("suppressed", "gone", "suppressed"))

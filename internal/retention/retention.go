@@ -244,6 +244,21 @@ func (p Policy) String() string {
 	return strings.Join(parts, ",")
 }
 
+// Longer says which kinds are kept longer than configured, and why, where the release looks back for these durations: by its longest
+// frequency cap, and by its longest count of events.
+func (p Policy) Longer(sends, events time.Duration) (out []string) {
+	for _, one := range []struct {
+		kind, why string
+		back      time.Duration
+	}{{Sends, "the longest frequency cap of the release counts them", sends},
+		{Events, "count() in the release looks that far back", events}} {
+		if set := p[one.kind]; set > 0 && set < one.back {
+			out = append(out, fmt.Sprintf("%s are kept for %s instead of %s: %s", one.kind, Words(one.back.Round(day)), Words(set), one.why))
+		}
+	}
+	return out
+}
+
 // Before returns the time before which a kind is old; the zero time: it is kept forever.
 func (p Policy) Before(kind string, now time.Time) time.Time {
 	if p[kind] <= 0 {

@@ -78,6 +78,23 @@ func TestDefaultsKeep(t *testing.T) {
 	}
 }
 
+// What a release counts is kept longer than configured, and that is said.
+func TestLongerIsSaid(t *testing.T) {
+	t.Parallel()
+	p, err := retention.Parse("events=400d,sends=30d,decisions=30d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := 24 * time.Hour
+	got := strings.Join(p.Longer(48*day, 103*day), "; ")
+	if got != "sends are kept for 48d instead of 30d: the longest frequency cap of the release counts them" {
+		t.Error(got)
+	}
+	if got := retention.Defaults().Longer(4000*day, 4000*day); got != nil {
+		t.Error(got)
+	}
+}
+
 // TestDocsHaveEveryKind: operators read in docs/operations.md what is deleted.
 func TestDocsHaveEveryKind(t *testing.T) {
 	t.Parallel()
