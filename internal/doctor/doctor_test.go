@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net"
 	"net/http"
@@ -74,7 +75,11 @@ func TestOutside(t *testing.T) {
 	open, safe := http.NewServeMux(), http.NewServeMux()
 	for _, mux := range []*http.ServeMux{open, safe} {
 		mux.HandleFunc("/healthz", func(http.ResponseWriter, *http.Request) {})
-		mux.HandleFunc("/.well-known/openid-configuration", func(http.ResponseWriter, *http.Request) {})
+		mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = fmt.Fprintf(w, `{"issuer":"http://%s","jwks_uri":"http://%[1]s/keys","authorization_endpoint":"http://%[1]s/a",`+
+				`"token_endpoint":"http://%[1]s/t"}`, r.Host)
+		})
 	}
 	open.HandleFunc("/metrics", func(http.ResponseWriter, *http.Request) {})
 	bad, good := httptest.NewServer(open), httptest.NewServer(safe)
@@ -120,6 +125,9 @@ func TestOutside(t *testing.T) {
 	has(t, found, "gateway/public URL", doctor.Fail, "not encrypted")
 	has(t, found, "gateway/public URL", doctor.Fail, "not reached")
 	has(t, found, "channels/e-mail", doctor.Fail, "AUTH")
+	// An issuer that the gateway would not take: the provider calls itself otherwise.
+	found = examine(t, base(map[string]string{"TABI_OIDC_ISSUER": good.URL + "/"}))
+	has(t, found, "gateway/sign-in", doctor.Fail, "did not match")
 }
 
 // Keys that are old, were never used or end soon are named.

@@ -15,6 +15,8 @@ import (
 	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/activities/httpclient"
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/gateway/auth"
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // certificateSoon is how long before its end a certificate is worth a look.
@@ -148,21 +150,21 @@ func certificateOf(r *report, cert, key, settings string) *x509.Certificate {
 
 // signIn looks for the provider of sign-ins.
 func signIn(ctx context.Context, p *Patient, r *report) {
-	issuer := strings.TrimRight(p.lookup("TABI_OIDC_ISSUER"), "/")
+	issuer := p.lookup("TABI_OIDC_ISSUER")
 	if issuer == "" {
 		r.skip("people sign in with tokens: TABI_OIDC_ISSUER is not set")
 		return
 	}
-	answer, err := get(ctx, issuer+"/.well-known/openid-configuration")
-	switch {
-	case err != nil:
-		do := certificateRemedy(err, "correct TABI_OIDC_ISSUER, or the network")
-		r.fail(do, "the provider is not reached: %s", cause(err))
-	case answer.StatusCode != http.StatusOK:
-		r.fail("correct TABI_OIDC_ISSUER", "the provider answers %d where its configuration belongs", answer.StatusCode)
-	default:
-		r.ok("the provider answers")
+	if err := auth.TryProvider(ctx, issuer); err != nil { // with all that the gateway asks of it
+		why := human.Shorten(err.Error(), 200)
+		if away := new(url.Error); errors.As(err, &away) {
+			why = cause(err)
+		}
+		r.fail(certificateRemedy(err, "correct TABI_OIDC_ISSUER, to the letter as the provider writes it, or the network"),
+			"people cannot sign in by the provider: %s", why)
+		return
 	}
+	r.ok("the provider answers, and calls itself by TABI_OIDC_ISSUER")
 }
 
 // mail connects to the mail server, up to the sign-in, and sends nothing.

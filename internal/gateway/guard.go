@@ -54,6 +54,7 @@ func (g *Gateway) guard(r web.Route) http.Handler {
 				return
 			}
 			if caller.Role == access.Nobody {
+				req.Body = http.MaxBytesReader(w, req.Body, 64<<10)
 				g.pages.RequireSignIn(w, req)
 				return
 			}

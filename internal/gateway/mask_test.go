@@ -164,7 +164,8 @@ func TestNoCanaryLeaves(t *testing.T) {
 	// What an operator writes of a cancellation. The agent has a hand-off of the customer now, so may see it.
 	delete(blind, "agent of another queue")
 	if err := h.store.Enrollments.Report(t.Context(), instant, contract.Report{
-		Ref: ref, Seq: 2, Ended: &contract.Ended{Outcome: contract.Cancelled, Reason: "cancelled by Olga: canary asked by phone", At: instant},
+		Ref: ref, Seq: 2,
+		Ended: &contract.Ended{Outcome: contract.Cancelled, Reason: "cancelled by Olga: canary asked by phone", At: instant},
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -320,6 +320,42 @@ func TestSessionsEndEverywhere(t *testing.T) {
 	}
 }
 
+// A session that ends while somebody writes loses nothing: the page has what was written, and sends it after a new sign-in.
+func TestWhatWasWrittenIsKept(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	id, _ := h.handoff()
+	client := h.signedIn("Aiko")
+	path, html := "/inbox/"+url.PathEscape(id)+"/resolve", "Accept: text/html"
+	form := url.Values{"outcome": {"refunded"}, "other": {""}, "note": {"Ana \"was\" angry.\n<b>Call</b> her"}}
+	wall := instant.Add(31 * time.Minute)
+	h.g.Wall = func() time.Time { return wall }
+	got := h.post(client, path, form, html, "Origin: http://tabi.example.com")
+	if got.status != http.StatusUnauthorized {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	for _, want := range []string{`action="` + path + `"`, `name="outcome" value="refunded"`,
+		">Ana &#34;was&#34; angry.\n&lt;b&gt;Call&lt;/b&gt; her</textarea>", `href="/login?next=/sessions" target="_blank"`} {
+		if !strings.Contains(got.body, want) {
+			t.Errorf("the page lacks %s:\n%s", want, got.body)
+		}
+	}
+	foreign := h.post(client, path, form, html, "Origin: https://evil.example")
+	if strings.Contains(foreign.body, "angry") || foreign.status != http.StatusUnauthorized {
+		t.Errorf("a form of another site: %d %s", foreign.status, foreign.body)
+	}
+	if got := h.post(client, "/logout", url.Values{}, html); got.header.Get("Location") != "/login" {
+		t.Errorf("a sign-out of who is signed out: %d", got.status)
+	}
+	h.post(client, "/login", url.Values{"token": {agentToken}, "name": {"Aiko"}})
+	if got := h.post(client, path, form, html); got.status != http.StatusSeeOther {
+		t.Errorf("sent again: %d %s", got.status, got.body)
+	}
+	if page := h.get(client, "/inbox/"+url.PathEscape(id)); !strings.Contains(page.body, "angry") {
+		t.Errorf("the note is lost: %s", page.body)
+	}
+}
+
 // People see where they are signed in, and end their own sessions, and nobody else's.
 func TestOwnSessions(t *testing.T) {
 	t.Parallel()

@@ -46,6 +46,13 @@ func newProvider(issuer string) *provider {
 	}}
 }
 
+// TryProvider asks a provider for its configuration, as the gateway does, and checks that the issuer is the same.
+func TryProvider(ctx context.Context, issuer string) error {
+	p := newProvider(issuer)
+	_, err := p.found(oidc.ClientContext(ctx, p.client))
+	return err
+}
+
 // bounded cuts answers that are too long to be a provider's.
 type bounded struct{ http.RoundTripper }
 

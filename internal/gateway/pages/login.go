@@ -2,8 +2,10 @@ package pages
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -19,12 +21,20 @@ type loginView struct {
 	Provider string // of single sign-on; empty: none
 	Away     bool   // the provider cannot be reached
 	Tokens   bool   // there are tokens to sign in by
+	End      string // where a person signs out of the provider, to come as somebody else; empty: nowhere, or nobody was refused
 }
 
-// RequireSignIn redirects a browser to the form; other clients get a 401.
+// RequireSignIn redirects a browser to the form, or keeps what it has sent; other clients get a 401.
 func (p *Pages) RequireSignIn(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
+	switch person := strings.Contains(r.Header.Get("Accept"), "text/html"); {
+	case person && r.Method == http.MethodGet:
 		http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+		return
+	case person && r.URL.Path == "/logout":
+		http.Redirect(w, r, "/login", http.StatusSeeOther)
+		return
+	case person && p.auth.CheckForm(r) == nil && r.ParseForm() == nil:
+		p.Render(w, r, http.StatusUnauthorized, "interrupted.html", "Sign in to go on", interrupted(r))
 		return
 	}
 	web.WriteError(w, web.Unauthorized("this needs a token: sign in at /login, or Authorization: Bearer <token>"))
@@ -104,6 +114,29 @@ func (p *Pages) LoginByProvider(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, address, http.StatusSeeOther)
 }
 
+// interruptedView is a form that came from this site after the session of its person had ended. What was written must not be lost: the page
+// has it, and sends it again once the person has signed in beside it. A form of another site is not shown: the person might send it.
+type interruptedView struct {
+	Action string
+	Hidden []pair
+	Texts  []pair // what a person may have written
+}
+
+func interrupted(r *http.Request) interruptedView {
+	v := interruptedView{Action: r.URL.EscapedPath()}
+	for _, name := range slices.Sorted(maps.Keys(r.PostForm)) {
+		for _, value := range r.PostForm[name] {
+			one := pair{name, value}
+			if name == "note" && value != "" {
+				v.Texts = append(v.Texts, one)
+			} else {
+				v.Hidden = append(v.Hidden, one)
+			}
+		}
+	}
+	return v
+}
+
 type askingView struct{ Provider, Address string }
 
 // AskAgain sends a browser that opens a page by way of the provider, which says whether the session goes on; false: it is no page that a
@@ -161,7 +194,7 @@ func (p *Pages) LoginCallback(w http.ResponseWriter, r *http.Request) {
 		p.showLogin(w, r, http.StatusServiceUnavailable, loginView{Next: localPath(next)})
 	default:
 		if text, ok := auth.Refusal(err); ok {
-			p.showLogin(w, r, http.StatusForbidden, loginView{Next: localPath(next), Error: text})
+			p.showLogin(w, r, http.StatusForbidden, loginView{Next: localPath(next), Error: text, End: p.auth.EndAtProvider()})
 			return
 		}
 		p.pageFailed(w, r, err)
