@@ -10,6 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/number"
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/stats"
 	"github.com/tabi-journeys/tabi/internal/unit"
@@ -27,6 +28,8 @@ import (
 //     held against the goal's condition. There `entry`, `event`, `event_name`, `now`, the starting `vars` and `intent` have the values of
 //     then; `customer`, `count` and `last` have those of today; `steps` has none. Otherwise the control group, watched to the end of the
 //     window, would win by default.
+//   - Where retention has deleted entries, or events by which goals are found, only customers who entered since count: what is left of the
+//     earlier ones is no fair sample.
 type Funnel struct {
 	Goal       bool // the current release's journey, or the latest entered revision, has one
 	Treated    Group
@@ -79,6 +82,11 @@ func (c *count) funnel() error {
 	if err != nil {
 		return err
 	}
+	for id, m := range members { // of earlier ones, some are gone, or what they did is: the rest is no fair sample
+		if m.entered < c.complete() {
+			delete(members, id)
+		}
+	}
 	for revision, p := range c.programs {
 		if p.Goal != nil {
 			if err := c.late(revision, p, members, latest, ` and l.id in (select min(id) from latest group by customer)`); err != nil {
@@ -120,6 +128,15 @@ func (c *count) funnel() error {
 		}
 	}
 	return c.milestones(c.programs[c.n.Shown].Definition, members)
+}
+
+// complete returns the time (Unix milliseconds) from which on all entries are there with what their customers did.
+func (c *count) complete() int64 {
+	from := c.n.Begins[retention.Enrollments]
+	if events := c.n.Begins[retention.Events]; c.n.Funnel.Goal && events.After(from) {
+		from = events
+	}
+	return sqldb.Millis(from)
 }
 
 // window is how long an entry is watched for the goal.

@@ -365,3 +365,26 @@ func TestEveryTableHasAnEnd(t *testing.T) {
 		}
 	}
 }
+
+// A journey is compared with its control group by the customers of whom everything is there.
+func TestFunnelLeavesOutWhatIsIncomplete(t *testing.T) {
+	enginetest.Each(t, func(s *enginetest.Suite) {
+		s.Publish(enginetest.Carts(), enginetest.Reminder())
+		for _, one := range []struct {
+			id string
+			at time.Time
+		}{{"ana", enginetest.Noon}, {"ben", enginetest.Noon.Add(10 * enginetest.Day)}} {
+			s.Ingest(one.at, s.Track(one.id, "Cart Updated", nil))
+			s.End(s.OpenAt("cart/"+one.id), contract.Completed, one.at.Add(time.Hour))
+		}
+		funnel := func() []int64 {
+			n, err := s.Analytics.Numbers(s.Ctx, enginetest.Noon.Add(200*enginetest.Day), "cart")
+			s.Must(err)
+			return []int64{n.Entries, n.Funnel.Treated.Customers}
+		}
+		s.Equal(funnel(), []int64{2, 2})
+		ctx := retention.Noting(s.Ctx, retention.Events, enginetest.Noon.Add(enginetest.Day), nil)
+		s.Must(s.Database.Write(ctx, func(sqldb.Conn) error { return nil }))
+		s.Equal(funnel(), []int64{2, 1})
+	})
+}

@@ -253,7 +253,8 @@ func (p Policy) Longer(sends, events time.Duration) (out []string) {
 	}{{Sends, "the longest frequency cap of the release counts them", sends},
 		{Events, "count() in the release looks that far back", events}} {
 		if set := p[one.kind]; set > 0 && set < one.back {
-			out = append(out, fmt.Sprintf("%s are kept for %s instead of %s: %s", one.kind, Words(one.back.Round(day)), Words(set), one.why))
+			out = append(out, fmt.Sprintf("%s are kept for %s instead of %s: %s", one.kind, Words(one.back.Round(day)), Words(set),
+				one.why))
 		}
 	}
 	return out
