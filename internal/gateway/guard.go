@@ -64,7 +64,7 @@ func (g *Gateway) guard(r web.Route) http.Handler {
 			callerIs(req.Context(), caller)
 			req = auth.WithPrincipal(req, caller)
 			if !caller.May(r.Needs) {
-				g.pages.Problem(w, req, http.StatusForbidden, "Not for your role", lacks(caller.Role, r.Needs))
+				g.pages.Problem(w, req, http.StatusForbidden, "Not for your role", lacksInWords(caller.Role, r.Needs))
 				return
 			}
 			if r.Access == web.Form {
@@ -83,6 +83,12 @@ func (g *Gateway) guard(r web.Route) http.Handler {
 // lacks is the message to a caller whose role may not do this.
 func lacks(role access.Role, needs access.Permission) string {
 	return "the role " + string(role) + " may not do this: it lacks the permission " + string(needs)
+}
+
+// lacksInWords is the same for people.
+func lacksInWords(role access.Role, needs access.Permission) string {
+	return "Your role is " + string(role) + ". This page is for roles that may " + needs.Allows() + " (" + string(needs) +
+		"). If you need it, ask the person who runs tabi."
 }
 
 // outer wraps all routes: headers, the dev guard, 404 and 405, panics, metrics and one log line.

@@ -246,8 +246,8 @@ func (a *Auth) identity(r *http.Request, f flow) (s access.Session, err error) {
 		&oidc.Config{ClientID: a.OIDC.ClientID, Now: a.env.Wall})
 	id, err := verifier.Verify(ctx, raw) // signature, issuer, audience, expiry
 	if late := new(oidc.TokenExpiredError); errors.As(err, &late) {
-		return s, &refusal{"bad_id_token", "The identity provider's answer has expired already: its clock or the one of this server is wrong. " +
-			"Tell the person who runs tabi.", err}
+		return s, &refusal{"bad_id_token", "The identity provider's answer has expired already: its clock or the one of this server " +
+			"is wrong. Tell the person who runs tabi.", err}
 	}
 	if err != nil {
 		return s, &refusal{"bad_id_token", "The identity provider's answer cannot be trusted. The log has the reason.", err}
