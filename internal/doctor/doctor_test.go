@@ -29,6 +29,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/devsinks"
 	"github.com/tabi-journeys/tabi/internal/doctor"
 	"github.com/tabi-journeys/tabi/internal/engine"
+	"github.com/tabi-journeys/tabi/internal/retention"
 )
 
 // examine examines an installation with an environment.
@@ -177,6 +178,19 @@ func TestPostgres(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	seen := func(ago time.Duration, policy string) {
+		t.Helper()
+		if _, _, err := retention.TakeTurn(t.Context(), st.Database, "p", clock.Wall().Add(-ago), func(now *retention.Turn) {
+			now.Policy = policy
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	has(t, examine(t, env), "store/retention", doctor.Note, "nothing was deleted yet")
+	seen(2*time.Hour, "")
+	has(t, examine(t, env), "store/retention", doctor.Warn, "no process has deleted old data since")
+	seen(0, "events=2y")
+	has(t, examine(t, env), "store/retention", doctor.Warn, "the processes delete by events=2y")
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -388,3 +388,43 @@ func TestFunnelLeavesOutWhatIsIncomplete(t *testing.T) {
 		s.Equal(funnel(), []int64{2, 1})
 	})
 }
+
+// Two processes that delete the same rows at once, because each believes to have the turn, harm nothing, and each row counts once.
+func TestTwoDeleteAtOnce(t *testing.T) {
+	enginetest.Each(t, func(s *enginetest.Suite) {
+		const rows = 60
+		var ids []string
+		for i := range rows {
+			id := fmt.Sprintf("c%d", i)
+			ids = append(ids, id)
+			s.Ingest(enginetest.Noon, s.Track(id, "Page Viewed", nil))
+			run(s, fmt.Sprintf(`insert into sends (key, enrollment, journey, step, message, customer, channel, category, topic, status,
+				release, at, token, lease_until) values ('%s', '', 'j', 's', 'm', '%s', 'email', 'marketing', '', 'sent', 1, %d, 0, 0)`,
+				id, id, i+1))
+		}
+		now := enginetest.Noon.Add(100 * enginetest.Day)
+		before := now.Add(-30 * enginetest.Day)
+		ctx := retention.Noting(s.Ctx, retention.Sends, before, nil)
+		failed := make(chan error, 2)
+		for range 2 {
+			go func() {
+				for range rows / 4 {
+					if _, err := s.Messages.Prune(ctx, now, before, 7); err != nil {
+						failed <- err
+						return
+					}
+					if _, err := s.Customers.PruneEvents(ctx, now, before, ids, 7); err != nil {
+						failed <- err
+						return
+					}
+				}
+				failed <- nil
+			}()
+		}
+		s.Must(errors.Join(<-failed, <-failed))
+		totals, err := s.Analytics.Totals(s.Ctx)
+		s.Must(err)
+		s.Equal([]any{totals.Events, totals.Sends, len(left(s, `select key from sends`)), len(left(s, `select id from events`))},
+			[]any{int64(rows), map[string]int64{"email/sent": rows}, 0, 0})
+	})
+}
