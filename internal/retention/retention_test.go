@@ -52,7 +52,8 @@ func TestParse(t *testing.T) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
 	}
-	for _, text := range []string{"", " , ", "events=2y", "enrollments=90d,sends=90d,handoffs=90d,decisions=90d", "events=57w1d"} {
+	for _, text := range []string{"", " , ", "events=2y", "enrollments=90d,sends=90d,handoffs=90d,decisions=90d", "events=57w1d",
+		"events=400d,enrollments=3y,sends=3y,handoffs=3y,audit=10y"} {
 		if _, err := retention.Parse(text); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
