@@ -25,7 +25,11 @@ func newCodecHouseOf(t *testing.T, uis string) *house {
 	t.Helper()
 	m, err := keyring.ParseMasters([]string{"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"})
 	require.NoError(t, err)
-	keys := newHouse(t, nil).store.Keyring
+	source := newHouse(t, nil)
+	for _, id := range []string{"ana", "ben", "cleo", "dan"} { // only who exists has a key
+		require.Equal(t, 200, source.call("/v1/identify", `{"userId":"`+id+`"}`).status)
+	}
+	keys := source.store.Keyring
 	keys.Use(m)
 	h := newHouse(t, func(c *Config) {
 		c.Codec, c.TemporalUI = codec.New(keys, "shop", nil), uis
