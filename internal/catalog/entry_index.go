@@ -130,6 +130,14 @@ func (r *Release) Lookback() Lookback {
 	return l
 }
 
+// LookbackOf returns how long events are kept for a program: as far back as its counts look, whatever release it is of; 0: not at all.
+func LookbackOf(p *PackedProgram) time.Duration {
+	if back, _ := p.Lookback(); back > 0 {
+		return back + lookbackSlack
+	}
+	return 0
+}
+
 // Before returns the earlier of a time and of what something that looks back for a while may still read.
 func Before(now, before time.Time, back time.Duration) time.Time {
 	if read := now.Add(-back); back > 0 && read.Before(before) {

@@ -29,7 +29,7 @@ const needed = `exists (select 1 from enrollment_states o where o.customer = e.c
 	(o.entry_event = e.id or o.entered_at <= e.at or o.entered_at <= e.received_at))`
 
 // PruneEvents deletes up to limit events of customers that are older than before, by their own time and that of their arrival, unless an
-// open enrollment may read them, or count() of the current release, and returns their ids. It also deletes what is known of merges that
+// open enrollment may read them, or count() of the current release or of an open enrollment, and returns their ids. It also deletes what is known of merges that
 // are as old: without the events, they cannot be undone.
 func (s *Room) PruneEvents(ctx context.Context, now, before time.Time, customers []string, limit int) (
 	gone []string, err error) {
@@ -37,7 +37,25 @@ func (s *Room) PruneEvents(ctx context.Context, now, before time.Time, customers
 	if err != nil {
 		return nil, sqldb.DatabaseError(err)
 	}
-	cut := sqldb.Millis(catalog.Before(now, before, rel.Lookback().Events))
+	back := rel.Lookback().Events
+	running := map[string]bool{} // revisions, which may count further back than the current one
+	if err := sqldb.Within(ctx, s.db.Reader, `select distinct revision from enrollment_states where state <> 'closed' and customer in
+		(%s)`, customers, func(r *sql.Rows) error {
+		var revision string
+		err := r.Scan(&revision)
+		running[revision] = true
+		return err
+	}); err != nil {
+		return nil, sqldb.DatabaseError(err)
+	}
+	for revision := range running {
+		p, err := s.db.Load(ctx, s.db.Reader, revision)
+		if err != nil {
+			return nil, sqldb.DatabaseError(err)
+		}
+		back = max(back, catalog.LookbackOf(p))
+	}
+	cut := sqldb.Millis(catalog.Before(now, before, back))
 	if err := sqldb.Within(ctx, s.db.Reader, `select e.id from events e where e.at < $1 and e.received_at < $1 and not `+needed+
 		` and e.customer in (%s) limit $2`, customers, func(r *sql.Rows) error {
 		var id string

@@ -205,9 +205,16 @@ func TestRetentionOfEvents(t *testing.T) {
 			})
 		}
 		s.Equal([]int64{at(90), at(104), at(104)}, []int64{0, 2, 0})
+		// An open enrollment counts as the revision does by which it began.
+		counts := enginetest.Cart(func(d *journey.Definition) { d.Steps[0].When = `count("Page Viewed", "300d") > 0` })
+		s.Publish([]*journey.Definition{counts}, enginetest.Reminder())
+		s.Ingest(enginetest.Noon.Add(150*enginetest.Day), s.Track("ana", "Page Viewed", nil), s.Track("nobody", "Page Viewed", nil))
+		s.Ingest(enginetest.Noon.Add(160*enginetest.Day), s.Track("ana", "Cart Updated", nil))
+		s.Publish(enginetest.Carts(), enginetest.Reminder())
+		s.Equal([]int64{at(300), at(460)}, []int64{0, 2})
 		again, err := s.Analytics.Totals(s.Ctx)
 		s.Must(err)
-		s.Equal(again.Events, int64(2))
+		s.Equal(again.Events, int64(5))
 	})
 }
 

@@ -45,7 +45,7 @@ type Kind struct {
 var Kinds = []Kind{
 	{Events, "events with how they were classified, and what is needed to undo merges", 0, 30 * day,
 		"an open enrollment keeps its entry event, and all events of its customer since the entry; " +
-			"as far back as `count` of the current release looks"},
+			"as far back as `count` of the current release, or of an open enrollment, looks"},
 	{Enrollments, "closed enrollments, with their steps and migrations", 0, 30 * day,
 		"the last one of a customer by which re-entry is decided: forever with `reentry: never` and where the journey is in no " +
 			"current release, as long as `after` says"},
