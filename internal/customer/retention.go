@@ -29,8 +29,8 @@ const needed = `exists (select 1 from enrollment_states o where o.customer = e.c
 	(o.entry_event = e.id or o.entered_at <= e.at or o.entered_at <= e.received_at))`
 
 // PruneEvents deletes up to limit events of customers that are older than before, by their own time and that of their arrival, unless an
-// open enrollment may read them, or count() of the current release or of an open enrollment, and returns their ids. It also deletes what is known of merges that
-// are as old: without the events, they cannot be undone.
+// open enrollment may read them, or count() of the current release or of an open enrollment, and returns their ids. It also deletes
+// what is known of merges that are as old: without the events, they cannot be undone.
 func (s *Room) PruneEvents(ctx context.Context, now, before time.Time, customers []string, limit int) (
 	gone []string, err error) {
 	rel, err := s.db.Current(ctx, s.db.Reader)
