@@ -14,6 +14,7 @@ import (
 	"testing"
 	"text/template"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/spf13/pflag"
 	"gopkg.in/yaml.v3"
 
@@ -299,6 +300,53 @@ func TestImagesNameGo(t *testing.T) {
 			first = m[1]
 		} else if m[1] != first {
 			t.Errorf("%s is built by %s, the other image by %s", file, m[1], first)
+		}
+	}
+}
+
+// compose.yaml is what docker compose takes: compose-spec.json is the schema of compose-go v2.16.2 (Apache License 2.0), by which docker
+// compose itself checks files. It starts the services in order, and knows of each whether it works.
+func TestComposeConforms(t *testing.T) {
+	t.Parallel()
+	raw, err := jsonschema.UnmarshalJSON(bytes.NewReader(deployFile(t, "compose-spec.json")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("compose.json", raw); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("compose.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(deployFile(t, "compose.yaml"))
+	if err := schema.Validate(documents(t, "compose.yaml", []byte(text))[0]); err != nil {
+		t.Error(err)
+	}
+	for from, to := range map[string]string{"healthcheck:": "helthcheck:", "ports: [": "ports: [[", "interval: 5s": "interval: [5s]"} {
+		wrong := strings.Replace(text, from, to, 1)
+		if to == "ports: [[" {
+			wrong = strings.Replace(wrong, ":8080\"]", ":8080\"]]", 1)
+		}
+		if wrong == text || schema.Validate(documents(t, to, []byte(wrong))[0]) == nil {
+			t.Errorf("the schema takes %s", to)
+		}
+	}
+	services, _ := at(t, documents(t, "compose.yaml", []byte(text))[0], "services").(map[string]any)
+	for name, one := range services {
+		service, _ := one.(map[string]any)
+		depends, _ := service["depends_on"].(map[string]any)
+		for on, how := range depends {
+			other, _ := services[on].(map[string]any)
+			ends := other["restart"] == "on-failure"
+			if condition := at(t, how, "condition"); ends != (condition == "service_completed_successfully") ||
+				!ends && (condition != "service_healthy" || other["healthcheck"] == nil) {
+				t.Errorf("%s starts after %s by %v, which is not known to work", name, on, condition)
+			}
+		}
+		if len(depends) == 0 && name != "postgres" {
+			t.Errorf("%s does not wait for what it needs", name)
 		}
 	}
 }
