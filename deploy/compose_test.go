@@ -275,6 +275,9 @@ func TestTemporalConfiguration(t *testing.T) {
 				t.Errorf("%s is at %v, want %s", name, at(t, sql, "connectAddr"), want)
 			}
 			databases[at(t, sql, "databaseName")] = true
+			if password := at(t, sql, "password"); password != "" {
+				t.Errorf("%s has the default password %v", name, password)
+			}
 		}
 		if len(databases) != 2 { // two schemas cannot share one
 			t.Errorf("databases %v, want two", databases)

@@ -10,7 +10,7 @@ tool=${SQL_TOOL:-temporal-sql-tool}
 export SQL_PLUGIN=postgres12_pgx
 address=${POSTGRES_ADDR:-127.0.0.1:5432}
 export SQL_HOST=${SQL_HOST:-${address%:*}} SQL_PORT=${SQL_PORT:-${address##*:}}
-export SQL_USER=${SQL_USER:-${POSTGRES_USER:-temporal}} SQL_PASSWORD=${SQL_PASSWORD:-${POSTGRES_PASSWORD:-temporal}}
+export SQL_USER=${SQL_USER:-${POSTGRES_USER:-temporal}} SQL_PASSWORD=${SQL_PASSWORD:-${POSTGRES_PASSWORD:?is not set, and has no default}}
 
 prepare() {
   database=$1 schema=$2
