@@ -6,7 +6,7 @@ import "time"
 type KeptCall struct {
 	ID      string    `json:"id"`
 	At      time.Time `json:"at"` // virtual
-	Door    string    `json:"door" doc:"where it came in: http, mail, track or signal"`
+	Door    string    `json:"door" doc:"where it came in: http, mail, track, signal or entry"`
 	Code    string    `json:"code" doc:"the reason"`
 	Field   string    `json:"field,omitempty"`
 	Message string    `json:"message" personal:"mask"`

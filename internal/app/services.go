@@ -100,6 +100,7 @@ func (c *Config) ConnectAny(ctx context.Context, log *zap.Logger) (*Services, er
 	s.metrics.registry.MustRegister(brainMetrics{s.Store})
 	s.limits = ratelimit.New(s.Store.Messages, clock.Wall, rates, s.metrics.registry)
 	s.doors = rejection.NewRecorder(s.Store.Rejections, s.Log.Named("doors"), s.metrics.registry)
+	s.Store.Units.OnRefused = s.doors.Entries
 	if err := c.useKeys(ctx, s.Store); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

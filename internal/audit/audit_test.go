@@ -14,6 +14,8 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/tabi-journeys/tabi/internal/audit"
+	"github.com/tabi-journeys/tabi/internal/dev/pgtest"
+	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/engine/enginetest"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
@@ -169,6 +171,22 @@ func TestFilters(t *testing.T) {
 	})
 }
 
+// A name is one line, in one direction, and no longer than it may be.
+func TestNamesAreOneLine(t *testing.T) {
+	each(t, func(s *suite) {
+		name := "lea\n2026 admin \u202eibat\x1b[31m"
+		s.record(audit.Entry{Who: name, What: "handoff.claim", Door: audit.Temporal, Detail: audit.Detail{"agent": "a\rb"}})
+		s.record(audit.Entry{Who: strings.Repeat("ü", 2000), What: "handoff.claim"})
+		list, err := s.Audit.List(s.Ctx, audit.Filter{OldestFirst: true})
+		s.Must(err)
+		s.Equal(list[0].Who, `lea\u000a2026 admin \u202eibat\u001b[31m`)
+		s.Equal(list[0].Detail["agent"], `a\u000db`)
+		s.Equal(list[1].Who, strings.Repeat("ü", 500)+"…")
+		s.Equal(len(s.said(audit.Filter{Who: name})), 1)
+		s.Equal(s.verify().Problems, []string{})
+	})
+}
+
 func TestTamperingIsFound(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ query, want string }{
@@ -180,6 +198,13 @@ func TestTamperingIsFound(t *testing.T) {
 		"a missing entry":    {`delete from audit_log where seq = 3`, "entries 3 to 3 are missing"},
 		"a missing start":    {`delete from audit_log where seq = 1`, "entries 1 to 1 are missing"},
 		"a missing end":      {`delete from audit_log where seq > 3`, "entries 4 to 5, the newest, are missing"},
+		"two that changed places": {`update audit_log set seq = case seq when 2 then -3 when 3 then -2 else seq end where seq in (2, 3);
+			update audit_log set seq = -seq where seq < 0`, "entry 2 was changed"},
+		"a changed start after retention": {`delete from audit_log where seq < 3;
+			update settings set value = '2 ' || (select hash from audit_log where seq = 3) where key = 'audit_start'`,
+			"entry 3 was changed, or the one before it"},
+		"a missing start after retention": {`update settings set value = '2 ' || (select hash from audit_log where seq = 2)
+			where key = 'audit_start'; delete from audit_log where seq <= 3`, "entries 3 to 3 are missing"},
 		"an added end": {`insert into audit_log select 6, at, who, subject, role, door, peer, what, kind, id, customer, journey, result,
 			reason, detail, salt, digest, hash from audit_log where seq = 5`, "entry 6 was changed"},
 	} {
@@ -254,11 +279,47 @@ func TestConcurrentActsMakeOneChain(t *testing.T) {
 	})
 }
 
+// Two gateways, each with connections of its own, write one chain.
+func TestTwoGatewaysWriteOneChain(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	var all sync.WaitGroup
+	failed := make(chan error, 2)
+	var one *engine.Engine
+	for n := range 2 {
+		e, err := engine.Open(t.Context(), engine.Options{URL: url})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = e.Close() })
+		one = e
+		all.Go(func() {
+			for range 50 {
+				if err := e.Audit.Record(t.Context(), audit.Entry{Who: fmt.Sprint(n), What: "handoff.claim"}); err != nil {
+					failed <- err
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	close(failed)
+	if err := <-failed; err != nil {
+		t.Fatal(err)
+	}
+	v, err := one.Audit.Verify(t.Context())
+	if err != nil || v.Entries != 100 || v.Last != 100 || len(v.Problems) > 0 {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
 // Each entry is one line, by whichever process comes first, without ids of customers.
 func TestEntriesAreLogged(t *testing.T) {
 	each(t, func(s *suite) {
 		for range 5 {
-			s.record(audit.Entry{Who: "lea", Peer: "192.0.2.1", What: "customer.read", Kind: "customer", ID: "ana", Customer: "ana"})
+			s.record(audit.Entry{
+				Who: "lea", Subject: "u-1", Peer: "192.0.2.1", What: "customer.read", Kind: "customer", ID: "ana", Customer: "ana",
+			})
 		}
 		core, lines := observer.New(zapcore.InfoLevel)
 		var all sync.WaitGroup
@@ -280,8 +341,9 @@ func TestEntriesAreLogged(t *testing.T) {
 		s.Equal(lines.Len(), 5)
 		for i, line := range lines.All() {
 			s.Equal(line.ContextMap()["seq"], int64(i+1))
-			if strings.Contains(fmt.Sprint(line.ContextMap()), "ana") {
-				t.Errorf("a line names the customer: %v", line.ContextMap())
+			text := fmt.Sprint(line.ContextMap())
+			if strings.Contains(text, "ana") || strings.Contains(text, "lea") || !strings.Contains(text, "u-1") {
+				t.Errorf("a line names the customer or the person: %v", line.ContextMap())
 			}
 		}
 	})

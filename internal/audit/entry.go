@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -38,8 +39,8 @@ const Self = "tabi"
 type Entry struct {
 	Seq      int64     // place in the log, from 1; set when it is stored
 	At       time.Time // wall; zero: now
-	Who      string    // the caller's name; empty: somebody who could not be identified
-	Subject  string    // the caller's id at the identity provider, or of the key
+	Who      string    // the caller's name; empty: somebody who could not be identified. Proven only by Subject
+	Subject  string    // the caller's id at the identity provider, of the token or key, or uid:N of this machine; empty: nobody has checked
 	Role     string    // the caller's role
 	Door     string    // Page, API, CLI, Temporal or Automatic
 	Peer     string    // network address of the caller
@@ -74,6 +75,7 @@ func (e Entry) tidy() Entry {
 		&e.Result, &e.Reason} {
 		*text = clip(*text)
 	}
+	e.Who = visible(e.Who)
 	var detail Detail
 	for name, text := range e.Detail {
 		if text == "" {
@@ -82,11 +84,15 @@ func (e Entry) tidy() Entry {
 		if detail == nil {
 			detail = Detail{}
 		}
-		detail[clip(name)] = clip(text)
+		detail[clip(name)] = visible(clip(text))
 	}
 	e.Detail = detail
 	return e
 }
+
+// visible returns a text in which characters that control a terminal or turn the direction of a line are written as escapes: names come
+// from identity providers, forms and updates in Temporal.
+func visible(text string) string { return human.Quote(text, "") }
 
 func clip(text string) string {
 	text = sqldb.Clean(text)

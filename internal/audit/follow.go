@@ -12,7 +12,7 @@ import (
 
 // Log writes one line at info for each entry that no process has logged yet, at most limit, and reports whether there may be more.
 // So entries of commands, which have no log, are in the log of a process that stays. After a crash an entry may be logged twice; its number
-// says so. Lines have no id of a customer: their number leads to the entry.
+// says so. Lines have neither an id of a customer nor the name of a person, who is there by the subject: their number leads to the entry.
 func (s *Room) Log(ctx context.Context, log *zap.Logger, limit int) (more bool, err error) {
 	logged, err := s.db.Setting(ctx, loggedSetting)
 	if err != nil {
@@ -53,8 +53,11 @@ func (s *Room) Log(ctx context.Context, log *zap.Logger, limit int) (more bool, 
 
 // fields are an entry's as a log line has them. The ids of customers, and objects whose ids may contain one, stay in the database.
 func (e Entry) fields() []zap.Field {
-	out := []zap.Field{zap.Int64("seq", e.Seq), zap.Time("at", e.At), zap.String("who", e.Who), zap.String("what", e.What),
+	out := []zap.Field{zap.Int64("seq", e.Seq), zap.Time("at", e.At), zap.String("what", e.What),
 		zap.String("result", e.Result), zap.String("door", e.Door)}
+	if e.Door == Automatic {
+		out = append(out, zap.String("who", Self))
+	}
 	for _, f := range []struct{ name, text string }{
 		{"subject", e.Subject}, {"role", e.Role}, {"peer", e.Peer}, {"kind", e.Kind}, {"journey", e.Journey}, {"reason", e.Reason},
 	} {

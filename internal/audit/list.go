@@ -36,7 +36,7 @@ func (s *Room) List(ctx context.Context, f Filter) ([]Entry, error) {
 		w.Equals("journey", sqldb.Clean(f.Journey))
 		w.Raw("journey <> ''")
 	}
-	w.Equals("who", sqldb.Clean(f.Who))
+	w.Equals("who", visible(sqldb.Clean(f.Who)))
 	w.Equals("result", f.Result)
 	if kind, all := cutAll(f.What); all {
 		w.And("what >= ", kind+".")

@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/audit"
@@ -18,7 +16,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/localtime"
-	"github.com/tabi-journeys/tabi/internal/limits"
 	"github.com/tabi-journeys/tabi/internal/number"
 	"github.com/tabi-journeys/tabi/internal/outbox"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -112,36 +109,6 @@ func FanOut(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *custom
 		}
 		outbox.Enqueue(b, e, outbox.DeliverEvent, ev.ID, body, sqldb.Millis(b.Now))
 		receipt.DeliveredTo = append(receipt.DeliveredTo, e.ID)
-	}
-	return nil
-}
-
-// EnterAll enters the customer into each of the journeys that allows it.
-func EnterAll(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, names []string, ev *customer.Event,
-	receipt *customer.Receipt) error {
-	for _, name := range names {
-		if err := enterNoted(ctx, b, p, entry{journey: name, event: ev, at: ev.Planned()}, receipt); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// enterNoted is enter with a receipt. If the customer has too many open enrollments, a strict entry is an error, and otherwise the
-// receipt has a warning: a change of traits that makes an entry condition true is stored all the same.
-func enterNoted(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, q entry, receipt *customer.Receipt) error {
-	address, refused, err := enter(ctx, b, p, q)
-	var over *limits.Error
-	if strings.HasSuffix(refused, badKey) {
-		receipt.Warnings = append(receipt.Warnings, "journey "+q.journey+" is not entered: "+refused)
-	}
-	switch {
-	case errors.As(err, &over) && !q.strict:
-		receipt.Warnings = append(receipt.Warnings, over.Message)
-	case err != nil:
-		return err
-	case address != "":
-		receipt.Entered = append(receipt.Entered, address)
 	}
 	return nil
 }
@@ -361,7 +328,7 @@ func retryDeferredEntry(ctx context.Context, b *unit.Unit, p *unit.LockedCustome
 	if err != nil {
 		return err
 	}
-	return enterNoted(ctx, b, p, entry{journey: d.Journey, event: ev, key: &d.Key, at: at}, &customer.Receipt{})
+	return enterNoted(ctx, b, p, entry{journey: d.Journey, event: ev, key: &d.Key, at: at}, nil)
 }
 
 // freeAddress returns the workflow id with the smallest number that no open enrollment of the customer has, with or without pseudonyms:

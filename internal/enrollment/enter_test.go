@@ -6,10 +6,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/engine/enginetest"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
 	"github.com/tabi-journeys/tabi/internal/journey"
+	"github.com/tabi-journeys/tabi/internal/limits"
+	"github.com/tabi-journeys/tabi/internal/rejection"
 	"github.com/tabi-journeys/tabi/internal/unit"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -218,6 +225,30 @@ func TestDeferredEntry(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A deferred entry is decided where nobody waits for the answer: one that exceeds a limit is among the refused calls.
+func TestRefusedDeferredEntryIsSaid(t *testing.T) {
+	each(t, func(s *suite) {
+		core, lines := observer.New(zapcore.WarnLevel)
+		s.Units.OnRefused = rejection.NewRecorder(s.Rejections, zap.New(core), prometheus.NewRegistry()).Entries
+		s.Publish([]*journey.Definition{enginetest.Cart()})
+		e := s.Enter("ana", nil)
+		s.Ingest(enginetest.Noon.Add(time.Minute), s.Track("ana", "Order Completed", nil))
+		s.Ingest(enginetest.Noon.Add(2*time.Minute), s.Track("ana", "Cart Updated", nil))
+		s.Units.Limits.Open = 0
+		s.End(e, "goal", enginetest.Noon.Add(3*time.Minute))
+		s.Drain()
+		page, err := s.Rejections.List(s.Ctx, rejection.Filter{Limit: 10})
+		s.Must(err)
+		if len(page) != 1 || page[0].Door != rejection.Entry || page[0].Code != limits.OpenEnrollments ||
+			!strings.Contains(page[0].Payload, `"journey":"cart"`) || !strings.Contains(page[0].Payload, `"customer":"ana"`) {
+			t.Errorf("%+v", page)
+		}
+		if lines.Len() != 1 || strings.Contains(fmt.Sprint(lines.All()[0].ContextMap()), "ana") {
+			t.Errorf("%v", lines.All())
+		}
+	})
 }
 
 func TestDeferredEntryOfALostEnrollment(t *testing.T) {

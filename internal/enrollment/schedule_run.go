@@ -243,7 +243,7 @@ func enterScheduled(ctx context.Context, b *unit.Unit, p *progress, ev customer.
 		}
 		own := ev
 		own.ID, own.Customer = prefix+id, id
-		if err := enterNoted(ctx, b, person, entry{journey: p.journey, event: &own, at: own.Planned()}, &customer.Receipt{}); err != nil {
+		if err := enterNoted(ctx, b, person, entry{journey: p.journey, event: &own, at: own.Planned()}, nil); err != nil {
 			return err
 		}
 	}

@@ -86,7 +86,7 @@ func (s *Room) SetIntents(ctx context.Context, now time.Time, customerID string,
 		if err != nil {
 			return err
 		}
-		if err := enrollment.EnterAll(ctx, b, p, turned, ev, &customer.Receipt{}); err != nil {
+		if err := enrollment.EnterAll(ctx, b, p, turned, ev, nil); err != nil {
 			return err
 		}
 		return intent.NotifyScoresChanged(ctx, b, p, open, moved)

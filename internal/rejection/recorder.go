@@ -13,6 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/tolerant"
+	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
 // Doors, by which calls come in.
@@ -21,6 +22,8 @@ const (
 	Mail   = "mail"   // reports of mail providers
 	Track  = "track"  // the workflow type Track
 	Signal = "signal" // signals and updates to a run
+	// Entry is for entries into journeys that are decided where no caller waits: deferred, scheduled, and those that follow from a step.
+	Entry = "entry"
 )
 
 // Forgotten is the kind of change of a call that was dropped, because it names a customer who was forgotten.
@@ -99,6 +102,15 @@ func (d *Recorder) Rejected(ctx context.Context, now time.Time, door string, lis
 	if _, err := d.keeper.Keep(ctx, now, calls); err != nil {
 		d.log.Warn("refused calls could not be kept", zap.String("door", door), zap.Int("calls", len(calls)), zap.Error(err))
 	}
+}
+
+// Entries records entries that were refused where no caller waits for them. It serves unit.Units.OnRefused.
+func (d *Recorder) Entries(ctx context.Context, now time.Time, list []unit.RefusedEntry) {
+	refused := make([]Refused, len(list))
+	for i, one := range list {
+		refused[i] = Refused{Problem: one.Problem, Value: one}
+	}
+	d.Rejected(ctx, now, Entry, refused)
 }
 
 // line logs a refusal, at most once a second for each door and reason.

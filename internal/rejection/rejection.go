@@ -36,7 +36,7 @@ const (
 type Call struct {
 	ID      string
 	At      time.Time // virtual
-	Door    string    // where it came in: http, mail, track, signal
+	Door    string    // where it came in: http, mail, track, signal, entry
 	Code    string    // the reason; see docs/http.md
 	Field   string    // what is wrong with it: batch[3].event
 	Message string

@@ -13,6 +13,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/limits"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/tolerant"
 )
 
 // Units starts units of work and holds what they share: the catalog, the options and the hooks.
@@ -23,6 +24,8 @@ type Units struct {
 	enrollments Enrollments
 	committed   chan struct{}
 	Hooks       Hooks
+	// OnRefused is called after the commit of a Change in which entries were refused that no caller waits for; nil: nobody is.
+	OnRefused func(ctx context.Context, now time.Time, list []RefusedEntry)
 }
 
 // Options are the settings of this process that decisions depend on.
@@ -147,8 +150,18 @@ type Unit struct {
 	Touched   map[string]*EnrollmentRow
 	states    map[any]any
 	Wake      bool
-	Trace     string      // traceparent of the call that is handled now; see package tracing
-	Meter     *expr.Meter // of the request whose call is handled now; nil: conditions may cost what they like
+	Trace     string         // traceparent of the call that is handled now; see package tracing
+	Refused   []RefusedEntry // see Units.OnRefused
+	Meter     *expr.Meter    // of the request whose call is handled now; nil: conditions may cost what they like
+}
+
+// A RefusedEntry is an entry into a journey that was not possible, and that no caller waits for.
+type RefusedEntry struct {
+	tolerant.Problem `json:"-"`
+	Journey          string `json:"journey"`
+	Customer         string `json:"customer"`
+	Event            string `json:"event"` // its name
+	EventID          string `json:"event_id"`
 }
 
 // State returns a room's part of a unit. It is created, as the zero T, at the first call.
@@ -173,17 +186,21 @@ func (s *Units) Begin(tx sqldb.Conn, now time.Time) *Unit {
 // customers first. f may run several times if the transaction is repeated.
 func (s *Units) Change(ctx context.Context, now time.Time, f func(tx sqldb.Conn, b *Unit) error) error {
 	wake := false
+	var refused []RefusedEntry
 	err := s.Write(ctx, func(tx sqldb.Conn) error {
 		b := s.Begin(tx, now)
 		if err := f(tx, b); err != nil {
 			return err
 		}
 		err := b.Flush(ctx)
-		wake = b.Wake
+		wake, refused = b.Wake, b.Refused
 		return err
 	})
 	if err == nil && wake {
 		s.Wake()
+	}
+	if err == nil && len(refused) > 0 && s.OnRefused != nil {
+		s.OnRefused(ctx, now, refused)
 	}
 	return err
 }

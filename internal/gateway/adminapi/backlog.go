@@ -23,7 +23,7 @@ func (h *Handlers) dropBacklog(ctx context.Context, in *api.DropBacklogInput) (*
 	if err != nil {
 		return nil, unknownCustomer(in.ID, err)
 	}
-	h.Log.Warn("the backlog of a customer was dropped", zap.String("by", auth.Actor(ctx, "")), zap.Int64("entries", got.Entries),
+	h.Log.Warn("the backlog of a customer was dropped", zap.String("by", auth.PrincipalOf(ctx).Subject), zap.Int64("entries", got.Entries),
 		zap.Int("enrollments", got.Enrollments))
 	out := api.Backlog(got)
 	return &out, nil

@@ -60,7 +60,7 @@ func (h *Handlers) forgetCustomer(ctx context.Context, in *api.ForgetInput) (*ap
 		return nil, unknownCustomer(in.ID, err)
 	}
 	if r.ID != "" {
-		h.Log.Info("a customer is to be forgotten", zap.String("request", r.ID), zap.String("by", r.By))
+		h.Log.Info("a customer is to be forgotten", zap.String("request", r.ID), zap.String("by", auth.PrincipalOf(ctx).Subject))
 	}
 	return viewForget(r), nil
 }

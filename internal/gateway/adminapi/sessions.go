@@ -70,6 +70,6 @@ func (h *Handlers) endSessions(ctx context.Context, in *api.SessionInput) (*api.
 		return nil, web.NotFound("not_found", "subject", "nobody with this subject is signed in")
 	}
 	h.Log.Info("sessions were ended", zap.Int64("sessions", n), zap.String("subject", in.Body.Subject),
-		zap.String("by", auth.Actor(ctx, "")))
+		zap.String("by", auth.PrincipalOf(ctx).Subject))
 	return &api.SessionCount{Count: n}, nil
 }

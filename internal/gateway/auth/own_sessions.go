@@ -76,7 +76,7 @@ func (a *Auth) EndOwnSession(ctx context.Context, id string) (n int, err error) 
 		}
 		n++
 	}
-	a.env.Log.Info("somebody ended own sessions", zap.Int("sessions", n), zap.String("subject", p.Subject), zap.String("name", p.Name))
+	a.env.Log.Info("somebody ended own sessions", zap.Int("sessions", n), zap.String("subject", p.Subject))
 	return n, nil
 }
 

@@ -84,7 +84,7 @@ func (a *Auth) confirm(r *http.Request, id string, who access.Session, refused e
 		return err
 	}
 	audit.Of(ctx).By(s.Name, s.Subject, "")
-	a.env.Log.Info("a session ended", zap.String("subject", s.Subject), zap.String("name", s.Name),
+	a.env.Log.Info("a session ended", zap.String("subject", s.Subject),
 		zap.String("reason", "the identity provider does not confirm it: "+no.code), zap.NamedError("cause", no.cause))
 	return errors.Join(no, a.Sessions.EndSession(ctx, s.ID))
 }

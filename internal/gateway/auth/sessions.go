@@ -94,7 +94,7 @@ func (a *Auth) session(r *http.Request) (Principal, *web.Error) {
 		return Principal{}, a.unreadable(r, err)
 	}
 	if over != "" {
-		a.env.Log.Info("a session ended", zap.String("subject", s.Subject), zap.String("name", s.Name), zap.String("reason", over))
+		a.env.Log.Info("a session ended", zap.String("subject", s.Subject), zap.String("reason", over))
 		if err := a.Sessions.EndSession(ctx, s.ID); err != nil {
 			return Principal{}, a.env.StoreError(r, err)
 		}
@@ -179,7 +179,7 @@ func (a *Auth) signIn(w http.ResponseWriter, r *http.Request, s access.Session) 
 		return err
 	}
 	audit.Of(r.Context()).By(s.Name, s.Subject, string(p.Role))
-	a.env.Log.Info("somebody signed in", zap.String("way", s.Way), zap.String("subject", s.Subject), zap.String("name", s.Name),
+	a.env.Log.Info("somebody signed in", zap.String("way", s.Way), zap.String("subject", s.Subject),
 		zap.String("role", string(p.Role)), zap.Strings("queues", p.Queues), zap.String("peer", s.Peer))
 	a.setCookie(w, sessionCookie, value, a.SessionLife, http.SameSiteStrictMode)
 	return nil
@@ -200,7 +200,7 @@ func (a *Auth) SignOut(w http.ResponseWriter, r *http.Request) error {
 	if err := a.Sessions.EndSession(r.Context(), p.SessionID); err != nil {
 		return err
 	}
-	a.env.Log.Info("somebody signed out", zap.String("subject", p.Subject), zap.String("name", p.Name))
+	a.env.Log.Info("somebody signed out", zap.String("subject", p.Subject))
 	a.setCookie(w, sessionCookie, "", 0, http.SameSiteStrictMode)
 	return nil
 }

@@ -122,9 +122,9 @@ func printAudit(p *terminal.Printer, all api.AuditList) {
 		if who == "" {
 			who = "unknown"
 		}
-		rows[i] = table.Row{e.Seq, terminal.Stamp(e.At), who, e.Role, e.What, about, result, e.Door + " " + e.Peer}
+		rows[i] = table.Row{e.Seq, terminal.Stamp(e.At), who, e.Subject, e.Role, e.What, about, result, e.Door + " " + e.Peer}
 	}
-	p.Table(table.Row{"SEQ", "AT (UTC)", "WHO", "ROLE", "WHAT", "ON", "RESULT", "FROM"}, rows)
+	p.Table(table.Row{"SEQ", "AT (UTC)", "WHO", "SUBJECT", "ROLE", "WHAT", "ON", "RESULT", "FROM"}, rows)
 	if all.Next != "" {
 		p.Line("… and older ones: raise --limit")
 	}

@@ -57,7 +57,7 @@ func rejectedListCommand() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&filter.Door, "door", "", "only calls that came in by http, mail, track or signal")
+	f.StringVar(&filter.Door, "door", "", "only calls that came in by http, mail, track, signal or entry")
 	f.StringVar(&filter.Code, "reason", "", "only calls that were refused for this reason, such as bad_time")
 	f.IntVar(&filter.Limit, "limit", 50, "number of calls to list at most")
 	r.Register(c, false, true)
