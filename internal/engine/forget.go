@@ -107,7 +107,7 @@ var Keeps = map[string]string{
 	"schedules":       "when journeys begin",
 	"rates":           "limits of providers",
 	"classifiers":     "trained on designers' examples",
-	"models":          "sums over many customers, in which nobody can be found",
+	"models":          "sums over many customers, by names of traits and events; no names of people, addresses or ids",
 }
 
 // openSalt returns the salt of the digests of forgotten customers, which the first start makes.

@@ -154,7 +154,7 @@ var Exports = []unit.Export{
 	},
 	{
 		Table: "migrations", Title: "Changes of these journeys", Where: `enrollment in (select id from enrollments where customer = $1)`,
-		Key: "enrollment, revision",
+		Key: "enrollment, revision", Hide: []string{"by_whom"},
 	},
 	{Table: "entry_conditions", Title: "Conditions that hold for you", Where: `customer = $1`, Key: "customer, journey"},
 }

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
@@ -23,11 +25,26 @@ const (
 	maxSymbol   = 64 // bytes; a longer text is prose, not a symbol
 )
 
-// personal are traits that identify one customer and predict nothing about others. No model learns them.
+// personal are traits that identify one customer and predict nothing about others, and groups, whose names are ids. No model learns them.
 var personal = map[string]bool{
 	"id": true, "email": true, "phone": true, "push_token": true, "name": true, "first_name": true, "last_name": true, "firstName": true,
 	"lastName": true,
-	"username": true, "address": true, "avatar": true, "title": true, "birthday": true,
+	"username": true, "address": true, "avatar": true, "title": true, "birthday": true, "groups": true,
+}
+
+// mostDigits is how many digits the name of a predictor has at most.
+const mostDigits = 5
+
+// named reports whether a model may keep the name of a predictor, since forgetting a customer leaves models alone: one with an @ or
+// with many digits is rather an address or an id than the name of a trait or event.
+func named(name string) bool {
+	digits := 0
+	for _, r := range name {
+		if unicode.IsDigit(r) {
+			digits++
+		}
+	}
+	return digits <= mostDigits && !strings.Contains(name, "@")
 }
 
 // predictors are the facts about a customer at a decision: name → float64 or string. An offer stores them as JSON until
@@ -89,6 +106,9 @@ func behaved(ctx context.Context, tx sqldb.Conn, out predictors, customerID stri
 		where customer = $1 and at > $2 group by name order by count(*) desc, name limit $5`,
 		customerID, sqldb.Millis(now.Add(-30*day)), sqldb.Millis(now.Add(-day)), sqldb.Millis(now.Add(-7*day)), maxBehavior)
 	for _, c := range all {
+		if !named(c.name) {
+			continue
+		}
 		out["1d "+c.name], out["7d "+c.name], out["30d "+c.name] = float64(c.one), float64(c.seven), float64(c.many)
 	}
 	return err
@@ -96,7 +116,8 @@ func behaved(ctx context.Context, tx sqldb.Conn, out predictors, customerID stri
 
 // add adds the first n entries by name.
 func (p predictors) add(from map[string]any, n int) {
-	for i, name := range slices.Sorted(maps.Keys(from)) {
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(from)), func(name string) bool { return !named(name) })
+	for i, name := range names {
 		if i == n {
 			return
 		}
