@@ -39,7 +39,8 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 	}
 	// With a new token, a relay that still has a lease cannot note why it failed: the words may name the workflow.
 	return f.Replace(ctx, b, "enrollments", "id", `customer = $2, lease_token = lease_token + 1,
-		workflow_id = 'forgotten/' || id, instance_key = '', entry_event = '', draw_id = '', origin = '', reason = '', first_run_id = '', lost_run_id = '', snapshot = '', last_error = ''`,
+		workflow_id = 'forgotten/' || id, instance_key = '', entry_event = '', draw_id = '', origin = '', reason = '', first_run_id = '',
+		lost_run_id = '', snapshot = '', last_error = ''`,
 		`customer = $1 and state = 'closed'`,
 		"that somebody went through the journey, when, how it ended and what it was worth; not who", f.Customer, f.Pseudonym)
 }
