@@ -55,8 +55,8 @@ func TestTemporalReadsNoCustomer(t *testing.T) {
 		}})
 	ctx := context.Background()
 	h.identify("canary-ana", map[string]any{"first_name": "Canary", "email": "canary@example.com"})
-	entered := h.track("canary-ana", "Start", "canary-message", map[string]any{"k": "canary-key", "text": "canary-text"}).Receipts[0].Entered
-	if len(entered) != 2 {
+	got := h.track("canary-ana", "Start", "canary-message", map[string]any{"k": "canary-key", "text": "canary-text"})
+	if entered := got.Receipts[0].Entered; len(entered) != 2 {
 		t.Fatal(entered)
 	}
 	h.settled()
