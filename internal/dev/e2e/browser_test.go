@@ -117,11 +117,11 @@ func TestTemporalUIShowsEncryptedRuns(t *testing.T) {
 	h.customer("ana")
 	h.track("ana", "Trouble", "", map[string]any{"text": "help"})
 	e := h.parked("care/ana", "person")
-	run, err := h.Temporal.DescribeWorkflowExecution(t.Context(), "care/ana", "")
+	run, err := h.Temporal.DescribeWorkflow(t.Context(), "care/ana", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := runs + "/care%2Fana/" + run.GetWorkflowExecutionInfo().GetExecution().GetRunId()
+	page := runs + "/care%2Fana/" + run.WorkflowExecution.RunID
 	const words = `[document, ...[...document.querySelectorAll("iframe")].map(f => f.contentDocument)]
 		.map(d => d?.body?.innerText ?? "").join("\n").replaceAll("\u00a0", " ")` // the UI renders Markdown in frames
 	shows := func(tab string, wanted ...string) {
