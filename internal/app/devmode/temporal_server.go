@@ -76,6 +76,9 @@ func StartDevServer(o DevServerOptions) (*DevServer, error) {
 		// By default the server reads its queues 20 times a second, and every hop takes 50 ms.
 		"--dynamic-config-value", "history.transferProcessorMaxPollRPS=200",
 		"--dynamic-config-value", "history.timerProcessorMaxPollRPS=200",
+		// A closed run is deleted once the queue's progress is stored, by default every 30 s: forgetting a customer waits for it.
+		"--dynamic-config-value", `history.transferProcessorUpdateAckInterval="5s"`,
+		"--dynamic-config-value", `history.visibilityProcessorUpdateAckInterval="5s"`,
 		// At scale 86,400 a customer may well enter again within a second.
 		"--dynamic-config-value", `history.workflowIdReuseMinimalInterval="0s"`,
 		"--log-level", "warn",

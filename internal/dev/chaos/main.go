@@ -29,7 +29,7 @@ type form struct {
 }
 
 var (
-	shortForm = form{journeys: 1000, rounds: 3, scale: 240, spread: 70 * time.Second, cycles: 1, drain: 2 * time.Minute, disk: 768 << 20}
+	shortForm = form{journeys: 1000, rounds: 3, scale: 240, spread: 70 * time.Second, cycles: 1, drain: 4 * time.Minute, disk: 768 << 20}
 	longForm  = form{
 		long:     true,
 		journeys: 10_000,

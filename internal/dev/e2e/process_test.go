@@ -98,6 +98,8 @@ const stopPatience = 15 * time.Second
 var dynamic = []string{
 	"history.transferProcessorMaxPollRPS=200",
 	"history.timerProcessorMaxPollRPS=200",
+	`history.transferProcessorUpdateAckInterval="5s"`,
+	`history.visibilityProcessorUpdateAckInterval="5s"`,
 	"history.workflowIdReuseMinimalInterval=0",
 }
 
