@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
@@ -79,20 +81,14 @@ func newDriver(url string, p *plan, seed uint64) *driver {
 	return d
 }
 
-// run returns when everything is acknowledged.
+// run returns when everything is acknowledged, or an answer is wrong.
 func (d *driver) run(ctx context.Context) error {
 	began := clock.Wall()
-	ended := make(chan error, clientCount)
+	clients, ctx := errgroup.WithContext(ctx)
 	for range clientCount {
-		go func() { ended <- d.send(ctx, began) }()
+		clients.Go(func() error { return d.send(ctx, began) })
 	}
-	var first error
-	for range clientCount {
-		if err := <-ended; err != nil && first == nil {
-			first = err
-		}
-	}
-	return first
+	return clients.Wait()
 }
 
 // send sends what is due until nothing is left.
