@@ -35,7 +35,11 @@ func (g *Gateway) guard(r web.Route) http.Handler {
 				return
 			}
 			if r.Access == web.Program && caller.Kind == auth.KindSession {
-				caller = g.auth.Open() // the API is for programs: a cookie opens pages only
+				// the API is for programs: a cookie opens pages only
+				if caller, err = g.auth.Open(req); err != nil {
+					web.WriteError(w, err)
+					return
+				}
 			}
 			if caller.Role == access.Nobody {
 				web.WriteError(w, web.Unauthorized("this needs a token: Authorization: Bearer <token>"))

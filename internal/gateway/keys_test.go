@@ -202,6 +202,27 @@ func TestKeysThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// A gateway without tokens does not ask for one while its store is away: nobody could know whether it has some.
+func TestOpenGatewayWithoutStore(t *testing.T) {
+	t.Parallel()
+	room := &brokenKeys{}
+	h := newHouse(t, func(c *Config) {
+		room.AccessRoom = c.Rooms.Access
+		c.Rooms.Access, c.Keys, c.Tokens, c.Insecure = room, nil, nil, true
+	})
+	now := instant
+	h.g.Wall = func() time.Time { return now }
+	for _, broken := range []bool{false, true} {
+		want := map[bool]int{false: http.StatusOK, true: http.StatusServiceUnavailable}[broken]
+		room.broken, now = broken, now.Add(2*auth.KeysFresh)
+		for _, path := range []string{"/v1/admin/counts", "/journeys"} {
+			if got := h.do("GET", path, ""); got.status != want {
+				t.Errorf("broken is %t: %s: %d", broken, path, got.status)
+			}
+		}
+	}
+}
+
 // A web key's proofs are valid for both keys while it is rotated, and its message ids stay in one space.
 func TestWebKeyIsRotatedWithItsProof(t *testing.T) {
 	t.Parallel()

@@ -200,7 +200,10 @@ func Bearer(r *http.Request) string {
 
 // Identify returns the caller of a request; the zero Principal: nobody. An error: the caller has to wait, or the database is away.
 func (a *Auth) Identify(r *http.Request) (Principal, *web.Error) {
-	open := a.Open()
+	open, away := a.Open(r)
+	if away != nil {
+		return Principal{}, away
+	}
 	if token := Bearer(r); token != "" {
 		if open.Role == access.Nobody {
 			c, err := a.try(r, byBearer, token)
@@ -225,19 +228,25 @@ func (t Token) principal(kind string) Principal {
 }
 
 // Open returns the caller whom nobody asks for a token: an admin in dev, and with Insecure where there is no token; otherwise nobody.
-func (a *Auth) Open() Principal {
-	if a.Dev || a.Insecure && len(a.Tokens) == 0 && a.OIDC == nil && a.noStoredToken() {
-		return Principal{Kind: KindOpen, Subject: KindOpen, Role: access.Admin}
+// An error: the store cannot say whether it has tokens.
+func (a *Auth) Open(r *http.Request) (Principal, *web.Error) {
+	admin := Principal{Kind: KindOpen, Subject: KindOpen, Role: access.Admin}
+	if a.Dev {
+		return admin, nil
 	}
-	return Principal{}
-}
-
-// noStoredToken reports whether the store surely has no live token.
-func (a *Auth) noStoredToken() bool {
-	ctx, cancel := context.WithTimeout(context.Background(), usedTimeout)
+	if !a.Insecure || len(a.Tokens) > 0 || a.OIDC != nil {
+		return Principal{}, nil
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), usedTimeout)
 	defer cancel()
-	any, err := a.Stored.any(ctx, access.TokenKey)
-	return err == nil && !any
+	stored, err := a.Stored.any(ctx, access.TokenKey)
+	switch {
+	case err != nil:
+		return Principal{}, a.unreadable(r, err)
+	case stored:
+		return Principal{}, nil
+	}
+	return admin, nil
 }
 
 // tokenOf looks a token up by its digest, in constant time per configured token; nil: it is unknown.

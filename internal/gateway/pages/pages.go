@@ -170,10 +170,11 @@ func parsePages() (*template.Template, error) {
 // Render writes a page, completely or not at all.
 func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name, title string, body any) {
 	caller := auth.PrincipalOf(r.Context())
+	open, _ := p.auth.Open(r) // only whether the page says so
 	l := layout{
 		Title:    title,
 		Now:      p.Now(),
-		Open:     p.auth.Open().Role != access.Nobody,
+		Open:     open.Role != access.Nobody,
 		Temporal: p.temporal,
 		DevPages: p.dev,
 		Body:     auth.Visible(r.Context(), body),
