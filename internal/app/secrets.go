@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"regexp"
@@ -78,7 +79,7 @@ func FromFile(name, value string) (string, error) {
 	if !isFile {
 		return value, nil
 	}
-	data, err := os.ReadFile(path)
+	data, err := readSetting(path)
 	if err != nil {
 		return "", Usage("%s: a value that begins with @ names a file: %w", name, err)
 	}
@@ -87,6 +88,23 @@ func FromFile(name, value string) (string, error) {
 		return "", Usage("%s: the file %s is empty", name, path)
 	}
 	return text + "\n", nil // a list from a file has one item per line
+}
+
+// maxFile is the largest file of a setting, in bytes.
+const maxFile = 1 << 20
+
+// readSetting reads a file of a setting, which may be a pipe. A larger one is a mistake, such as /dev/zero.
+func readSetting(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		return nil, fmt.Errorf("%s has more than %d bytes", path, maxFile)
+	}
+	return data, err
 }
 
 // loadFiles replaces each @FILE by the contents of the file.

@@ -219,3 +219,11 @@ func TestSettingIsReadAgain(t *testing.T) {
 		t.Error("a value that is no file's is read again")
 	}
 }
+
+// TestEndlessFilesOfSettings: a file that never ends is refused, instead of filling the memory.
+func TestEndlessFilesOfSettings(t *testing.T) {
+	t.Parallel()
+	if _, err := FromFile("--token", "@/dev/zero"); err == nil || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("got %v", err)
+	}
+}

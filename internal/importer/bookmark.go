@@ -63,18 +63,18 @@ func OpenBookmark(path, file, url string, startOver bool) (*Bookmark, error) {
 }
 
 func fingerprint(file string) (string, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
+	info, err := os.Stat(file) // before it is opened: to open a pipe waits for its writer
 	if err != nil {
 		return "", err
 	}
 	if !info.Mode().IsRegular() {
 		return "", errors.New("it is not a file")
 	}
+	f, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
 	h := sha256.New()
 	if _, err := io.CopyN(h, f, fingerprintBytes); err != nil && !errors.Is(err, io.EOF) {
 		return "", err

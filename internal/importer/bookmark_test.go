@@ -3,6 +3,7 @@ package importer
 import (
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -17,5 +18,17 @@ func TestBookmarkPath(t *testing.T) {
 	}
 	if got := BookmarkPath("/proc/log.ndjson"); got != "log.ndjson.tabi-state" {
 		t.Errorf("beside a file of a folder that cannot be written: %s", got)
+	}
+}
+
+// TestAPipeIsNoFile: nobody may ever write to a pipe, and to open it waits.
+func TestAPipeIsNoFile(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skip(err)
+	}
+	if _, err := fingerprint(pipe); err == nil {
+		t.Error("a pipe is taken for a file")
 	}
 }

@@ -24,6 +24,7 @@ import (
 func Main(b app.Build) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends what does not listen to the first
 	return Run(ctx, b, os.Args[1:], os.Stdout, os.Stderr)
 }
 

@@ -22,6 +22,7 @@ import (
 func Main(b app.Build) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends what does not listen to the first
 	err := command(b).ExecuteContext(ctx)
 	if err != nil && err.Error() != "" {
 		fmt.Fprintln(os.Stderr, "tabi-worker: "+human.Quote(err.Error(), "\n\t"))

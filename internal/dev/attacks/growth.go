@@ -138,6 +138,21 @@ func grow(ctx context.Context, t *target) (string, error) {
 	return fmt.Sprintf("%d of 60 calls refused, the traits have %d bytes; 600 names and 12 levels are answered 413", refused, size), nil
 }
 
+// swellNumbers sends numbers with exponents, which have hundreds of digits.
+func swellNumbers(ctx context.Context, t *target) (string, error) {
+	list := strings.Repeat("123456789012345678901e280,", 1000)
+	call := `{"anonymousId": "swell", "properties": {"list": [` + list + `1]}}`
+	got, err := t.web(ctx, "page", call)
+	if err != nil {
+		return "", err
+	}
+	stored, err := t.count(ctx, `select coalesce(max(length(properties)), 0) from events where customer = 'anon:swell'`)
+	if err != nil || stored > 2*len(call) {
+		return "", fmt.Errorf("a call of %d bytes is answered %v, and stored as %d: %w", len(call), got, stored, orNil(err))
+	}
+	return fmt.Sprintf("a call of %d bytes is answered %d, and stored as %d", len(call), got.status, stored), nil
+}
+
 // growByMerge merges customers whose profiles fit alone.
 func growByMerge(ctx context.Context, t *target) (string, error) {
 	traits := func(name string) object {

@@ -31,6 +31,7 @@ var attacks = []attack{
 	{"an id carries terminal escapes", escapes},
 	{"a profile grows without end", grow},
 	{"a merge makes a profile too large", growByMerge},
+	{"numbers of a few bytes are stored as many", swellNumbers},
 	{"a customer gets ids without end", collectIDs},
 	{"a journey emits its own entry event twice", chainReaction},
 	{"a foreign run holds the workflow id of an entry", squatWorkflow},
