@@ -21,7 +21,7 @@ type Published struct {
 	Previous int      `json:"previous"`
 	Origin   int      `json:"origin,omitempty"`  // the earlier release that is published again
 	DryRun   bool     `json:"dry_run,omitempty"` // nothing was published: Release would be the next
-	Added    []string `json:"added,omitempty"`   // "journey x", "message y", "intent z", "action a", "policy"
+	Added    []string `json:"added,omitempty"`   // "journey x", "message y", "intent z", "action a", "policy", "topic t"
 	Changed  []string `json:"changed,omitempty"`
 	Removed  []string `json:"removed,omitempty"`
 	// Open counts the open enrollments of removed journeys, which continue on their revision.

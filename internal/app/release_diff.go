@@ -23,6 +23,7 @@ func (p *Published) compare(old, content *journey.Content) {
 	changes(p, "intent", old.Intents, content.Intents)
 	changes(p, "action", old.Actions, content.Actions)
 	changes(p, "policy", only(old.Policy), only(content.Policy))
+	changes(p, "topic", old.Topics, content.Topics)
 }
 
 // only returns the policy as a map, so that it is compared like content that has names.

@@ -235,6 +235,9 @@ func dropped(current, c *journey.Content, spec journey.Spec) (missing []string) 
 			missing = append(missing, fmt.Sprintf("action %q", name))
 		}
 	}
+	if current.Topics[named.Topic] != nil && c.Topics[named.Topic] == nil {
+		missing = append(missing, fmt.Sprintf("topic %q", named.Topic))
+	}
 	for _, said := range named.Messages {
 		message := c.Messages[said.Message]
 		if message == nil {

@@ -82,7 +82,7 @@ func (s *Side) broken() []string {
 	return slices.Compact(out)
 }
 
-// brokenRules returns the files of intents, actions and policy that do not compile. Comparing the part that does would
+// brokenRules returns the files of intents, actions, policy and topics that do not compile. Comparing the part that does would
 // make the rest look added.
 func (s *Side) brokenRules() []string {
 	var out []string
@@ -90,7 +90,7 @@ func (s *Side) brokenRules() []string {
 		switch dir, base := path.Base(path.Dir(d.File)), path.Base(d.File); {
 		case dir == "actions":
 			out = append(out, "actions/"+base)
-		case base == "intents.yaml", base == "policy.yaml":
+		case base == "intents.yaml", base == "policy.yaml", base == "topics.yaml":
 			out = append(out, base)
 		}
 	}

@@ -250,7 +250,7 @@ func join(survivor, gone map[string]any) map[string]any {
 		inner, nested := theirs.(map[string]any)
 		ownInner, ownNested := own.(map[string]any)
 		switch {
-		case !has || own == nil:
+		case !has || own == nil, nested && Of(own) == Yes:
 			out[name] = theirs
 		case nested && ownNested:
 			out[name] = join(ownInner, inner)

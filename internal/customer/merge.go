@@ -59,7 +59,7 @@ func Merge(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustome
 			link.stayed = link.stayed || stayed
 		}
 		survivor.Traits, link.changed = joinTraits(own, traits)
-		survivor.Traits, link.dropped = b.Units.Limits.FitTraits(own, survivor.Traits, consent.Trait)
+		survivor.Traits, link.dropped = b.Units.Limits.FitTraits(own, survivor.Traits, consent.Trait, consent.TopicsTrait)
 		survivor.Dirty = true
 	}
 	for _, e := range gone.Open {

@@ -53,11 +53,15 @@ func Overlay(base, patch map[string]any) map[string]any {
 	return out
 }
 
-// joinTraits merges the traits of two customers. The survivor's traits win, but a refused consent stays refused.
+// joinTraits merges the traits of two customers. The survivor's traits win, but a refused consent, and a topic that is turned off,
+// stay refused.
 func joinTraits(survivor, gone map[string]any) (merged map[string]any, changed []string) {
 	merged = Overlay(gone, survivor)
 	if joined := consent.Join(survivor[consent.Trait], gone[consent.Trait]); joined != nil {
 		merged[consent.Trait] = joined
+	}
+	if joined := consent.Join(survivor[consent.TopicsTrait], gone[consent.TopicsTrait]); joined != nil {
+		merged[consent.TopicsTrait] = joined
 	}
 	for _, name := range slices.Sorted(maps.Keys(merged)) {
 		if !reflect.DeepEqual(survivor[name], merged[name]) || !reflect.DeepEqual(gone[name], merged[name]) {
@@ -107,6 +111,15 @@ func applyPatch(ctx context.Context, b *unit.Unit, traits, patch map[string]any)
 				traits[consent.Trait] = m
 			}
 		}
+	}
+	if patch[consent.TopicsTrait] != nil {
+		rel, err := b.Release(ctx)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		var unclear []consent.Problem
+		patch, unclear = consent.NormalTopics(patch, rel.Rules.AskedTopics())
+		problems = append(problems, unclear...)
 	}
 	merged, changed = MergeTraits(traits, patch)
 	return merged, changed, problems, nil

@@ -112,6 +112,7 @@ type sendKind struct {
 type staged struct {
 	ChannelVerdict
 	stage stage
+	off   bool // the customer does not want the topic on the channel, which is no candidate
 }
 
 // stage is how far a send came through the policy.
@@ -147,9 +148,9 @@ func (p *PolicyEvaluator) Permit(ask SendRequest) Verdict {
 		}
 		return Verdict{Reason: reason}
 	}
-	best := 0
+	best := max(slices.IndexFunc(all, func(v staged) bool { return !v.off }), 0)
 	for i, v := range all {
-		// Before quiet hours every channel fails for its own reason; the first channel's is reported.
+		// Before quiet hours every channel fails for its own reason; that of the first candidate is reported.
 		if v.stage > all[best].stage && v.stage >= stageQuiet {
 			best = i
 		}

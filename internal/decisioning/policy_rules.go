@@ -30,6 +30,11 @@ func (p *PolicyEvaluator) evaluateChannel(k sendKind, spec *channel.Spec) staged
 		return suppressed.at(stageWhole)
 	}
 	if !k.transactional {
+		if d := p.topicOff(k.topic, spec.Name); d.reason != "" {
+			off := d.at(stageChannel)
+			off.off = true
+			return off
+		}
 		if d := p.consentMissing(spec.Name); d.reason != "" {
 			return d.at(stageChannel)
 		}
@@ -125,6 +130,28 @@ func (p *PolicyEvaluator) readConsent(name string) denial {
 		return denial{NoConsent, said + " is neither yes nor no, which means no"}
 	}
 	return denial{NoConsent, said + " is false"}
+}
+
+// topicOff returns why a channel is no candidate for marketing of a topic: the customer's choice, or the topic's default where
+// there is none. On a channel that is not among the topic's the default counts. Without topics.yaml nothing is asked.
+func (p *PolicyEvaluator) topicOff(name, channel string) denial {
+	if name == "" || p.st.Rules == nil || len(p.st.Rules.Topics) == 0 {
+		return denial{}
+	}
+	topic := consent.Topic{Name: name, Channels: []string{channel}, Default: true} // of a revision older than topics.yaml
+	if known := p.st.Rules.Topics[name]; known != nil {
+		topic = known.Asked(name)
+	}
+	trait := "customer." + consent.TopicsTrait + "." + name + "." + channel
+	switch on, answer := topic.On(p.st.Traits, channel); {
+	case on:
+		return denial{}
+	case answer == consent.No:
+		return denial{NoConsent, trait + " is false"}
+	case answer == consent.Unclear:
+		return denial{NoConsent, trait + " is neither yes nor no, which means no"}
+	}
+	return denial{NoConsent, "the customer has not chosen the topic " + name + " on " + channel + ", and its default is no"}
 }
 
 // refusal says for people what a customer has refused.

@@ -1,8 +1,11 @@
 package journey
 
 import (
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/consent"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 )
@@ -14,6 +17,30 @@ type Rules struct {
 	Groups  map[string][]string `json:"groups,omitempty"`  // group → its actions, in the order of the file
 	Actions map[string]*Action  `json:"actions,omitempty"` // by name, unique in the project
 	Policy  *Policy             `json:"policy,omitempty"`  // nil: no limits, quiet hours or consent rules
+	Topics  map[string]*Topic   `json:"topics,omitempty"`  // by name; empty: topics are free, and customers choose none
+}
+
+// Topic is what customers can subscribe to, channel by channel (topics.yaml). A choice is the trait
+// customer.topics.<topic>.<channel>.
+type Topic struct {
+	Names    map[string]string `json:"name,omitempty"`  // language (BCP 47) → its name for customers; empty: its own name
+	About    map[string]string `json:"about,omitempty"` // language → a sentence for customers
+	Channels []string          `json:"channels"`        // on which customers can choose; on others Default counts
+	Default  bool              `json:"default"`         // what counts for customers who have not chosen
+}
+
+// Asked returns what is asked of customers about the topic of this name.
+func (t *Topic) Asked(name string) consent.Topic {
+	return consent.Topic{Name: name, Channels: t.Channels, Default: t.Default}
+}
+
+// AskedTopics returns what is asked of customers about each topic, by name.
+func (r Rules) AskedTopics() []consent.Topic {
+	out := make([]consent.Topic, 0, len(r.Topics))
+	for _, name := range slices.Sorted(maps.Keys(r.Topics)) {
+		out = append(out, r.Topics[name].Asked(name))
+	}
+	return out
 }
 
 // Intent defines how an intent is inferred (intents.yaml). Its strength is Σ weight · 2^(−age/HalfLife) over the

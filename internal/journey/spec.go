@@ -52,6 +52,7 @@ type Description struct {
 	// The messages that a release must hold while an enrollment is in the journey.
 	Messages        []Saying
 	Groups, Actions []string
+	Topic           string // of the message that it sends; empty: none
 
 	Parks bool // an enrollment waits there, so a cycle through it is not endless
 	Stays bool // an enrollment may be there for long without parking, because it retries

@@ -176,6 +176,7 @@ func (a *Ask) Describe() Description {
 		Title: "question " + a.Question.Message, Lines: append(a.Question.delivery(), "at most "+human.Duration(a.Timeout)),
 		Exprs: sortedExprs(a.Question.Data), Events: [][]string{{MessageReceived}},
 		Messages: []Saying{{a.Question.Message, a.Question.Via}},
+		Topic:    a.Question.Topic,
 		Parks:    true, Says: true, Forks: true, Text: true,
 	}
 	for i := range a.Replies {

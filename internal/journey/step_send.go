@@ -80,7 +80,8 @@ func (s *Send) message(kind string) []syntax.Field {
 			Key: "category", Doc: "Default marketing.",
 			Value: syntax.Enum{To: &s.Category, Words: []string{Marketing, Transactional}, Default: Marketing},
 		},
-		{Key: "topic", Doc: "The topic, which limits can name.", Value: syntax.Word{To: &s.Topic}},
+		{Key: "topic", Doc: "The topic, of topics.yaml where there is one. Customers choose topics, and limits can name them.",
+			Value: syntax.Topic{To: &s.Topic}},
 		{Key: "tone", Doc: "One of the message's tones.", Value: syntax.Word{To: &s.Tone}},
 	}
 }
@@ -96,6 +97,7 @@ func (s *Send) Describe() Description {
 		},
 		Exprs:    sortedExprs(s.Data),
 		Messages: []Saying{{s.Message, s.Via}},
+		Topic:    s.Topic,
 		Says:     true, Stays: true,
 	}
 }

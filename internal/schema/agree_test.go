@@ -241,7 +241,7 @@ func TestManual(t *testing.T) {
 			case map[string]any:
 				for key, name := range map[string]string{"test": "test", "message": "message", "group": "actions", "intents": "intents",
 					"limits": "policy", "quiet_hours": "policy", "consent": "policy",
-					"suppress": "policy", "control_groups": "policy"} {
+					"suppress": "policy", "control_groups": "policy", "topics": "topics"} {
 					if d[key] != nil {
 						kind = name
 					}

@@ -58,6 +58,19 @@ func (b *builder) intents() *shape.Schema {
 	return shape.Object(shape.Keys{"intents": shape.MapOf(shape.Names(), one).With("The intents, by name.")}, "intents")
 }
 
+// topics is the schema of topics.yaml.
+func (b *builder) topics() *shape.Schema {
+	texts := func() *shape.Schema { return shape.MapOf(&shape.Schema{Pattern: shape.NotBlank}, shape.Word()) }
+	one := shape.Object(shape.Keys{
+		"name":  texts().With("The name that customers read, by language: {en: Offers, ja: お得な情報}."),
+		"about": texts().With("A sentence for customers, by language."),
+		"channels": shape.AnyOf(b.Channel(), shape.List(b.Channel(), 0)).
+			With("The channels on which customers can choose. On other channels the default counts."),
+		"default": shape.Boolean().With("Whether customers who have not chosen get messages of the topic; default false."),
+	}, "channels")
+	return shape.Object(shape.Keys{"topics": shape.MapOf(shape.Names(), one).With("The topics, by name.")}, "topics")
+}
+
 // policy is the schema of policy.yaml.
 func (b *builder) policy() *shape.Schema {
 	consent := shape.Keys{

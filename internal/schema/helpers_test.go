@@ -61,7 +61,7 @@ func kindOf(name string) string {
 		return "message"
 	case dir == "actions":
 		return "actions"
-	case base == "intents" || base == "policy":
+	case base == "intents" || base == "policy" || base == "topics":
 		return base
 	case strings.HasSuffix(base, ".test"):
 		return "test"

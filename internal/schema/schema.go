@@ -33,6 +33,7 @@ func Kinds() []Kind {
 		{"actions", "actions/<group>.yaml", "next best actions to choose among", (*builder).actions},
 		{"intents", "intents.yaml", "how intent is inferred", (*builder).intents},
 		{"policy", "policy.yaml", "contact policy: consent, limits, quiet hours, suppression", (*builder).policy},
+		{"topics", "topics.yaml", "what customers can subscribe to", (*builder).topics},
 	}
 }
 

@@ -7,16 +7,16 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey"
 )
 
-// RuleDiff is the difference between two versions of a rule: an intent, an action or the policy.
+// RuleDiff is the difference between two versions of a rule: an intent, an action, the policy or a topic.
 type RuleDiff struct {
-	Kind    string   `json:"kind"` // intent, action or policy
+	Kind    string   `json:"kind"` // intent, action, policy or topic
 	Name    string   `json:"name,omitempty"`
 	Added   bool     `json:"added,omitempty"`
 	Removed bool     `json:"removed,omitempty"`
 	Changes []Change `json:"changes,omitempty"` // half_life, value, accept.within, limits 2, quiet_hours.to
 }
 
-// CompareRules compares intents, actions and policy, in this order.
+// CompareRules compares intents, actions, policy and topics, in this order.
 func CompareRules(old, new journey.Rules) []RuleDiff {
 	out := []RuleDiff{}
 	add := func(kind, name string, before, after any) {
@@ -36,6 +36,9 @@ func CompareRules(old, new journey.Rules) []RuleDiff {
 		add("action", name, old.Actions[name], new.Actions[name])
 	}
 	add("policy", "", old.Policy, new.Policy)
+	for _, name := range bothKeys(old.Topics, new.Topics) {
+		add("topic", name, old.Topics[name], new.Topics[name])
+	}
 	return out
 }
 
@@ -57,6 +60,8 @@ func ruleParts(rule any) *parts {
 		bare := *r
 		bare.Name = ""
 		p.read("", reflect.ValueOf(bare))
+	case *journey.Topic:
+		p.read("", reflect.ValueOf(*r))
 	case *journey.Policy:
 		p.read("", reflect.ValueOf(*r))
 	}

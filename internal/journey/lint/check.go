@@ -15,7 +15,8 @@ import (
 )
 
 // File is one file of a project folder. Name is its path as the user knows it, with slashes. Its place under the root
-// determines its role (messages/x.yaml, actions/x.yaml, intents.yaml, policy.yaml, x.test.yaml, x.yaml).
+// determines its role (messages/x.yaml, actions/x.yaml, intents.yaml, policy.yaml, topics.yaml,
+// x.test.yaml, x.yaml).
 type File struct {
 	Root string // the folder that the user named; a prefix of Name, or empty
 	Name string
@@ -48,6 +49,7 @@ func Open(files []File, opts Options) *Folder {
 		Messages: map[string]*messageFile{},
 		journeys: map[string]string{},
 		Intents:  &intentSet{},
+		topics:   &topicSet{},
 		groups:   map[string]*groupInfo{},
 		actions:  map[string]*actionInfo{},
 
@@ -55,7 +57,7 @@ func Open(files []File, opts Options) *Folder {
 	}
 	files = slices.Clone(files)
 	slices.SortStableFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
-	var all, messages, intents, actions, policies, journeys []*fileCheck
+	var all, messages, intents, actions, policies, topics, journeys []*fileCheck
 	for _, file := range files {
 		f := &fileCheck{Folder: c, folder: file.Root, role: roleOf(file)}
 		f.Document = source.NewDocument(file.Name, file.Data, c.kinds.exprs, f.role != roleMessage && f.role != roleTest)
@@ -70,6 +72,8 @@ func Open(files []File, opts Options) *Folder {
 			actions = append(actions, f)
 		case rolePolicy:
 			policies = append(policies, f)
+		case roleTopics:
+			topics = append(topics, f)
 		case roleJourney:
 			journeys = append(journeys, f)
 			c.journeyFiles[source.BaseName(file.Name)] = true
@@ -84,6 +88,12 @@ func Open(files []File, opts Options) *Folder {
 		f.intentsFile()
 	} else {
 		c.Intents.broken = len(intents) > 0 // they are in the wrong folder, but their names still count
+	}
+	if f := rootFile(topics); f != nil {
+		f.claimTopics()
+		f.topicsFile()
+	} else {
+		c.topics.broken = len(topics) > 0
 	}
 	if f := rootFile(policies); f != nil {
 		f.policyFile()
@@ -148,6 +158,7 @@ type Folder struct {
 	Messages map[string]*messageFile
 	journeys map[string]string // name → file
 	Intents  *intentSet
+	topics   *topicSet
 	groups   map[string]*groupInfo
 	actions  map[string]*actionInfo // by name
 
@@ -185,6 +196,7 @@ const (
 	roleIntents
 	roleActions
 	rolePolicy
+	roleTopics
 )
 
 // roleOf returns a file's role, by its place.
@@ -201,6 +213,8 @@ func roleOf(file File) role {
 		return roleIntents
 	case base == "policy":
 		return rolePolicy
+	case base == "topics":
+		return roleTopics
 	case strings.HasSuffix(base, ".test"):
 		return roleTest
 	}

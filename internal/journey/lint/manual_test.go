@@ -20,7 +20,7 @@ import (
 // page on scenarios.
 const manual = "../../../docs/language"
 
-var rulePages = []string{"intents.md", "actions.md", "policy.md"}
+var rulePages = []string{"intents.md", "actions.md", "policy.md", "topics.md"}
 
 // results describes what a kind stores in steps.<id>.
 func results(kind journey.Kind) string {

@@ -14,6 +14,9 @@ import (
 // Message reports a message that does not exist.
 func (r *stepReader) Message(n *source.Node, name string) { r.messageNamed(n, name) }
 
+// Topic reports a topic that topics.yaml does not have.
+func (r *stepReader) Topic(n *source.Node, name string) { r.topicNamed(n, name) }
+
 // Channel reports a channel that does not exist, or that the message has no treatment for.
 func (r *stepReader) Channel(n *source.Node, channel, message string) {
 	r.channel(channel, n.Pos, message, r.Messages[message])

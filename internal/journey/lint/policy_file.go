@@ -66,7 +66,7 @@ func (r *ruleCheck) limit(n *source.Node) (out journey.Limit) {
 		out.Channel = r.channelIn(v)
 	}
 	if v := m.Get("topic"); v != nil {
-		out.Topic, _ = r.Word(v, "topic")
+		out.Topic = r.topicIn(v)
 	}
 	if v := m.Need("max", "the highest number of sends"); v != nil {
 		out.Max = r.most(v)
@@ -158,7 +158,7 @@ func (r *ruleCheck) suppression(n *source.Node) journey.Suppression {
 		out.Channel = r.channelIn(v)
 	}
 	if v := m.Get("topic"); v != nil {
-		out.Topic, _ = r.Word(v, "topic")
+		out.Topic = r.topicIn(v)
 	}
 	if v := m.Get("reason"); v != nil {
 		out.Reason, _ = r.Word(v, "reason")

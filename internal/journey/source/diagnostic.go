@@ -53,6 +53,7 @@ var Codes = []struct {
 	{"unknown-message", Error, "no file messages/<message>.yaml"},
 	{"unknown-intent", Error, "no such intent"},
 	{"unknown-action", Error, "no such action or group of actions"},
+	{"unknown-topic", Error, "`topics.yaml` has no such topic"},
 	{"unknown-path", Error, "go_to names neither a path nor a step, or a reroute no path"},
 	{"unknown-step", Error, "an expression names a step that the journey does not have"},
 	{"duplicate-id", Error, "a step id or a name that is taken"},

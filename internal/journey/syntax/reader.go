@@ -32,6 +32,9 @@ type Folder interface {
 	// Channel checks a channel, and that the message has a treatment for it, if there is such a message.
 	Channel(n *source.Node, channel, message string)
 
+	// Topic checks the name of a topic of messages.
+	Topic(n *source.Node, name string)
+
 	// Action checks the name of an action, and reports whether it exists.
 	Action(n *source.Node, name string) (known bool)
 	// Group checks the name of a group of actions, and reports whether it exists.

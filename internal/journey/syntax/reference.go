@@ -38,6 +38,23 @@ func (v Intent) Print(_ *Printer, f *Field) *yaml.Node { return optional(f, *v.T
 // Schema implements Value.
 func (Intent) Schema(*shape.Builder) *shape.Schema { return shape.Word() }
 
+// Topic is the name of a topic of messages.
+type Topic struct{ To *string }
+
+// Read implements Value.
+func (v Topic) Read(r *Reader, f *Field, n *source.Node) {
+	var ok bool
+	if *v.To, ok = r.Word(n, f.what()); ok {
+		r.Topic(n, *v.To)
+	}
+}
+
+// Print implements Value.
+func (v Topic) Print(_ *Printer, f *Field) *yaml.Node { return optional(f, *v.To) }
+
+// Schema implements Value.
+func (Topic) Schema(*shape.Builder) *shape.Schema { return shape.Word() }
+
 // Best is the value of via for the permitted channel that the customer answers most.
 const Best = "best"
 
