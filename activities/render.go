@@ -20,7 +20,7 @@ func (a *Activities) renderTreatment(
 	spec channel.Spec,
 	reservation message.Reservation,
 	data map[string]any,
-	unsubscribe string,
+	links pageLinks,
 	at []zap.Field,
 ) (map[string]string, error) {
 	treatment := render.Pick(reservation.Message, spec.Name, reservation.Verdict.Tone, reservation.Language)
@@ -33,7 +33,10 @@ func (a *Activities) renderTreatment(
 		treatment,
 		reservation.Vars,
 		data,
-		render.Options{Unsubscribe: unsubscribe, Language: reservation.Language, Odd: a.logOdd(at)},
+		render.Options{
+			Unsubscribe: links.unsubscribe, Preferences: links.preferences, Confirm: links.confirm,
+			Language: reservation.Language, Odd: a.logOdd(at),
+		},
 	)
 }
 

@@ -191,6 +191,23 @@ func (a *Activities) sendTime(c clock.Clock) time.Time {
 	return now
 }
 
+// pages are the links of a send to pages for the customer.
+func (a *Activities) pages(in contract.Send, reservation message.Reservation) (p pageLinks) {
+	m := signedlink.Mail{Customer: reservation.Customer, Journey: in.Journey, Step: in.Step, Message: in.Spec.Message, Key: in.Key}
+	if reservation.Category != journey.Transactional {
+		p.unsubscribe, p.preferences = a.cfg.Links.Unsubscribe(m), a.cfg.Links.Preferences(m)
+	}
+	if in.Spec.Topic != "" {
+		p.confirm = a.cfg.Links.Confirm(signedlink.Confirmation{
+			Mail: m, Topic: in.Spec.Topic, Channel: reservation.Verdict.Channel, Until: a.cfg.Now(in.Clock).Add(signedlink.ConfirmWithin),
+		})
+	}
+	return p
+}
+
+// pageLinks are links to pages for one customer; empty: the send has none.
+type pageLinks struct{ unsubscribe, preferences, confirm string }
+
 // render returns the fields of the treatment for this customer, and the unsubscribe link of a marketing message.
 func (a *Activities) render(
 	ctx context.Context,
@@ -208,15 +225,11 @@ func (a *Activities) render(
 			a.cfg.LeftOut(in.Ref, expr.LeftOut("data."+name, expr.Why(err)))
 		}
 	}
-	if reservation.Category != journey.Transactional {
-		unsubscribe = a.cfg.Links.Unsubscribe(
-			signedlink.Mail{Customer: reservation.Customer, Journey: in.Journey, Step: in.Step, Message: in.Spec.Message, Key: in.Key},
-		)
-	}
-	fields, err = a.renderTreatment(ctx, spec, reservation, data, unsubscribe, []zap.Field{
+	links := a.pages(in, reservation)
+	fields, err = a.renderTreatment(ctx, spec, reservation, data, links, []zap.Field{
 		zap.String("journey", in.Journey), zap.String("step", in.Step), zap.String("message", in.Spec.Message), zap.String("key", in.Key),
 	})
-	return fields, unsubscribe, err
+	return fields, links.unsubscribe, err
 }
 
 // deliver calls the channel once for each address and combines the receipts: sent if one address was, else unknown,

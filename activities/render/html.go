@@ -209,7 +209,7 @@ var unsubscribeWords = map[string]string{
 
 // unsubscribeWord returns the text in the customer's language, or in English.
 func unsubscribeWord(language string) string {
-	if name, ok := matchLanguage(unsubscribeWords, language); ok {
+	if name, ok := human.MatchLanguage(unsubscribeWords, language); ok {
 		return unsubscribeWords[name]
 	}
 	return unsubscribeWords["en"]

@@ -21,6 +21,10 @@ type Options struct {
 	// Unsubscribe is the one-click unsubscribe URL. Templates see it as unsubscribe_url; a mail that does not use it
 	// gets a line with it at its end. Empty on transactional sends.
 	Unsubscribe string
+	// Preferences is the URL of the page of preferences, preferences_url in templates. Empty where Unsubscribe is.
+	Preferences string
+	// Confirm is the URL that confirms the topic of the send, confirm_url in templates. Empty where the send has no topic.
+	Confirm string
 	// Language is the customer's, for the text of that line, and for dates and numbers. Default: the trait language,
 	// else English.
 	Language string

@@ -31,6 +31,12 @@ func environment(v expr.Vars, data map[string]any, opts Options) template.Env {
 	if opts.Unsubscribe != "" {
 		env.Vars["unsubscribe_url"] = opts.Unsubscribe
 	}
+	if opts.Preferences != "" {
+		env.Vars["preferences_url"] = opts.Preferences
+	}
+	if opts.Confirm != "" {
+		env.Vars["confirm_url"] = opts.Confirm
+	}
 	if env.Language == "" {
 		env.Language, _ = v.Customer["language"].(string)
 	}

@@ -264,6 +264,15 @@ func (s *Catalog) Content(ctx context.Context) (number int, c *journey.Content, 
 	return r.Number, r.Content, nil
 }
 
+// Rules returns the compiled rules of the current release; empty before the first one.
+func (s *Catalog) Rules(ctx context.Context) (*journey.Rulebook, error) {
+	r, err := s.Current(ctx, s.Reader)
+	if err != nil {
+		return nil, sqldb.DatabaseError(err)
+	}
+	return r.Rules, nil
+}
+
 // Current returns the current release in a transaction: one short query, and the content from memory.
 func (s *Catalog) Current(ctx context.Context, tx sqldb.Conn) (*Release, error) {
 	value, err := sqldb.Setting(ctx, tx, "release")

@@ -2,8 +2,10 @@ package customer
 
 import (
 	"context"
+	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/consent"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
 )
@@ -61,7 +63,8 @@ func ApplyTraits(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *A
 		p.Traits = traits
 		return nil
 	}
-	if over := b.Units.Limits.Traits(before, traits, consequences != nil && a.Patch == nil); over != nil {
+	optOut := consequences != nil && a.Patch == nil || strings.HasPrefix(a.ID, event.PreferencePrefix)
+	if over := b.Units.Limits.Traits(before, traits, optOut); over != nil {
 		if len(a.Context) == 0 {
 			return over
 		}

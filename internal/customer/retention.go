@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/channel"
@@ -28,9 +29,12 @@ func (s *Room) Page(ctx context.Context, after string, limit int) (ids []string,
 const needed = `exists (select 1 from enrollment_states o where o.customer = e.customer and o.state <> 'closed' and
 	(o.entry_event = e.id or o.entered_at <= e.at or o.entered_at <= e.received_at))`
 
+// proofs are the names of event.Proofs in SQL.
+var proofs = "'" + strings.Join(event.Proofs, "', '") + "'"
+
 // PruneEvents deletes up to limit events of customers that are older than before, by their own time and that of their arrival, unless an
-// open enrollment may read them, or count() of the current release or of an open enrollment, and returns their ids. It also deletes
-// what is known of merges that are as old: without the events, they cannot be undone.
+// open enrollment may read them, they prove a consent, or count() of the current release or of an open enrollment may read them, and
+// returns their ids. It also deletes what is known of merges that are as old: without the events, they cannot be undone.
 func (s *Room) PruneEvents(ctx context.Context, now, before time.Time, customers []string, limit int) (
 	gone []string, err error) {
 	rel, err := s.db.Current(ctx, s.db.Reader)
@@ -57,7 +61,7 @@ func (s *Room) PruneEvents(ctx context.Context, now, before time.Time, customers
 	}
 	cut := sqldb.Millis(catalog.Before(now, before, back))
 	if err := sqldb.Within(ctx, s.db.Reader, `select e.id from events e where e.at < $1 and e.received_at < $1 and not `+needed+
-		` and e.customer in (%s) limit $2`, customers, func(r *sql.Rows) error {
+		` and e.name not in (`+proofs+`) and e.customer in (%s) limit $2`, customers, func(r *sql.Rows) error {
 		var id string
 		err := r.Scan(&id)
 		if len(gone) < limit {

@@ -1,6 +1,7 @@
 package customer
 
 import (
+	"strings"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/event"
@@ -58,7 +59,8 @@ type SegmentCall struct {
 
 // NeverRefused reports whether the call must be stored however much the customer has: what makes a customer get fewer messages.
 func (c *SegmentCall) NeverRefused() bool {
-	return c.Event == event.Unsubscribed || c.Event == event.EmailMarkedAsSpam || c.Event == event.EmailBounced
+	return strings.HasPrefix(c.MessageID, event.PreferencePrefix) ||
+		c.Event == event.Unsubscribed || c.Event == event.EmailMarkedAsSpam || c.Event == event.EmailBounced
 }
 
 // EventID returns the id of the event that a call becomes. Message ids of web keys are known to everybody who opens a page, and often

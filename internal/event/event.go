@@ -25,6 +25,8 @@ const (
 	IntentPrefix      = ReservedPrefix + "intent/"      // then an id of the scores that were set
 	MailPrefix        = ReservedPrefix + "mail."        // then a hash of a provider's report
 	UnsubscribePrefix = ReservedPrefix + "unsubscribe." // then a random id
+	PreferencePrefix  = ReservedPrefix + "preference."  // then a random id: of what a customer chose on a page
+	SubscribePrefix   = ReservedPrefix + "subscribe."   // then a hash of an address and a day
 	WebPrefix         = ReservedPrefix + "web/"         // then the space of a web key, and the id of its call
 )
 
@@ -53,6 +55,17 @@ const (
 	Unsubscribed      = "Unsubscribed"
 	MarketingOptedIn  = "Marketing Opted In"
 )
+
+// Events of a customer about what they want.
+const (
+	PreferenceUpdated     = "Preference Updated"     // by itself it makes no choice: it reports one
+	SubscriptionRequested = "Subscription Requested" // by a form; whoever filled it in may not be the owner of the address
+	SubscriptionConfirmed = "Subscription Confirmed" // by the owner of the address
+)
+
+// Proofs are the events that prove what a customer has agreed to or refused: with the wording, the source and the time. They are kept for
+// as long as the customer.
+var Proofs = []string{PreferenceUpdated, SubscriptionConfirmed, Unsubscribed, MarketingOptedIn}
 
 // WithAddresses has the events whose properties may hold an address of the customer.
 var WithAddresses = []string{

@@ -67,6 +67,10 @@ var audits = map[string]audited{
 
 	"GET /u/{token}":         {none, byCustomer, ""},
 	"POST /u/{token}":        {none, byCustomer, ""},
+	"GET /p/{token}":         {none, byCustomer, ""},
+	"POST /p/{token}":        {none, byCustomer, ""},
+	"GET /confirm/{token}":   {none, byCustomer, ""},
+	"POST /confirm/{token}":  {none, byCustomer, ""},
 	"POST /v1/mail/events":   {none, byPrograms, ""},
 	"GET /v1/inbox/{user}":   {none, byPrograms, ""},
 	"POST /v1/decide":        {none, byPrograms, ""},

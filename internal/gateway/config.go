@@ -55,6 +55,7 @@ type Rooms struct {
 		adminapi.Catalog
 		figures.Catalog
 		inbound.Catalog
+		mail.Catalog
 		pages.Catalog
 	}
 	Customers interface {
@@ -226,7 +227,7 @@ func New(cfg Config) (*Gateway, error) {
 		Catalog: rooms.Catalog, Messages: rooms.Messages, Offers: rooms.Offers,
 	}, cfg.Render)
 	g.mail = mail.New(env, g.auth.Links, mail.Rooms{
-		Customers: rooms.Customers, Intake: rooms.Intake, Messages: rooms.Messages,
+		Catalog: rooms.Catalog, Customers: rooms.Customers, Intake: rooms.Intake, Messages: rooms.Messages,
 	}, g.pages)
 	g.admin = adminapi.New(env, adminapi.Rooms{
 		Analytics: rooms.Analytics, Audit: rooms.Audit, Catalog: rooms.Catalog, Customers: rooms.Customers,

@@ -52,6 +52,10 @@ func (g *Gateway) routes() []web.Route {
 
 		{"GET", "/u/{token}", anyone, none, same, g.mail.UnsubscribePage},
 		{"POST", "/u/{token}", anyone, none, same, g.mail.Unsubscribe},
+		{"GET", "/p/{token}", anyone, none, same, g.mail.PreferencesPage},
+		{"POST", "/p/{token}", anyone, none, same, g.mail.Preferences},
+		{"GET", "/confirm/{token}", anyone, none, same, g.mail.ConfirmPage},
+		{"POST", "/confirm/{token}", anyone, none, same, g.mail.Confirm},
 		{"POST", "/v1/mail/events", serverKey, none, same, g.mail.Events},
 
 		{"GET", "/v1/inbox/{user}", reader, none, sites, g.inbound.AppMessages},

@@ -17,6 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/rejection"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
@@ -39,9 +40,15 @@ var mailKinds = map[string]string{
 
 // Rooms are the rooms that links and reports use.
 type Rooms struct {
+	Catalog   Catalog
 	Customers Customers
 	Intake    Intake
 	Messages  Messages
+}
+
+// Catalog has the rules of the current release, with its topics.
+type Catalog interface {
+	Rules(ctx context.Context) (*journey.Rulebook, error)
 }
 
 // Customers has the profile of the customer who follows a link, and what is known of mailboxes.
@@ -65,7 +72,6 @@ type Messages interface {
 // Pages renders what a customer sees after following a link.
 type Pages interface {
 	Render(w http.ResponseWriter, r *http.Request, status int, name, title string, body any)
-	Problem(w http.ResponseWriter, r *http.Request, status int, heading, text string)
 }
 
 // Handlers serve links and reports.

@@ -1,107 +1,142 @@
 package mail
 
 import (
-	"errors"
 	"net/http"
-
-	"github.com/google/uuid"
 
 	"github.com/tabi-journeys/tabi/internal/consent"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/event"
-	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
-	"github.com/tabi-journeys/tabi/internal/sqldb"
-	"github.com/tabi-journeys/tabi/internal/unit"
+)
+
+// What an unsubscribe form ends.
+const (
+	scopeTopic = "topic" // the topic of the mail, on the channel of the mail
+	scopeAll   = "all"   // all marketing
 )
 
 type unsubscribeView struct {
-	Token string
-	Done  bool
+	public
+	Token       string
+	Topic       *topic // that the mail is about, and that can be ended alone; nil: none
+	Done        string // what has ended: scopeTopic, scopeAll; empty: nothing yet
+	Preferences string // path of the page of preferences; empty: there are no topics
 }
 
 // UnsubscribePage asks first: a GET changes nothing, because mail scanners follow links too.
 func (h *Handlers) UnsubscribePage(w http.ResponseWriter, r *http.Request) {
-	token := r.PathValue("token")
-	if _, err := h.links.Mail(token); err != nil {
-		h.badLink(w, r)
-		return
+	if u := h.unsubscribeReader(w, r); u != nil {
+		h.showUnsubscribe(w, r, u, "")
 	}
-	h.pages.Render(w, r, http.StatusOK, "unsubscribe.html", "Unsubscribe", unsubscribeView{Token: token})
 }
 
-// Unsubscribe serves the page's form and RFC 8058's one click. The token is the permission; a repeat changes nothing.
+// Unsubscribe serves the page's form and RFC 8058's one click. The token is the permission; a repeat changes nothing. Where the mail is
+// about a topic that customers can choose, one click ends that topic on that channel, and the page offers to end all; else it ends all
+// marketing. See docs/decisions/0046.
 func (h *Handlers) Unsubscribe(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	u := h.unsubscribeReader(w, r)
+	if u == nil {
+		return
+	}
+	scope := r.PostFormValue("scope")
+	a := &act{reader: u, source: "unsubscribe page"}
+	oneClick := scope == ""
+	if oneClick {
+		a.source = "one click"
+	}
+	about := u.mailTopic()
+	if about == nil || !oneClick && scope != scopeTopic {
+		scope = scopeAll
+	} else {
+		scope = scopeTopic
+	}
+	switch {
+	case u.forgotten: // all of their addresses refuse marketing since
+		scope = scopeAll
+	case scope == scopeTopic:
+		said := func(t *topic, c choice) string { return asShown(oneClick, u.W.Stop+" "+t.wording(c.Label)) }
+		a.choose([]*topic{about}, map[string]bool{about.Name + "/" + u.send.Channel: false}, said)
+	default:
+		done, err := h.optedOut(r, u)
+		if err != nil {
+			h.failed(w, r, u.public, err)
+			return
+		}
+		if !done {
+			a.track(event.Unsubscribed, asShown(oneClick, u.W.AllAbout), nil)
+			// A new id each time: an old link must work again after the customer has come back.
+			a.calls[0].MessageID = event.UnsubscribePrefix + a.calls[0].MessageID[len(event.PreferencePrefix):]
+		}
+	}
+	if err := h.store(r, a); err != nil {
+		h.failed(w, r, u.public, err)
+		return
+	}
+	h.showUnsubscribe(w, r, u, scope)
+}
+
+// asShown returns the wording of a proof: what the page said, or that it was the button of a mail program.
+func asShown(oneClick bool, said string) string {
+	if oneClick {
+		return "List-Unsubscribe=One-Click"
+	}
+	return said
+}
+
+// unsubscribeReader opens the link of a request; nil: it has been answered.
+func (h *Handlers) unsubscribeReader(w http.ResponseWriter, r *http.Request) *reader {
 	m, err := h.links.Mail(r.PathValue("token"))
 	if err != nil {
 		h.badLink(w, r)
-		return
+		return nil
 	}
-	owner, err := h.owner(r, m)
+	u, err := h.read(r, m)
 	if err != nil {
-		h.unsubscribeFailed(w, r, err)
-		return
+		h.failed(w, r, u.public, err)
+		return nil
 	}
-	if unit.IsPseudonym(owner) { // was forgotten, and all of its addresses refuse marketing since
-		h.pages.Render(w, r, http.StatusOK, "unsubscribe.html", "Unsubscribed", unsubscribeView{Done: true})
-		return
-	}
-	who, err := h.rooms.Customers.Get(r.Context(), owner)
-	if err != nil && !errors.Is(err, sqldb.ErrNotFound) {
-		h.unsubscribeFailed(w, r, err)
-		return
-	}
-	done, err := h.optedOut(r, m, who, err)
-	if err != nil {
-		h.unsubscribeFailed(w, r, err)
-		return
-	}
-	if !done {
-		// A new id each time: an old link must work again after the customer has come back.
-		call := customer.SegmentCall{
-			Type: "track", Event: event.Unsubscribed, MessageID: event.UnsubscribePrefix + uuid.NewString(), Source: "http",
-			Properties: about(m),
-		}
-		call.UserID, call.AnonymousID = web.Identity(owner)
-		if _, err := h.rooms.Intake.Ingest(r.Context(), h.Now(), []customer.SegmentCall{call}); err != nil {
-			h.unsubscribeFailed(w, r, err)
-			return
-		}
-	}
-	h.pages.Render(w, r, http.StatusOK, "unsubscribe.html", "Unsubscribed", unsubscribeView{Done: true})
+	return u
 }
 
-// owner returns the customer to whom the mail of a link was sent, as of now. The id of the time of the send may belong to
-// another customer by now, so it is asked only if the ledger does not know the send, as after the restore of a backup.
-func (h *Handlers) owner(r *http.Request, m signedlink.Mail) (string, error) {
-	send, err := h.rooms.Messages.Send(r.Context(), m.Key)
-	if errors.Is(err, sqldb.ErrNotFound) {
-		return m.Customer, nil
+// mailTopic returns the topic that the mail is about, if customers can choose it on the mail's channel; else nil.
+func (u *reader) mailTopic() *topic {
+	if u.forgotten || u.send.Topic == "" {
+		return nil
 	}
-	return send.Customer, err
+	return u.topicOnChannel(u.send.Topic, u.send.Channel)
 }
 
-// optedOut reports whether marketing has ended already for a customer (unknown where missing is sqldb.ErrNotFound) and for
-// the mailbox of the mail.
-func (h *Handlers) optedOut(r *http.Request, m signedlink.Mail, who customer.Customer, missing error) (bool, error) {
-	if missing != nil || !consent.Refused(consent.At(who.Traits, journey.Marketing)) {
+func (h *Handlers) showUnsubscribe(w http.ResponseWriter, r *http.Request, u *reader, done string) {
+	v := unsubscribeView{public: u.public, Token: r.PathValue("token"), Topic: u.mailTopic(), Done: done}
+	if len(u.rules.Topics) > 0 && !u.forgotten {
+		links := h.links
+		links.PublicURL = ""
+		v.Preferences = links.Preferences(u.mail)
+	}
+	title := u.W.Ask
+	if done != "" {
+		title = u.W.Done
+	}
+	h.pages.Render(w, r, http.StatusOK, "unsubscribe.html", title, v)
+}
+
+// optedOut reports whether marketing has ended already for a customer and for the mailbox of the mail.
+func (h *Handlers) optedOut(r *http.Request, u *reader) (bool, error) {
+	if u.missing != nil || !consent.Refused(consent.At(u.who.Traits, journey.Marketing)) {
 		return false, nil
 	}
-	send, err := h.rooms.Messages.Send(r.Context(), m.Key)
-	if errors.Is(err, sqldb.ErrNotFound) {
-		return true, nil
-	}
-	for _, key := range send.Addresses {
-		state, err := h.rooms.Customers.AddressState(r.Context(), send.Channel, key)
+	for _, key := range u.send.Addresses {
+		state, err := h.rooms.Customers.AddressState(r.Context(), u.send.Channel, key)
 		if err != nil || !state.OptedOut {
 			return false, err
 		}
 	}
-	return true, err
+	return true, nil
 }
 
-// about returns the properties of an opt-out. The key says which mailbox has opted out.
+// about returns the properties of what a customer does by a link. The key says which mailbox has opted out.
 func about(m signedlink.Mail) map[string]any {
 	out := map[string]any{}
 	for key, value := range map[string]string{"journey": m.Journey, "step": m.Step, "message": m.Message, "key": m.Key} {
@@ -112,13 +147,41 @@ func about(m signedlink.Mail) map[string]any {
 	return out
 }
 
-func (h *Handlers) badLink(w http.ResponseWriter, r *http.Request) {
-	h.pages.Problem(w, r, http.StatusNotFound, "This link does not work",
-		"It is incomplete or not one of our links. Please open it from the mail again, or reply to the mail and ask us to stop.")
+// problemView says to a customer what is wrong.
+type problemView struct {
+	public
+	Heading, Text string
 }
 
-func (h *Handlers) unsubscribeFailed(w http.ResponseWriter, r *http.Request, err error) {
+// problem renders a page that says what is wrong.
+func (h *Handlers) problem(w http.ResponseWriter, r *http.Request, status int, p public, heading, said string) {
+	h.pages.Render(w, r, status, "sorry.html", heading, problemView{p, heading, said})
+}
+
+func (h *Handlers) badLink(w http.ResponseWriter, r *http.Request) {
+	p := browser(r)
+	h.problem(w, r, http.StatusNotFound, p, p.W.Bad, p.W.BadAbout)
+}
+
+func (h *Handlers) badForm(w http.ResponseWriter, r *http.Request, p public) {
+	h.problem(w, r, http.StatusBadRequest, p, p.W.Again, p.W.AgainAbout)
+}
+
+func (h *Handlers) failed(w http.ResponseWriter, r *http.Request, p public, err error) {
 	f := h.StoreError(r, err)
 	w.Header().Set("Retry-After", "60")
-	h.pages.Problem(w, r, f.Status, "Please try again", "Your request could not be stored. Please try again in a minute.")
+	h.problem(w, r, f.Status, p, p.W.Again, p.W.AgainAbout)
+}
+
+// once returns the calls that were not in seen, by event, topic and channel.
+func once(seen map[string]bool, calls []customer.SegmentCall) (out []customer.SegmentCall) {
+	for _, c := range calls {
+		topic, _ := c.Properties["topic"].(string)
+		channel, _ := c.Properties["channel"].(string)
+		if key := c.Event + "\x00" + topic + "\x00" + channel; !seen[key] {
+			seen[key] = true
+			out = append(out, c)
+		}
+	}
+	return out
 }

@@ -30,6 +30,7 @@ import (
 const (
 	decisionsShown = 20 // decisions that a customer's page shows
 	sendsShown     = 50
+	consentsShown  = 50
 	turnsShown     = 50  // turns of the conversation
 	funnelShown    = 100 // candidates that a decision shows
 )
@@ -247,8 +248,9 @@ func (p *Pages) newFound(r *http.Request, text string) foundView {
 
 type customerView struct {
 	story
-	Audit auditView
-	Sends []message.Send
+	Audit    auditView
+	Sends    []message.Send
+	Consents []customer.Consent // what they have agreed to and refused, newest first
 }
 
 // Customer shows everything about one customer.
@@ -281,6 +283,10 @@ func (p *Pages) Customer(w http.ResponseWriter, r *http.Request) {
 	v := customerView{story: s}
 	if v.Sends, err = p.rooms.Messages.Sends(r.Context(), message.SendFilter{Customer: s.Customer, Limit: sendsShown}); err != nil &&
 		!errors.Is(err, sqldb.ErrNotFound) {
+		p.pageFailed(w, r, err)
+		return
+	}
+	if v.Consents, err = p.rooms.Customers.Consents(r.Context(), s.Customer, consentsShown); err != nil {
 		p.pageFailed(w, r, err)
 		return
 	}

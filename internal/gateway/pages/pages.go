@@ -85,6 +85,7 @@ type Catalog interface {
 type Customers interface {
 	Get(ctx context.Context, id string) (customer.Customer, error)
 	Find(ctx context.Context, text string) ([]customer.Customer, error)
+	Consents(ctx context.Context, id string, limit int) ([]customer.Consent, error)
 }
 
 // Enrollments has a customer's open enrollments.

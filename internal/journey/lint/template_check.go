@@ -52,8 +52,13 @@ func (f *fileCheck) template(n *source.Node, html, json bool) {
 	}
 }
 
-// templateRoots are the variables of templates; unsubscribe_url is one of messages only.
-var templateRoots = []string{"customer", "data", "entry", "event", "intent", "now", "steps", "unsubscribe_url", "vars"}
+// templateRoots are the variables of templates.
+var templateRoots = []string{
+	"confirm_url", "customer", "data", "entry", "event", "intent", "now", "preferences_url", "steps", "unsubscribe_url", "vars",
+}
+
+// messageRoots are those that messages alone have.
+var messageRoots = []string{"confirm_url", "data", "preferences_url", "unsubscribe_url"}
 
 // scope is what the names in a template can mean: what the journeys that render it have.
 type scope struct {
@@ -108,16 +113,26 @@ func (f *fileCheck) addresses(n *source.Node) {
 	}
 }
 
-// guarded matches a template that asks whether there is a link to unsubscribe.
-var guarded = regexp.MustCompile(`\{%-?\s*(if|elsif|unless)\b[^%]*unsubscribe_url`)
+// guarded reports whether a template asks whether there is a link.
+func guarded(template, link string) bool {
+	return regexp.MustCompile(`\{%-?\s*(if|elsif|unless)\b[^%]*` + link).MatchString(template)
+}
 
-// emptyLinks warns about links to unsubscribe in a message that a step sends as transactional, where there is none.
-func (f *fileCheck) emptyLinks(templates []templateUse) {
+// emptyLinks warns about links to pages for customers in a message that a step sends without them: transactional mails have none to
+// unsubscribe and to choose, and only sends with a topic have one to confirm.
+func (f *fileCheck) emptyLinks(templates []templateUse, who *sender) {
 	for _, use := range templates {
 		for _, name := range use.names {
-			if name[0].Text == "unsubscribe_url" && !guarded.MatchString(use.node.Text) {
+			link, why := name[0].Text, ""
+			switch {
+			case (link == "unsubscribe_url" || link == "preferences_url") && who.transactional:
+				why = "as transactional"
+			case link == "confirm_url" && who.topicless:
+				why = "without a topic"
+			}
+			if why != "" && !guarded(use.node.Text, link) {
 				f.Report(use.at(name[0].Offset), "empty-link", "",
-					"a step sends this message as transactional, without unsubscribe_url: write {%% if unsubscribe_url %%}…{%% endif %%}")
+					"a step sends this message %[1]s, without %[2]s: write {%% if %[2]s %%}…{%% endif %%}", why, link)
 			}
 		}
 	}
@@ -144,7 +159,7 @@ func (f *fileCheck) templateName(use templateUse, name template.Name, s *scope, 
 	root := name[0]
 	roots := templateRoots
 	if own {
-		roots = slices.DeleteFunc(slices.Clone(roots), func(r string) bool { return r == "unsubscribe_url" || r == "data" })
+		roots = slices.DeleteFunc(slices.Clone(roots), func(r string) bool { return slices.Contains(messageRoots, r) })
 	}
 	switch {
 	case !slices.Contains(roots, root.Text) && slices.Contains(templateRoots, root.Text):
@@ -193,7 +208,8 @@ func (f *fileCheck) templateStep(report func(template.Part, []string, string, ..
 type sender struct {
 	journeys      []*journeyCheck
 	data          []string
-	transactional bool
+	transactional bool // a step sends it so
+	topicless     bool // something sends it without a topic
 }
 
 // senders returns who sends each message.
@@ -212,6 +228,7 @@ func (c *Folder) senders(journeys []*fileCheck) map[string]*sender {
 			s.data = slices.AppendSeq(s.data, maps.Keys(send.Data))
 			s.transactional = s.transactional || send.Category == journey.Transactional
 		}
+		s.topicless = s.topicless || send == nil || send.Topic == ""
 	}
 	for _, a := range c.actions {
 		add(a.message, nil, nil)
@@ -254,9 +271,7 @@ func (c *Folder) messageNames(messages, journeys []*fileCheck) {
 		if who := senders[source.BaseName(f.File)]; who != nil {
 			whole := scopeOf(who.journeys, who.data, false)
 			s = &whole
-			if who.transactional {
-				f.emptyLinks(f.templates)
-			}
+			f.emptyLinks(f.templates, who)
 		}
 		for _, use := range f.templates {
 			for _, name := range use.names {
