@@ -95,7 +95,7 @@ func TestHeads(t *testing.T) {
 			kind, opening = "../../docs/schema/message", "message: "+strings.TrimSuffix(path.Base(name), ".yaml")
 		case path.Dir(name) == "actions":
 			kind = "../../docs/schema/actions"
-		case name == "intents.yaml", name == "policy.yaml":
+		case name == "intents.yaml", name == "policy.yaml", name == "topics.yaml":
 			kind = "../docs/schema/" + strings.TrimSuffix(name, ".yaml")
 		case strings.HasSuffix(name, ".test.yaml"):
 			kind, opening = "../docs/schema/test", "# Scenarios of "+strings.TrimSuffix(name, ".test.yaml")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
+	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
 // A Consent is an entry of the proof of what a customer has agreed to or refused: an event of event.Proofs.
@@ -29,6 +30,12 @@ func (c Consent) Yes() bool {
 		return c.Properties["value"] == true
 	}
 	return c.Event != event.Unsubscribed
+}
+
+// Subscriber returns the anonymous id of the owner of a mailbox, by its key, of whom nothing else is known. Nobody can find the mailbox
+// out from it.
+func (s *Room) Subscriber(mailbox string) string {
+	return "subscriber-" + unit.Digest(s.db.Salt, "subscriber", mailbox)[:40]
 }
 
 // Consents returns what a customer has agreed to and refused, newest first, up to limit. The events stay as long as the customer.

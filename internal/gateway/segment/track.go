@@ -36,6 +36,7 @@ type Rooms struct {
 // Customers has the profiles that user tokens are checked with.
 type Customers interface {
 	Get(ctx context.Context, id string) (customer.Customer, error)
+	Subscriber(mailbox string) (anonymousID string)
 }
 
 // Intake stores events.
@@ -210,6 +211,10 @@ func (h *Handlers) judge(r *http.Request, key auth.Key, elements []segmentcall.E
 			continue
 		}
 		changes = append(changes, keepContext(key, e.Field, &c)...)
+		if problem := h.subscription(key, e.Field, &c); problem != nil {
+			j.reject(i, problem)
+			continue
+		}
 		h.Doors.Adjusted(rejection.HTTP, changes)
 		for _, one := range changes {
 			j.changes = append(j.changes, api.AdjustedCall{Index: i, Field: one.Field, Change: one.Kind})
