@@ -37,13 +37,15 @@ func TestNewsletterForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	owner := "anon:" + h.store.Customers.Subscriber(key.Key)
-	if got := h.traits(owner); got["email"] != "ana@example.com" || got["language"] != "ja" || got["consent"] != nil || got["topics"] != nil {
+	got := h.traits(owner)
+	if got["email"] != "ana@example.com" || got["language"] != "ja" || got["consent"] != nil || got["topics"] != nil {
 		t.Errorf("got %v", got)
 	}
 	if detail := mustJSON(t, h.events(owner)[0].Detail); strings.Contains(detail, "ana@") || !strings.Contains(detail, "newsletter") {
 		t.Errorf("the event: %s", detail)
 	}
-	if diff := cmp.Diff(map[string]any{"email": "ana@example.com", "consent": map[string]any{"marketing": false}}, h.traits("ana")); diff != "" {
+	other := map[string]any{"email": "ana@example.com", "consent": map[string]any{"marketing": false}}
+	if diff := cmp.Diff(other, h.traits("ana")); diff != "" {
 		t.Errorf("another customer with the address has changed: %s", diff)
 	}
 	h.g.Now = func() time.Time { return instant.Add(24 * time.Hour) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,14 +16,14 @@ func TestShippedFilesNameTheirSchema(t *testing.T) {
 	t.Parallel()
 	files := 0
 	for pattern, kind := range map[string]string{"*.yaml": "journey", "*.test.yaml": "test", "messages/*.yaml": "message",
-		"actions/*.yaml": "actions", "intents.yaml": "intents", "policy.yaml": "policy"} {
+		"actions/*.yaml": "actions", "intents.yaml": "intents", "policy.yaml": "policy", "topics.yaml": "topics"} {
 		names, err := filepath.Glob(filepath.Join(root(t), "journeys", pattern))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range names {
 			base := filepath.Base(name)
-			if kind == "journey" && (strings.HasSuffix(base, ".test.yaml") || base == "intents.yaml" || base == "policy.yaml") {
+			if kind == "journey" && (strings.HasSuffix(base, ".test.yaml") || slices.Contains([]string{"intents.yaml", "policy.yaml", "topics.yaml"}, base)) {
 				continue
 			}
 			files++

@@ -2,6 +2,7 @@ package segment
 
 import (
 	"maps"
+	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/customer"
@@ -36,7 +37,8 @@ func (h *Handlers) subscription(key auth.Key, field string, c *customer.SegmentC
 	*c = customer.SegmentCall{
 		Type: c.Type, Event: c.Event, Source: c.Source, Properties: properties, Context: known, AnonymousID: owner, Trace: c.Trace,
 		// The page sees this id: nobody may find the customer's out from it.
-		MessageID: event.SubscribePrefix + h.rooms.Customers.Subscriber(mailbox.Key+" "+h.Now().UTC().Format("2006-01-02")),
+		MessageID: event.SubscribePrefix + strings.TrimPrefix(h.rooms.Customers.Subscriber(
+			mailbox.Key+" "+h.Now().UTC().Format("2006-01-02")), "subscriber-"),
 	}
 	return nil
 }
