@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/gateway/adminapi"
@@ -29,6 +30,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/mail"
 	"github.com/tabi-journeys/tabi/internal/gateway/pages"
 	"github.com/tabi-journeys/tabi/internal/gateway/payloads"
+	"github.com/tabi-journeys/tabi/internal/gateway/reports"
 	"github.com/tabi-journeys/tabi/internal/gateway/segment"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/rejection"
@@ -136,6 +138,9 @@ type Config struct {
 	// http://localhost:8233/namespaces/default/workflows: pages link to the first, and pages of all may call the codec server. Empty: none.
 	TemporalUI string
 
+	// Receivers read what providers report, by the provider's name; none: POST /v1/providers answers 404.
+	Receivers map[string]channel.Receiver
+
 	// Codec encrypts and decrypts what Temporal keeps, for the codec server; nil: nothing is encrypted.
 	Codec payloads.Codec
 
@@ -166,6 +171,7 @@ type Gateway struct {
 	segment  *segment.Handlers
 	inbound  *inbound.Handlers
 	mail     *mail.Handlers
+	reports  *reports.Reports
 	payloads *payloads.Handlers
 	admin    *adminapi.Handlers
 	pages    *pages.Pages
@@ -226,9 +232,10 @@ func New(cfg Config) (*Gateway, error) {
 	g.inbound = inbound.New(env, g.auth, inbound.Rooms{
 		Catalog: rooms.Catalog, Messages: rooms.Messages, Offers: rooms.Offers,
 	}, cfg.Render)
+	g.reports = reports.New(env, rooms.Intake, rooms.Messages, cfg.Receivers)
 	g.mail = mail.New(env, g.auth.Links, mail.Rooms{
 		Catalog: rooms.Catalog, Customers: rooms.Customers, Intake: rooms.Intake, Messages: rooms.Messages,
-	}, g.pages)
+	}, g.pages, g.reports)
 	g.admin = adminapi.New(env, adminapi.Rooms{
 		Analytics: rooms.Analytics, Audit: rooms.Audit, Catalog: rooms.Catalog, Customers: rooms.Customers,
 		Enrollments: rooms.Enrollments, Erasure: rooms.Erasure, Handoffs: rooms.Handoffs, Intake: rooms.Intake, Intents: rooms.Intents,

@@ -56,6 +56,8 @@ func (g *Gateway) routes() []web.Route {
 		{"POST", "/p/{token}", anyone, none, same, g.mail.Preferences},
 		{"GET", "/confirm/{token}", anyone, none, same, g.mail.ConfirmPage},
 		{"POST", "/confirm/{token}", anyone, none, same, g.mail.Confirm},
+		{"GET", "/v1/providers/{name}", anyone, none, same, g.reports.Provider},
+		{"POST", "/v1/providers/{name}", anyone, none, same, g.reports.Provider},
 		{"POST", "/v1/mail/events", serverKey, none, same, g.mail.Events},
 
 		{"GET", "/v1/inbox/{user}", reader, none, sites, g.inbound.AppMessages},

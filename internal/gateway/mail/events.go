@@ -3,39 +3,35 @@ package mail
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/customer"
-	"github.com/tabi-journeys/tabi/internal/event"
+	"github.com/tabi-journeys/tabi/internal/gateway/reports"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/rejection"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
-	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/tolerant"
-	"github.com/tabi-journeys/tabi/internal/unit"
 )
 
-// mailKinds maps providers' names to events.
-var mailKinds = map[string]string{
-	"delivered": event.EmailDelivered, "delivery": event.EmailDelivered,
-	"open": event.EmailOpened, "opened": event.EmailOpened,
-	"click": event.EmailLinkClicked, "clicked": event.EmailLinkClicked,
-	"bounce": event.EmailBounced, "bounced": event.EmailBounced,
-	"hard_bounce": event.EmailBounced, "soft_bounce": event.EmailBounced,
-	"spam": event.EmailMarkedAsSpam, "complaint": event.EmailMarkedAsSpam,
-	"complained": event.EmailMarkedAsSpam, "spamreport": event.EmailMarkedAsSpam, "spam_complaint": event.EmailMarkedAsSpam,
-	"unsubscribe": event.Unsubscribed, "unsubscribed": event.Unsubscribed,
+// mailKinds maps providers' names to kinds of reports.
+var mailKinds = map[string]channel.ReportKind{
+	"delivered": channel.Delivered, "delivery": channel.Delivered,
+	"open": channel.Opened, "opened": channel.Opened,
+	"click": channel.Clicked, "clicked": channel.Clicked,
+	"bounce": channel.Bounced, "bounced": channel.Bounced,
+	"hard_bounce": channel.Bounced, "soft_bounce": channel.Bounced,
+	"spam": channel.Complained, "complaint": channel.Complained,
+	"complained": channel.Complained, "spamreport": channel.Complained, "spam_complaint": channel.Complained,
+	"unsubscribe": channel.Unsubscribed, "unsubscribed": channel.Unsubscribed,
 }
 
 // Rooms are the rooms that links and reports use.
@@ -77,22 +73,15 @@ type Pages interface {
 // Handlers serve links and reports.
 type Handlers struct {
 	*web.Env
-	links signedlink.Links
-	rooms Rooms
-	pages Pages
+	links   signedlink.Links
+	reports *reports.Reports
+	rooms   Rooms
+	pages   Pages
 }
 
 // New returns the handlers.
-func New(env *web.Env, links signedlink.Links, rooms Rooms, p Pages) *Handlers {
-	return &Handlers{Env: env, links: links, rooms: rooms, pages: p}
-}
-
-// happened returns when a reported event happened: not in the future; zero: the store uses now.
-func (h *Handlers) happened(at time.Time) time.Time {
-	if now := h.Now(); at.After(now) {
-		return now
-	}
-	return at
+func New(env *web.Env, links signedlink.Links, rooms Rooms, p Pages, in *reports.Reports) *Handlers {
+	return &Handlers{Env: env, links: links, reports: in, rooms: rooms, pages: p}
 }
 
 // Events accepts reports of mail providers: one object or a list of
@@ -170,8 +159,8 @@ func (h *Handlers) Events(w http.ResponseWriter, r *http.Request) {
 }
 
 // mailEvent converts one report to an event of the customer, or says why it is ignored.
-func (h *Handlers) mailEvent(r *http.Request, field string, report any) (call customer.SegmentCall, ignore string, f *web.Error) {
-	in, f := h.Fields(field, report)
+func (h *Handlers) mailEvent(r *http.Request, field string, value any) (call customer.SegmentCall, ignore string, f *web.Error) {
+	in, f := h.Fields(field, value)
 	if f != nil {
 		return call, "", f
 	}
@@ -188,49 +177,25 @@ func (h *Handlers) mailEvent(r *http.Request, field string, report any) (call cu
 	if p.Err != nil {
 		return call, "", p.Err
 	}
-	name, known := mailKinds[kind]
+	reported, known := mailKinds[kind]
 	if !known {
 		return call, "reports of this type are ignored", nil
 	}
-	c, err := h.send(r, key, messageID)
-	if errors.Is(err, sqldb.ErrNotFound) {
-		return call, "no mail was sent under this key or id", nil
+	if bounce == "" {
+		bounce = kind
 	}
+	report := channel.Report{
+		ID: id, Kind: reported, Channel: "email", Key: key, ProviderID: messageID, At: at, Reason: reason, URL: url, Class: channel.Soft,
+	}
+	if address.Bounce(bounce, in["permanent"], reason) == address.Hard {
+		report.Class = channel.Hard
+	}
+	call, ignore, err := h.reports.Event(r.Context(), report)
 	if err != nil {
 		return call, "", h.StoreError(r, err)
 	}
-	if unit.IsPseudonym(c.Customer) {
-		return call, "the customer whom the mail went to was forgotten", nil
+	if _, known := address.Word(bounce); !known && reported == channel.Bounced && report.Class == channel.Soft && ignore == "" {
+		call.Properties["type"] = bounce // soft, and the receipt says that it is not known
 	}
-	call = customer.SegmentCall{
-		Type: "track", Event: name, Source: "http", Timestamp: h.happened(at),
-		Properties: map[string]any{"message": c.Message, "step": c.Step, "journey": c.Journey, "channel": "email", "key": c.Key},
-	}
-	call.UserID, call.AnonymousID = web.Identity(c.Customer)
-	call.Properties = tolerant.WithText(call.Properties, "reason", reason)
-	call.Properties = tolerant.WithText(call.Properties, "url", url)
-	if name == event.EmailBounced {
-		if bounce == "" {
-			bounce = kind
-		}
-		call.Properties["type"] = "soft"
-		if address.Bounce(bounce, in["permanent"], reason) == address.Hard {
-			call.Properties["type"] = "hard" // it marks the address
-		} else if _, known := address.Word(bounce); !known {
-			call.Properties["type"] = bounce // soft, and the receipt says that it is not known
-		}
-	}
-	call.MessageID = reportID(id, name, c.Key, url, p.Text("timestamp", 64))
-	return call, "", nil
-}
-
-// reportID returns the same id for a repeated report: of the provider's own id with the event and the send, since some providers use one
-// id for all reports of a mail, or of the report's content.
-func reportID(id, name, key string, parts ...string) string {
-	parts = append([]string{name, key}, parts...)
-	if id != "" {
-		parts = []string{"id", id, name, key}
-	}
-	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return event.MailPrefix + hex.EncodeToString(sum[:16])
+	return call, ignore, nil
 }

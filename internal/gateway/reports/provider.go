@@ -1,0 +1,128 @@
+package reports
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/rejection"
+)
+
+// Provider accepts the reports of the provider in the path, in its own language. The provider's signature is the permission.
+// It answers once the events are stored, so that a provider repeats what was not.
+func (h *Reports) Provider(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	receiver := h.receivers[name]
+	if receiver == nil {
+		web.WriteError(w, &web.Error{
+			Status: http.StatusNotFound, Code: "not_found",
+			Message: "no provider of this name is configured: the start log and tabi doctor name the setting",
+		})
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.Limits.Body))
+	if err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			web.WriteError(w, web.TooLarge("", fmt.Sprintf("the body is larger than %d bytes", h.Limits.Body)))
+			return
+		}
+		web.WriteError(w, web.Bad("", "the body cannot be read"))
+		return
+	}
+	in, err := receiver.Receive(r, body)
+	switch {
+	case errors.Is(err, channel.ErrSignature):
+		h.Log.Warn("a provider's report was refused: its signature is not valid; compare the setting with the provider's page",
+			zap.String("provider", name))
+		web.WriteError(w, &web.Error{Status: http.StatusUnauthorized, Code: "unauthorized", Message: err.Error()})
+		return
+	case errors.Is(err, channel.ErrUnavailable):
+		w.Header().Set("Retry-After", "60")
+		h.Log.Warn("a provider's report cannot be checked now", zap.String("provider", name), zap.Error(err))
+		web.WriteError(w, &web.Error{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: channel.ErrUnavailable.Error()})
+		return
+	case err != nil:
+		h.Log.Warn("a provider's report cannot be read", zap.String("provider", name), zap.Error(err))
+		web.WriteError(w, web.Bad("", "the reports cannot be read: "+err.Error()))
+		return
+	case len(in.Reports) > h.Limits.Batch:
+		web.WriteError(w, web.TooLarge("", fmt.Sprintf("%d reports; at most %d are accepted at once", len(in.Reports), h.Limits.Batch)))
+		return
+	}
+	out, f := h.store(r, in)
+	if f != nil {
+		web.WriteError(w, f)
+		return
+	}
+	for _, one := range out.Ignored {
+		h.Log.Info("a provider's report is ignored", zap.String("provider", name), zap.String("reason", one.Reason))
+	}
+	if in.Answer != "" {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		_, _ = io.WriteString(w, in.Answer)
+		return
+	}
+	web.WriteJSON(w, http.StatusOK, out)
+}
+
+// store stores the events of reports.
+func (h *Reports) store(r *http.Request, in channel.Received) (api.MailEventsResponse, *web.Error) {
+	out := api.MailEventsResponse{Success: true, Ignored: []api.IgnoredReport{}}
+	var calls []customer.SegmentCall
+	var index []int // of calls, in the reports
+	for i, report := range in.Reports {
+		call, reason, err := h.Event(r.Context(), report)
+		switch {
+		case err != nil:
+			return out, h.StoreError(r, err)
+		case reason != "":
+			out.Ignored = append(out.Ignored, api.IgnoredReport{Index: i, Reason: reason})
+		default:
+			calls, index = append(calls, call), append(index, i)
+		}
+	}
+	for n, reason := range in.Ignored {
+		out.Ignored = append(out.Ignored, api.IgnoredReport{Index: len(in.Reports) + n, Reason: reason})
+	}
+	if len(calls) == 0 {
+		return out, nil
+	}
+	receipts, invalid, err := h.intake.IngestEach(r.Context(), h.Now(), calls)
+	if err != nil {
+		return out, h.StoreError(r, err)
+	}
+	out.Accepted = len(receipts)
+	for _, receipt := range receipts {
+		out.Warnings = append(out.Warnings, receipt.Warnings...)
+	}
+	var refused []rejection.Refused
+	for n, call := range calls {
+		if why := invalid[n]; why != nil {
+			p := web.StoreProblem("", why)
+			out.Rejected = append(out.Rejected, api.RejectedCall{Index: index[n], Code: p.Code, Field: p.Field, Message: p.Message})
+			refused = append(refused, rejection.Refused{Problem: *p, Value: call})
+		}
+	}
+	h.Doors.Rejected(r.Context(), h.Now(), rejection.Mail, refused)
+	return out, nil
+}
+
+// Names returns the names of the providers that are configured, in order.
+func (h *Reports) Names() []string {
+	var names []string
+	for name := range h.receivers {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
