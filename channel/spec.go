@@ -3,7 +3,11 @@ package channel
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 )
 
 // Spec describes a channel to the journey language: what a message file may say for it, and what a send needs.
@@ -31,6 +35,73 @@ type Field struct {
 	Required bool
 	Or       string // a required field may be missing where this one is present
 	HTML     bool   // inserted values are escaped
+	// Texts makes the value a list of texts, and Items a list of mappings with these fields. A treatment and a rendered message have each
+	// text of a list under a name of its own, counted from 1: values.1, buttons.2.title. Texts and Items of package channel read
+	// them.
+	Texts bool
+	Items []Field
+	Max   int // the most items of a list; 0: no limit
+}
+
+// Field returns the field that a name in a treatment is of: text, values.1 or buttons.2.title.
+func (s Spec) Field(name string) (f Field, ok bool) {
+	list, inner, _ := strings.Cut(name, ".")
+	_, item, _ := strings.Cut(inner, ".")
+	for _, f = range s.Fields {
+		if f.Name != list {
+			continue
+		}
+		for _, one := range f.Items {
+			if one.Name == item {
+				return one, true
+			}
+		}
+		return f, len(f.Items) == 0
+	}
+	return Field{}, false
+}
+
+// ItemName returns the name in a treatment of a text of a list. n counts from 1; field is empty in a list of texts.
+func ItemName(list string, n int, field string) string {
+	name := list + "." + strconv.Itoa(n)
+	if field != "" {
+		name += "." + field
+	}
+	return name
+}
+
+// Texts returns the texts of a list of a treatment, in order.
+func Texts(fields map[string]string, list string) []string {
+	var out []string
+	for n := 1; ; n++ {
+		text, ok := fields[ItemName(list, n, "")]
+		if !ok {
+			return out
+		}
+		out = append(out, text)
+	}
+}
+
+// Items returns the mappings of a list of a treatment, in order.
+func Items(fields map[string]string, list string) []map[string]string {
+	byNumber := map[int]map[string]string{}
+	for name, text := range fields {
+		rest, ok := strings.CutPrefix(name, list+".")
+		number, field, _ := strings.Cut(rest, ".")
+		n, err := strconv.Atoi(number)
+		if !ok || field == "" || err != nil {
+			continue
+		}
+		if byNumber[n] == nil {
+			byNumber[n] = map[string]string{}
+		}
+		byNumber[n][field] = text
+	}
+	out := make([]map[string]string, 0, len(byNumber))
+	for _, n := range slices.Sorted(maps.Keys(byNumber)) {
+		out = append(out, byNumber[n])
+	}
+	return out
 }
 
 // names are names as the journey language has them.
@@ -44,17 +115,31 @@ func (s Spec) Validate() error {
 	if len(s.Fields) == 0 && !s.Any {
 		return errors.New("a channel needs a field, or Any")
 	}
+	return validFields(s.Fields)
+}
+
+func validFields(fields []Field) error {
 	seen := map[string]bool{}
-	for _, f := range s.Fields {
+	for _, f := range fields {
 		switch {
 		case !names.MatchString(f.Name):
 			return fmt.Errorf("field %q: the name must be lower-case letters, digits and _", f.Name)
 		case seen[f.Name]:
 			return fmt.Errorf("field %q is listed twice", f.Name)
+		case f.Texts && len(f.Items) > 0:
+			return fmt.Errorf("field %q: a list has Texts or Items", f.Name)
 		}
 		seen[f.Name] = true
+		for _, inner := range f.Items {
+			if inner.Texts || len(inner.Items) > 0 {
+				return fmt.Errorf("field %q: a list within a list is not possible", f.Name)
+			}
+		}
+		if err := validFields(f.Items); err != nil {
+			return err
+		}
 	}
-	for _, f := range s.Fields {
+	for _, f := range fields {
 		if f.Or != "" && !seen[f.Or] {
 			return fmt.Errorf("field %q: there is no field %q to stand in for it", f.Name, f.Or)
 		}

@@ -1,6 +1,6 @@
-// Package channels holds the channels that ship with tabi: app, email, log, push, sms and webhook, one file each. A
-// channel implements the public interface channel.Channel and passes channeltest.Exercise. Shipped is the registry of
-// them; a build with channels of its own adds to it and passes the result down.
+// Package channels holds the channels that ship with tabi, one file each. A channel implements the public interface
+// channel.Channel and passes channeltest.Exercise. Shipped is the registry of them; a build with
+// channels of its own adds to it and passes the result down.
 package channels
 
 import (
@@ -29,6 +29,9 @@ func Shipped() Registry {
 		{smsSpec, openSMS},
 		{appSpec, openApp},
 		{webhookSpec, openWebhook},
+		{lineSpec, openLine},
+		{whatsappSpec, openWhatsApp},
+		{webPushSpec, openWebPush},
 		{logSpec, openLog},
 	}
 }

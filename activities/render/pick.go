@@ -2,6 +2,7 @@ package render
 
 import (
 	"maps"
+	"strings"
 
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/human"
@@ -20,11 +21,21 @@ func Pick(m *journey.Message, channel, tone, customers string) journey.Treatment
 		return nil
 	}
 	t := maps.Clone(m.Treatments[channel])
-	maps.Copy(t, m.Tones[tone][channel])
+	lay(t, m.Tones[tone][channel])
 	if name, ok := human.MatchLanguage(m.Languages, customers); ok {
-		maps.Copy(t, m.Languages[name][channel])
+		lay(t, m.Languages[name][channel])
 	}
 	return t
+}
+
+// lay lays the fields of a variant over those of a treatment. A list takes the place of the whole list.
+func lay(t, variant journey.Treatment) {
+	for name := range variant {
+		if list, _, ok := strings.Cut(name, "."); ok {
+			maps.DeleteFunc(t, func(old, _ string) bool { return strings.HasPrefix(old, list+".") })
+		}
+	}
+	maps.Copy(t, variant)
 }
 
 // PickAny is Pick for a channel that takes any treatment (log): the message's own for it, else that of the first

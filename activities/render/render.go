@@ -4,6 +4,8 @@ package render
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -50,7 +52,9 @@ func (e *Error) Error() string {
 }
 
 // singleLine are the fields that are put into headers, notifications and requests: they are rendered as one line.
-var singleLine = map[string]bool{"subject": true, "title": true, "link": true, "url": true}
+var singleLine = map[string]bool{
+	"subject": true, "title": true, "link": true, "url": true, "image": true, "template": true, "language": true, "values": true,
+}
 
 // Render renders a treatment for a channel and returns its fields. A value that is missing in the data prints
 // nothing. `now` is v.Now. In HTML fields inserted values are escaped and the result is sanitized by mailPolicy; a
@@ -67,6 +71,12 @@ func Render(
 	for _, f := range spec.Fields {
 		html[f.Name] = f.HTML
 	}
+	kind := func(field string) string { // the name that says what a text is: link of buttons.1.link
+		if f, ok := spec.Field(field); ok {
+			return f.Name
+		}
+		return field
+	}
 	out := make(map[string]string, len(t)+1)
 	env := environment(v, data, opts)
 	for _, field := range sortedKeys(t) {
@@ -79,15 +89,16 @@ func Render(
 		switch {
 		case html[field]:
 			out[field] = text
-		case singleLine[field]:
+		case singleLine[kind(field)]:
 			out[field] = oneLine(text)
 		default:
 			out[field] = clean(text)
 		}
-		if field == "link" && !safeLink(out[field]) {
+		if name := kind(field); (name == "link" || name == "image") && !safeLink(out[field]) {
 			out[field] = ""
 		}
 	}
+	dropEmptyItems(spec, out, opts)
 	if source, ok := out["html"]; ok && html["html"] {
 		mail, err := cleanHTML(source, opts)
 		if err != nil {
@@ -103,6 +114,33 @@ func Render(
 		out["text"] = strings.TrimRight(text, "\n") + "\n\n-- \n" + unsubscribeWord(opts.Language) + ": " + opts.Unsubscribe + "\n"
 	}
 	return out, nil
+}
+
+// dropEmptyItems removes the items of lists that came out without a text that they need: a button without a title or a link.
+func dropEmptyItems(spec channel.Spec, out map[string]string, opts Options) {
+	for _, list := range spec.Fields {
+		items := channel.Items(out, list.Name)
+		if len(list.Items) == 0 || len(items) == 0 {
+			continue
+		}
+		maps.DeleteFunc(out, func(name, _ string) bool { return strings.HasPrefix(name, list.Name+".") })
+		kept := 0
+		for i, item := range items {
+			missing := slices.IndexFunc(list.Items, func(f channel.Field) bool {
+				text, said := item[f.Name]
+				return strings.TrimSpace(text) == "" && (said || f.Required)
+			})
+			if missing >= 0 {
+				name := channel.ItemName(list.Name, i+1, list.Items[missing].Name)
+				report(opts, name, template.Note{Filter: list.Name, Cause: "it came out empty: the message goes out without this item"})
+				continue
+			}
+			kept++
+			for name, text := range item {
+				out[channel.ItemName(list.Name, kept, name)] = text
+			}
+		}
+	}
 }
 
 // Raw renders one template unchanged, for machines: nothing is escaped, sanitized or joined. The error is an *Error

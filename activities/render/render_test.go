@@ -409,3 +409,50 @@ func FuzzRender(f *testing.F) {
 		}
 	})
 }
+
+// The texts of lists are rendered like others, as one line where they have to be; an item that came out empty goes, aloud.
+func TestListsAreRendered(t *testing.T) {
+	t.Parallel()
+	v := vars()
+	v.Customer["name"], v.Customer["nothing"] = "Ana <3", ""
+	var odd []string
+	opts := render.Options{Odd: func(field string, _ template.Note) { odd = append(odd, field) }}
+	out, err := render.Render(t.Context(), spec(t, "line"), journey.Treatment{
+		"text": "Hello {{ customer.name }}", "buttons.1.title": "{{ customer.nothing }}", "buttons.1.link": "https://a.example",
+		"buttons.2.title": "Open\nit", "buttons.2.link": "https://a.example/{{ customer.name | url_encode }}",
+		"buttons.3.title": "Lost", "buttons.3.link": "{{ customer.nothing }}", "buttons.4.title": "Bad", "buttons.4.link": "javascript:x",
+		"buttons.10.title": "Yes",
+	}, v, nil, opts)
+	want := map[string]string{
+		"text": "Hello Ana <3", "buttons.1.title": "Open it", "buttons.1.link": "https://a.example/Ana+%3C3", "buttons.2.title": "Yes",
+	}
+	if diff := cmp.Diff(want, out); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	if diff := cmp.Diff([]string{"buttons.1.title", "buttons.3.link", "buttons.4.link"}, odd); diff != "" {
+		t.Error(diff)
+	}
+	out, err = render.Render(t.Context(), spec(t, "whatsapp"), journey.Treatment{
+		"template": "cart", "language": "ja", "values.1": "{{ customer.nothing }}", "values.2": "a\n\tb",
+	}, v, nil, opts)
+	want = map[string]string{"template": "cart", "language": "ja", "values.1": "", "values.2": "a b"}
+	if diff := cmp.Diff(want, out); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}
+
+// A list of a variant takes the place of the whole list.
+func TestPickTakesWholeLists(t *testing.T) {
+	t.Parallel()
+	m := &journey.Message{
+		Treatments: map[string]journey.Treatment{"line": {"text": "Hi", "buttons.1.title": "Yes", "buttons.2.title": "No"}},
+		Languages:  map[string]map[string]journey.Treatment{"ja": {"line": {"buttons.1.title": "はい"}}},
+	}
+	want := journey.Treatment{"text": "Hi", "buttons.1.title": "はい"}
+	if diff := cmp.Diff(want, render.Pick(m, "line", "", "ja")); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(m.Treatments["line"], render.Pick(m, "line", "", "en")); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -46,11 +46,13 @@ const (
 	Mailbox   = "email"
 	Phone     = "phone"
 	PushToken = "push_token"
+	LineID    = "line_id"
+	WebPush   = "web_push"
 )
 
-// Several reports whether a message goes to every address of a trait, as to all devices of a customer. A message by mail
-// or to a phone goes to the first one that can be used.
-func Several(trait string) bool { return trait != Mailbox && trait != Phone }
+// Several reports whether a message goes to every address of a trait, as to all devices of a customer. A message by mail, by
+// LINE or to a phone goes to the first one that can be used.
+func Several(trait string) bool { return trait != Mailbox && trait != Phone && trait != LineID }
 
 // Judge returns the address that a text is. trait is the trait that the text is from. The error is for people and does
 // not contain the text.
@@ -65,6 +67,10 @@ func Judge(trait, text string) (Address, error) {
 		return Address{Text: m.String(), Key: m.key()}, nil
 	case Phone:
 		return judgePhone(text)
+	case LineID:
+		return judgeLineID(text)
+	case WebPush:
+		return judgeSubscription(text)
 	}
 	return judgeToken(trait, text)
 }
@@ -96,6 +102,8 @@ func List(trait string, value any) (usable []Address, unusable []Unusable) {
 			}
 			a, err := Judge(trait, v)
 			switch {
+			case err != nil && trait == WebPush:
+				unusable = append(unusable, Unusable{"", "the web_push " + err.Error()})
 			case err != nil:
 				unusable = append(unusable, Unusable{Mask(v), err.Error()})
 			case !seen[a.Key]:
@@ -111,6 +119,15 @@ func List(trait string, value any) (usable []Address, unusable []Unusable) {
 				read(one, depth+1)
 			}
 		case map[string]any:
+			if trait == WebPush {
+				text, err := json.Marshal(v)
+				if err != nil {
+					unusable = append(unusable, Unusable{"", "the subscription cannot be read"})
+					return
+				}
+				read(string(text), depth+1)
+				return
+			}
 			unusable = append(unusable, Unusable{"", "the " + trait + " is an object, not a text"})
 		case bool:
 			unusable = append(unusable, Unusable{"", "the " + trait + " is true or false, not a text"})

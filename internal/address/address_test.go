@@ -141,3 +141,47 @@ func TestHardAndSoft(t *testing.T) {
 		}
 	}
 }
+
+func TestLineIDs(t *testing.T) {
+	t.Parallel()
+	const id = "U4af4980629f0a1b2c3d4e5f60718293a"
+	for text, want := range map[string]string{
+		id: id, " " + id + "\n": id, "U4AF4980629F0A1B2C3D4E5F60718293A": id, "\u200b" + id: id, "U1": "U1",
+
+		"C4af4980629f0a1b2c3d4e5f60718293a": "", "R4af4980629f0a1b2c3d4e5f60718293a": "", "@ana": "", "Ana Ito": "", "": "", "undefined": "",
+	} {
+		got, err := address.Judge(address.LineID, text)
+		if got.Text != want || got.Key != want || (err != nil) != (want == "") {
+			t.Errorf("%q: got %q %v, want %q", text, got.Text, err, want)
+		}
+	}
+	if !address.IsLineID(id) || address.IsLineID("U1") || address.IsLineID("C4af4980629f0a1b2c3d4e5f60718293a") {
+		t.Error("which texts have the form of an id is not known")
+	}
+}
+
+func TestSubscriptionsOfBrowsers(t *testing.T) {
+	t.Parallel()
+	one := map[string]any{
+		"endpoint": "https://push.example/1", "expirationTime": nil, "keys": map[string]any{"p256dh": "BP", "auth": "a"},
+	}
+	usable, unusable := address.List(address.WebPush, []any{
+		one, `{"endpoint":"https://push.example/2","keys":{"p256dh":"BQ","auth":"b"}}`,
+		map[string]any{"endpoint": "https://push.example/1", "keys": map[string]any{"p256dh": "renewed", "auth": "c"}},
+		map[string]any{"endpoint": "http://push.example/3", "keys": map[string]any{"p256dh": "BP", "auth": "a"}},
+		map[string]any{"endpoint": "https://push.example/4"}, map[string]any{}, "token", 5.0,
+	})
+	want := []address.Address{
+		{Text: `{"endpoint":"https://push.example/1","keys":{"auth":"a","p256dh":"BP"}}`, Key: "https://push.example/1"},
+		{Text: `{"endpoint":"https://push.example/2","keys":{"auth":"b","p256dh":"BQ"}}`, Key: "https://push.example/2"},
+	}
+	if diff := cmp.Diff(want, usable); diff != "" {
+		t.Error(diff)
+	}
+	if len(unusable) != 5 {
+		t.Errorf("got %v", unusable)
+	}
+	if usable, _ = address.List(address.WebPush, one); len(usable) != 1 {
+		t.Errorf("a subscription alone: %v", usable)
+	}
+}

@@ -25,7 +25,9 @@ const (
 )
 
 // ProtectedTraits are addresses and permissions. Only Trusted calls set them, or carry them from one customer to another.
-var ProtectedTraits = map[string]bool{"email": true, "phone": true, "push_token": true, "consent": true, "topics": true}
+var ProtectedTraits = map[string]bool{
+	"email": true, "phone": true, "push_token": true, "line_id": true, "web_push": true, "consent": true, "topics": true,
+}
 
 // A SegmentCall is one call of Segment's tracking API, after the gateway's checks.
 type SegmentCall struct {

@@ -28,7 +28,7 @@ const (
 // personal are traits that identify one customer and predict nothing about others, and groups, whose names are ids. No model learns them.
 var personal = map[string]bool{
 	"id": true, "email": true, "phone": true, "push_token": true, "name": true, "first_name": true, "last_name": true, "firstName": true,
-	"lastName": true,
+	"lastName": true, "line_id": true, "web_push": true,
 	"username": true, "address": true, "avatar": true, "title": true, "birthday": true, "groups": true,
 }
 

@@ -36,12 +36,14 @@ func (b *builder) treatment(c channel.Spec, whole bool) *shape.Schema {
 	if c.Address != "" {
 		s.Description += " Goes to customer." + c.Address + "."
 	}
-	for _, f := range c.Fields {
-		value := shape.Text()
-		if f.Required {
-			value.MinLength = 1
-		}
-		s.Properties[f.Name] = value.With("Liquid. " + f.Doc)
+	b.fields(s, c.Fields, whole)
+	return s
+}
+
+// fields adds the fields of a mapping of texts.
+func (b *builder) fields(s *shape.Schema, fields []channel.Field, whole bool) {
+	for _, f := range fields {
+		s.Properties[f.Name] = field(b, f)
 		switch {
 		case !whole || !f.Required:
 		case f.Or != "":
@@ -50,5 +52,24 @@ func (b *builder) treatment(c channel.Spec, whole bool) *shape.Schema {
 			s.Required = append(s.Required, f.Name)
 		}
 	}
-	return s
+}
+
+// field is the schema of one text, or of a list.
+func field(b *builder, f channel.Field) *shape.Schema {
+	value := shape.Text()
+	if f.Required || f.Texts {
+		value.MinLength = 1
+	}
+	switch {
+	case f.Texts:
+		value = shape.List(value.With("Liquid."), 0)
+	case len(f.Items) > 0:
+		item := shape.Object(shape.Keys{})
+		b.fields(item, f.Items, true)
+		value = shape.List(item, 0)
+	default:
+		return value.With("Liquid. " + f.Doc)
+	}
+	value.MaxItems = f.Max
+	return value.With(f.Doc)
 }

@@ -32,6 +32,16 @@ var channels = []channel.Spec{
 	{Name: "sms", Address: "phone", Fields: []channel.Field{{Name: "text", Required: true}}},
 	{Name: "app", Fields: []channel.Field{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}}},
 	{Name: "webhook", Fields: []channel.Field{{Name: "url", Required: true}, {Name: "body"}}},
+	{Name: "line", Address: "line_id", Fields: []channel.Field{
+		{Name: "text", Required: true, Or: "image"}, {Name: "image"},
+		{Name: "buttons", Items: []channel.Field{{Name: "title", Required: true}, {Name: "link"}}},
+	}},
+	{Name: "whatsapp", Address: "phone", Fields: []channel.Field{
+		{Name: "template", Required: true}, {Name: "language", Required: true}, {Name: "values", Texts: true},
+	}},
+	{Name: "web_push", Address: "web_push", Fields: []channel.Field{
+		{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"},
+	}},
 	{Name: "log", Any: true},
 }
 

@@ -3,6 +3,7 @@ package lint
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/tabi-journeys/tabi/channel"
@@ -126,41 +127,80 @@ func (f *fileCheck) treatments(m *source.Mapping, whole bool) map[string]journey
 }
 
 func (f *fileCheck) treatment(n *source.Node, spec channel.Spec, whole bool) journey.Treatment {
-	m := f.Mapping(n, "a treatment for "+spec.Name)
-	if m == nil {
+	out := journey.Treatment{}
+	if !f.fields(n, "a treatment for "+spec.Name, spec, spec.Fields, whole, func(name, text string) { out[name] = text }) {
 		return nil
 	}
-	out := journey.Treatment{}
-	for _, field := range spec.Fields {
+	return out
+}
+
+// fields reads a mapping of texts: a treatment, or an item of one of its lists. With whole, required fields must be present.
+func (f *fileCheck) fields(
+	n *source.Node, what string, spec channel.Spec, fields []channel.Field, whole bool, keep func(name, text string),
+) bool {
+	m := f.Mapping(n, what)
+	if m == nil {
+		return false
+	}
+	for _, field := range fields {
 		value := m.Get(field.Name)
-		if value == nil {
-			switch {
-			case !field.Required || !whole || field.Or != "" && m.Get(field.Or) != nil:
-			case field.Or != "":
-				m.Need(field.Name, spec.Name+" needs it, or "+field.Or)
-			default:
-				m.Need(field.Name, spec.Name+" needs it")
-			}
-			continue
-		}
-		text, ok := f.Text(value, field.Name)
-		if !ok {
-			continue
-		}
-		if field.Required && text == "" {
-			f.Report(value.Pos, "bad-value", "", "%s is empty", field.Name)
-		}
-		out[field.Name] = text
 		switch {
-		case field.HTML:
-			f.addresses(value)
-		case field.Name == "link" || field.Name == "url":
-			f.address(value)
+		case value != nil && (field.Texts || len(field.Items) > 0):
+			f.list(value, spec, field, keep)
+		case value != nil:
+			if text, ok := f.field(value, spec, field); ok {
+				keep(field.Name, text)
+			}
+		case !field.Required || !whole || field.Or != "" && m.Get(field.Or) != nil:
+		case field.Or != "":
+			m.Need(field.Name, spec.Name+" needs it, or "+field.Or)
+		default:
+			m.Need(field.Name, spec.Name+" needs it")
 		}
-		f.template(value, field.HTML, spec.Name == "webhook" && field.Name == "body")
 	}
 	m.Done()
-	return out
+	return true
+}
+
+// list reads a list of texts or of mappings. A variant's list takes the place of the message's, so its items are whole.
+func (f *fileCheck) list(n *source.Node, spec channel.Spec, field channel.Field, keep func(name, text string)) {
+	items, ok := f.List(n, field.Name)
+	if !ok {
+		return
+	}
+	if field.Max > 0 && len(items) > field.Max {
+		f.Report(items[field.Max].Pos, "bad-value", "", "%s takes at most %d %s", spec.Name, field.Max, field.Name)
+	}
+	for i, item := range items {
+		if len(field.Items) > 0 {
+			f.fields(item, "each of "+field.Name, spec, field.Items, true, func(name, text string) {
+				keep(channel.ItemName(field.Name, i+1, name), text)
+			})
+		} else if text, ok := f.field(item, spec, channel.Field{Name: "each of " + field.Name, Required: true}); ok {
+			keep(channel.ItemName(field.Name, i+1, ""), text)
+		}
+	}
+}
+
+// field reads and checks one text.
+func (f *fileCheck) field(n *source.Node, spec channel.Spec, field channel.Field) (text string, ok bool) {
+	text, ok = f.Text(n, field.Name)
+	if !ok {
+		return "", false
+	}
+	if field.Required && text == "" {
+		f.Report(n.Pos, "bad-value", "", "%s is empty", field.Name)
+	}
+	switch {
+	case field.HTML:
+		f.addresses(n)
+	case field.Name == "link" || field.Name == "url" || field.Name == "image":
+		f.address(n)
+	case field.Name == "language" && text != "" && !strings.Contains(text, "{") && !template.ValidLanguage(text):
+		f.Report(n.Pos, "bad-value", template.SuggestLanguage(text), "%q is no language: write a code such as ja or pt-BR", text)
+	}
+	f.template(n, field.HTML, spec.Name == "webhook" && field.Name == "body")
+	return text, true
 }
 
 // unusedMessages warns about messages that no journey sends.
