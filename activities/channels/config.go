@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/tabi-journeys/tabi/activities/channels/provider"
 )
 
 // Config configures the channels. Package app fills it from flags and the environment variables named here. Its secrets
@@ -43,6 +45,9 @@ type Config struct {
 	WebhookSecret string
 	// WebhookAllowPrivate (TABI_WEBHOOK_ALLOW_PRIVATE) lets webhooks go to loopback, private and link-local addresses.
 	WebhookAllowPrivate bool
+
+	// Keys has the settings of the providers, by the variable: see Providers.
+	Keys provider.Keys
 
 	// Timeout (TABI_SEND_TIMEOUT) ends an attempt to send, connecting included. Default 10 s. An earlier deadline of
 	// the caller counts.

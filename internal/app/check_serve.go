@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/credential"
@@ -68,6 +69,11 @@ func (c *Config) credentials() (out []credential.Named) {
 	add("TABI_OIDC_CLIENT_SECRET", string(c.SignIn.ClientSecret), true)
 	add("TABI_SMS_SECRET", string(c.secrets.sms), true)
 	add("TABI_WEBHOOK_SECRET", string(c.secrets.webhook), true)
+	for _, one := range channels.ProviderSettings() {
+		if value := c.provided[one.Name]; value != nil && !one.Open {
+			add(one.Name, string(*value), !one.Own)
+		}
+	}
 	if u, err := url.Parse(string(c.secrets.smtp)); err == nil && u.User != nil {
 		password, _ := u.User.Password()
 		add("the password of TABI_SMTP_URL", password, true)

@@ -78,6 +78,7 @@ type Config struct {
 	Rates           string // see ratelimit.Parse
 
 	Classifier httpclassifier.Options // asked before the built-in classifier; no URL: not asked
+	provided   map[string]*Secret     // settings of providers, by variable: see providerSettings
 	secrets    struct{ smtp, fcm, sms, webhook, classifier, classifierURL Secret }
 
 	RelayWorkers    int
@@ -158,6 +159,7 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 	}
 	ch := &c.Channels
 	ch.SMTPURL, ch.FCMCredentials = string(c.secrets.smtp), string(c.secrets.fcm)
+	ch.Keys = c.providerKeys()
 	ch.SMSSecret, ch.WebhookSecret = string(c.secrets.sms), string(c.secrets.webhook)
 	c.Classifier.URL, c.Classifier.Token = string(c.secrets.classifierURL), string(c.secrets.classifier)
 	if _, err := c.classifier(); err != nil {

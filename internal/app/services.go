@@ -214,6 +214,10 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 	if err != nil {
 		return nil, err
 	}
+	receivers, _, err := c.Receivers()
+	if err != nil {
+		return nil, err
+	}
 	g, err := gateway.New(gateway.Config{
 		Rooms: GatewayRooms(
 			s.Store,
@@ -227,7 +231,7 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 		DevHandlers: pages, Render: c.Build.render,
 		MaxPending: c.MaxPending, Proxies: proxies, Origins: c.Origins,
 		WebRates: segment.Rates{Key: orNone(c.WebKeyRate), Peer: orNone(c.WebPeerRate)},
-		Codec:    s.payloadCodec(),
+		Codec:    s.payloadCodec(), Receivers: receivers,
 	})
 	if err != nil {
 		return nil, &ExitError{Code: ExitUsage, Err: err}

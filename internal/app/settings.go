@@ -36,11 +36,18 @@ type setting struct {
 	bind  func(fs *pflag.FlagSet, name, usage string)
 }
 
+// str binds a text.
+func str(p *string, def string) func(*pflag.FlagSet, string, string) {
+	return func(fs *pflag.FlagSet, n, u string) { fs.StringVar(p, n, def, u) }
+}
+
+// hid binds a secret.
+func hid(p *Secret) func(*pflag.FlagSet, string, string) {
+	return func(fs *pflag.FlagSet, n, u string) { fs.Var(p, n, u) }
+}
+
 // settings returns the table of settings. bind has the defaults; --help prints all of it.
 func (c *Config) settings() []setting {
-	str := func(p *string, def string) func(*pflag.FlagSet, string, string) {
-		return func(fs *pflag.FlagSet, n, u string) { fs.StringVar(p, n, def, u) }
-	}
 	num := func(p *int, def int) func(*pflag.FlagSet, string, string) {
 		return func(fs *pflag.FlagSet, n, u string) { fs.IntVar(p, n, def, u) }
 	}
@@ -49,9 +56,6 @@ func (c *Config) settings() []setting {
 	}
 	yes := func(p *bool) func(*pflag.FlagSet, string, string) {
 		return func(fs *pflag.FlagSet, n, u string) { fs.BoolVar(p, n, false, u) }
-	}
-	hid := func(p *Secret) func(*pflag.FlagSet, string, string) {
-		return func(fs *pflag.FlagSet, n, u string) { fs.Var(p, n, u) }
 	}
 	ch := &c.Channels
 	return slices.Concat([]setting{
@@ -390,5 +394,5 @@ func (c *Config) settings() []setting {
 			"date or RFC 3339 time at which virtual time starts; empty: as stored in the data, or now",
 			str(&c.TimeOrigin, ""),
 		},
-	}, c.signInSettings())
+	}, c.providerSettings(), c.signInSettings())
 }

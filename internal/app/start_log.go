@@ -34,6 +34,7 @@ func (s *Services) LogSettings(ctx context.Context) {
 	s.Log.Info("settings", fields...)
 	if c.serves {
 		s.warnAboutKeys(ctx)
+		s.logReceivers()
 	}
 	if s.Store.Keyring.Masters() == nil {
 		s.Log.Warn("what Temporal keeps of customers is not encrypted: set TABI_MASTER_KEYS (docs/operations.md)")

@@ -132,6 +132,7 @@ func checks() []check {
 
 		{"channels", "e-mail", nothing, mail},
 		{"channels", "providers", nothing, providers},
+		{"channels", "reports", nothing, reports},
 	}
 }
 

@@ -214,6 +214,32 @@ func providers(ctx context.Context, p *Patient, r *report) {
 	}
 }
 
+// reports says whose reports the gateway accepts, and which setting is missing for the others.
+func reports(_ context.Context, p *Patient, r *report) {
+	_, all, err := p.Config.Receivers()
+	if err != nil {
+		r.fail("correct it: tabi serve does not start with it", "%s", err)
+	}
+	var accepts, others []string
+	for _, one := range all {
+		name, missing := one.Provider.Name, strings.Join(one.Missing, ", ")
+		switch {
+		case one.Accepts:
+			accepts = append(accepts, name)
+		case one.Begun:
+			r.fail("set "+missing, "the reports of %s are not accepted: %s is missing", name, missing)
+		default:
+			others = append(others, name+" ("+missing+")")
+		}
+	}
+	if len(accepts) > 0 && err == nil {
+		r.ok("accepted at /v1/providers/<name>: %s", strings.Join(accepts, ", "))
+	}
+	if len(others) > 0 {
+		r.skip("not set up: %s", strings.Join(others, ", "))
+	}
+}
+
 // connect opens a connection to the host of an address, with TLS for https.
 func connect(ctx context.Context, address string) error {
 	u, err := url.Parse(address)

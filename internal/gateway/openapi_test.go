@@ -17,6 +17,7 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -96,7 +97,7 @@ func TestOpenAPIHasEveryRoute(t *testing.T) {
 func TestResponsesMatchOpenAPI(t *testing.T) {
 	t.Parallel()
 	doc, router := openAPI(t)
-	h := newHouse(t, nil)
+	h := newHouse(t, func(c *Config) { c.Receivers = map[string]channel.Receiver{"fake": fakeReceiver{}} })
 	_, ref := h.enter()
 	h.sent(ref, "email", message.Settlement{Status: contract.StatusSent})
 	// Those of payloads have keys. The tests of decisions have actions to choose from, those of the inbox a hand-off, those of doors
@@ -190,6 +191,10 @@ var contractCalls = []struct {
 	{"GET /v1/inbox/ana?limit=5", "", 200},
 	{"GET /v1/inbox/ana?limit=500", "", 400},
 	{"POST /v1/inbox/ana/token", "", 200},
+	{"POST /v1/providers/fake", `[]`, 200},
+	{"POST /v1/providers/fake", `not signed`, 401},
+	{"POST /v1/providers/nobody", `[]`, 404},
+	{"GET /v1/providers/fake?hub.challenge=1158201444", "", 200},
 	{"POST /v1/mail/events", `[{"type":"open","key":"another/senders/1"}]`, 200},
 
 	{"POST /v1/admin/enrollments", `{"journey":"apology","customer":"ben","properties":{"order":"o2"},"id":"s1"}`, 200},

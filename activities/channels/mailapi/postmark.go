@@ -1,13 +1,11 @@
 package mailapi
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/tabi-journeys/tabi/activities/channels/provider"
 	"github.com/tabi-journeys/tabi/channel"
 )
 
@@ -16,6 +14,14 @@ import (
 
 // postmarkWebhook is the variable with user:password of the webhook.
 const postmarkWebhook = "TABI_POSTMARK_WEBHOOK"
+
+var postmark = provider.Provider{
+	Name: "postmark", Channel: email, Receiver: postmarkReceiver,
+	Settings: []provider.Setting{{
+		Name: postmarkWebhook, Use: provider.Reports, Own: true,
+		Doc: "user:password in the URL of Postmark's webhooks, https://user:password@host/v1/providers/postmark",
+	}},
+}
 
 // postmarkEvent is the body of a webhook of Postmark, of any RecordType.
 type postmarkEvent struct {
@@ -36,18 +42,19 @@ type postmarkEvent struct {
 	Origin            string
 }
 
-func postmarkReceiver(keys Keys, _ func() time.Time) (channel.Receiver, error) {
-	user, password, found := strings.Cut(keys[postmarkWebhook], ":")
+func postmarkReceiver(env provider.Env) (channel.Receiver, error) {
+	user, password, found := strings.Cut(env.Keys[postmarkWebhook], ":")
 	if !found || user == "" || len(password) < 12 {
-		return nil, errors.New("give user:password, as in the URL of the webhook, the password of at least 12 characters")
+		return nil, provider.Wrong(postmarkWebhook,
+			"give user:password, as in the URL of the webhook, the password of at least 12 characters")
 	}
-	return receive(func(r *http.Request, body []byte) (channel.Received, error) {
+	return provider.Receive(func(r *http.Request, body []byte) (channel.Received, error) {
 		gotUser, gotPassword, _ := r.BasicAuth()
-		if !same(user, gotUser) || !same(password, gotPassword) {
+		if !provider.Same(user, gotUser) || !provider.Same(password, gotPassword) {
 			return channel.Received{}, channel.ErrSignature
 		}
 		var e postmarkEvent
-		if err := decode(body, &e); err != nil {
+		if err := provider.Decode(body, &e); err != nil {
 			return channel.Received{}, err
 		}
 		return postmarkReport(e), nil
@@ -61,13 +68,13 @@ func postmarkReport(e postmarkEvent) channel.Received {
 	r := channel.Report{Channel: email, Key: e.Metadata[metadataKey], ProviderID: e.MessageID, Address: e.Recipient}
 	switch e.RecordType {
 	case "Delivery":
-		r.Kind, r.At = channel.Delivered, when(e.DeliveredAt)
+		r.Kind, r.At = channel.Delivered, provider.When(e.DeliveredAt)
 	case "Open":
-		r.Kind, r.At = channel.Opened, when(e.ReceivedAt)
+		r.Kind, r.At = channel.Opened, provider.When(e.ReceivedAt)
 	case "Click":
-		r.Kind, r.At, r.URL = channel.Clicked, when(e.ReceivedAt), e.OriginalLink
+		r.Kind, r.At, r.URL = channel.Clicked, provider.When(e.ReceivedAt), e.OriginalLink
 	case "Bounce":
-		r.Kind, r.At, r.Address, r.Reason, r.Class = channel.Bounced, when(e.BouncedAt), e.Email, e.Details, channel.Soft
+		r.Kind, r.At, r.Address, r.Reason, r.Class = channel.Bounced, provider.When(e.BouncedAt), e.Email, e.Details, channel.Soft
 		if r.Reason == "" {
 			r.Reason = e.Description
 		}
@@ -80,14 +87,14 @@ func postmarkReport(e postmarkEvent) channel.Received {
 			r.Kind, r.Class = channel.Unsubscribed, ""
 		}
 	case "SpamComplaint":
-		r.Kind, r.At, r.Address = channel.Complained, when(e.BouncedAt), e.Email
+		r.Kind, r.At, r.Address = channel.Complained, provider.When(e.BouncedAt), e.Email
 	case "SubscriptionChange":
 		if !e.SuppressSending || e.SuppressionReason != "ManualSuppression" {
-			return channel.Received{Ignored: []string{"a change of a suppression that is no opt-out of a customer"}}
+			return provider.Ignore("a change of a suppression that is no opt-out of a customer")
 		}
-		r.Kind, r.At = channel.Unsubscribed, when(e.ChangedAt)
+		r.Kind, r.At = channel.Unsubscribed, provider.When(e.ChangedAt)
 	default:
-		return channel.Received{Ignored: []string{fmt.Sprintf("records of type %.40q are ignored", e.RecordType)}}
+		return provider.Ignore(provider.Unknown(e.RecordType))
 	}
 	if e.ID != 0 {
 		r.ID = "postmark/" + strconv.FormatInt(e.ID, 10)
