@@ -73,8 +73,9 @@ attacks: build ## Play attacks of strangers against a gateway and a worker as in
 FUZZTIME ?= 1m
 
 .PHONY: fuzz
-fuzz: ## Fuzz the gateway, the workflow Track and the signals of a run, each for FUZZTIME (1m)
+fuzz: ## Fuzz the gateway, the reader of bounces, the workflow Track and the signals of a run, each for FUZZTIME (1m)
 	$(GO) test -run '^$$' -fuzz '^FuzzGateway$$' -fuzztime $(FUZZTIME) ./internal/gateway
+	$(GO) test -run '^$$' -fuzz '^FuzzBounce$$' -fuzztime $(FUZZTIME) ./internal/bounce
 	$(GO) test -run '^$$' -fuzz '^FuzzTrack$$' -fuzztime $(FUZZTIME) ./activities
 	$(GO) test -run '^$$' -fuzz '^FuzzSignals$$' -fuzztime $(FUZZTIME) ./workflows
 

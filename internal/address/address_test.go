@@ -123,6 +123,24 @@ func TestHardAndSoft(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
+		status, said string
+		want         address.Verdict
+	}{
+		{"5.1.1", "550 5.1.1 user unknown", hard}, {"5.1.2", "", hard}, {"5.1.10", "", hard}, {"5.2.1", "disabled", hard},
+		{"5.2.2", "mailbox full", soft}, {"5.7.1", "blocked", soft}, {"5.7.26", "unauthenticated", soft}, {"4.4.1", "timed out", soft},
+		{"5.0.0", "550 5.1.1 no such user", hard}, {"5.0.0", "552 5.2.2 full", soft}, {"5.0.0", "451 4.4.1 no answer", soft},
+		{"5.2.0", "550 : User unknown", hard}, {"5.0.0", "554 transaction failed", soft}, {"", "550 no such user here", hard},
+		{"5.1.1", "550 listed at a blocklist", soft}, {"5.1.1", "550 5.7.1 policy", soft}, {"5.7.1", "550 5.7.1 User unknown", hard},
+		{"5.4.1", "550 5.4.1 Recipient address rejected: Access denied. AS(201806281)", hard}, {"5.4.1", "no answer from host", soft},
+		{"5.2.1", "550-5.2.1 receiving mail at a rate that prevents delivery", soft}, {"", "mailbox full", soft}, {"", "", soft},
+		{"5.1.351", "550 5.1.351 Remote server returned unknown recipient", hard}, {"", "メールボックスがいっぱいです", soft},
+		{"", "宛先不明のため配信できません", hard}, {"5.1.8", "sender's domain does not exist", soft}, {"", "550 protocol violation", soft},
+	} {
+		if got := address.Status(c.status, c.said); got != c.want {
+			t.Errorf("%+v: got %v", c, got)
+		}
+	}
+	for _, c := range []struct {
 		got, want address.Verdict
 	}{
 		{address.FCM(404, "UNREGISTERED", "Requested entity was not found."), hard},

@@ -48,6 +48,7 @@ var words = map[string]Verdict{
 // others are about the sender, the message, the server or a policy, or pass.
 var statuses = map[string]bool{
 	"1.0": true, "1.1": true, "1.2": true, "1.3": true, "1.4": true, "1.5": true, "1.6": true, "1.10": true, "2.1": true,
+	"1.351": true, // of Exchange: the next server said that there is no such recipient
 }
 
 // replies has the replies of SMTP that mean a dead address if the server has no enhanced codes.
@@ -57,8 +58,30 @@ var (
 	enhancedCode = regexp.MustCompile(`\b([45])\.(\d{1,3})\.(\d{1,3})\b`)
 	replyCode    = regexp.MustCompile(`(?:^|[\s;:(])([45]\d\d)\b`)
 	notAbout     = regexp.MustCompile(`(?i)relay|polic|spam|block|blacklist|reputation|denied|reject|auth|sender|rate|dns|spf|dmarc|` +
-		`quota|full|temporar|try again|later|greylist|timed? ?out`)
+		`quota|full|temporar|try again|later|greylist|timed? ?out|protocol|client ip|mismatch`)
+	aboutPolicy = regexp.MustCompile(`(?i)polic|spam|blacklist|block(?:ed|list)|reputation|greylist|spf|dmarc|dkim|at a rate|` +
+		`too many|try again`)
 	registration = regexp.MustCompile(`(?i)registration token`)
+
+	// unknownUser matches the words by which servers say that there is no such mailbox, with whatever code.
+	unknownUser = regexp.MustCompile(`(?i)(?:user|recipient|account|mailbox|address|addressee)(?: \S+)? (?:is |was )?` +
+		`(?:unknown|not (?:found|exist)|invalid|` +
+		`disabled|does(?: not|n't) exist|doesnt exist|inactive|suspended|no longer (?:available|exists|in use|valid))|` +
+		`(?:unknown|invalid|no such|bad|nonexistent) (?:local )?(?:user|recipient|account|mailbox|` +
+		`address|addressee|person|destination|to user)|` +
+		`(?:not|isn't) (?:a valid|our customer)|(?:does(?: not|n't)|doesnt) (?:exist|` +
+		`have (?:an?|any) .{0,30}(?:account|mailbox))|no mailbox here|` +
+		`not listed in|can'?t be found|could(?:n't| not) be found|wasn't found|null mx|` +
+		`recipient address rejected: access denied|has been (?:disabled|closed|discontinued|suspended)|` +
+		`account .{0,30}(?:disabled|closed)|` +
+		`宛先(?:不明|が見つかり|が存在)|(?:アドレス|ユーザー?|受信者|メールボックス)` +
+		`(?:は|が)?(?:不明|見つかり|存在し|無効|使われて)`)
+	// surelyUnknown matches the least that says so whatever the code is. The last is how Exchange Online refuses strangers (5.4.1).
+	surelyUnknown = regexp.MustCompile(`(?i)user unknown|unknown user|no such user|recipient address rejected: access denied`)
+	// mailboxFull matches the words by which they say that it is full.
+	mailboxFull = regexp.MustCompile(`(?i)(?:mailbox|quota|inbox|storage|account|folder).{0,40}(?:full|exceed|over|limit|space|size|allot)|` +
+		`(?:full|over|exceed\w*|out of|insufficient).{0,40}(?:mailbox|quota|storage|space)|` +
+		`メールボックスが?(?:一杯|いっぱい|満杯)|容量(?:を超|不足|オーバー)`)
 )
 
 // Word returns the verdict of a provider's word, in any case and with any separators; a code of SMTP is read too. known
@@ -125,6 +148,47 @@ func SMTP(code int, text string) Verdict {
 		return Soft
 	}
 	if replies[code] && !notAbout.MatchString(text) {
+		return Hard
+	}
+	return Soft
+}
+
+// Status returns what a mail server's report of a failure means (RFC 3464): by the code in the words of the server that refused,
+// by the status of the report, and by the words. A general code (5.0.0, 5.2.0) says nothing. What says nothing at all is soft.
+func Status(status, said string) Verdict {
+	m := enhancedCode.FindStringSubmatch(status)
+	if m != nil && m[1] == "4" {
+		return Soft // it was given up after a while
+	}
+	if inside := enhancedCode.FindStringSubmatch(said); inside != nil && !general(inside) {
+		m = inside
+	}
+	unknown := unknownUser.MatchString(said) && !mailboxFull.MatchString(said)
+	switch {
+	case m != nil && !general(m) && (m[1] == "4" || !statuses[m[2]+"."+m[3]]):
+		return verdict(m[1] == "5" && surelyUnknown.MatchString(said)) // some servers have one code for all that they refuse
+	case m != nil && !general(m):
+		return verdict(unknown || !aboutPolicy.MatchString(said) && !mailboxFull.MatchString(said))
+	case mailboxFull.MatchString(said):
+		return Soft
+	case unknown:
+		return Hard
+	}
+	code := 0
+	if reply := replyCode.FindStringSubmatch(said); reply != nil {
+		code, _ = strconv.Atoi(reply[1])
+	}
+	return verdict(replies[code] && !notAbout.MatchString(said))
+}
+
+// HasCode reports whether a text has a code of SMTP in it.
+func HasCode(text string) bool { return enhancedCode.MatchString(text) || replyCode.MatchString(text) }
+
+// general reports whether an enhanced code names a class and not a cause.
+func general(m []string) bool { return m[3] == "0" && (m[2] == "0" || m[2] == "2") }
+
+func verdict(hard bool) Verdict {
+	if hard {
 		return Hard
 	}
 	return Soft
