@@ -20,65 +20,131 @@ import (
 // A reaction is an event that shows how a customer responded to a send, or that the send did not reach them.
 type reaction struct {
 	channel string  // the default, if the event names no channel
-	worth   float64 // 0: a bounce
+	column  string  // of the ledger: when it first happened
+	answer  bool    // it counts for the customer's engagement on the channel
+	worth   float64 // of an answer; 0: a bounce
 }
 
 var reactions = map[string]reaction{
-	event.EmailOpened:       {"email", decisioning.AnswerOpen},
-	event.EmailLinkClicked:  {"email", decisioning.AnswerClick},
-	event.PushClicked:       {"push", decisioning.AnswerClick},
-	event.EmailBounced:      {"email", 0},
-	journey.MessageReceived: {"", decisioning.AnswerReply},
+	event.EmailDelivered:    {channel: "email", column: "delivered_at"},
+	event.EmailOpened:       {"email", "opened_at", true, decisioning.AnswerOpen},
+	event.EmailLinkClicked:  {"email", "clicked_at", true, decisioning.AnswerClick},
+	event.PushClicked:       {"push", "clicked_at", true, decisioning.AnswerClick},
+	event.EmailBounced:      {"email", "bounced_at", true, 0},
+	event.EmailMarkedAsSpam: {channel: "email", column: "complained_at"},
+	event.Unsubscribed:      {column: "opted_out_at"},
+	event.PreferenceUpdated: {column: "opted_out_at"},
+	journey.MessageReceived: {"", "replied_at", true, decisioning.AnswerReply},
 }
 
-// RecordReaction is the OnEvent hook of this room: it updates the customer's engagement on a channel from an
-// event. The reaction is credited to the send that the event names, or else to the latest send on its channel.
-// Only the best reaction to a send counts, once. A reaction to a send that the ledger does not know (from
-// another system, say) counts as one answered send. Reactions to inbound decisions do not count: the customer
+// ReactionWithin is how long after a send an event that names no send is still taken for a reaction to it, in the ledger.
+const ReactionWithin = 7 * 24 * time.Hour
+
+// reactionOf returns the reaction that an event is. A machine's is none, and neither is the choice of more messages.
+func reactionOf(ev *customer.Event) (reaction, bool) {
+	r, known := reactions[ev.Name]
+	if !known || ev.Properties["machine"] == true || ev.Name == event.PreferenceUpdated && ev.Properties["value"] != false {
+		return r, false
+	}
+	return r, true
+}
+
+// answered is the row of the ledger that a reaction is about.
+type answered struct {
+	key, enrollment, channel string
+	sent, first              int64 // first is the time of the first reaction of the kind; 0: none yet
+	best                     float64
+}
+
+// RecordReaction is the OnEvent hook of this room: it notes in the ledger how a customer responded to a send, and updates the
+// customer's engagement on a channel. The reaction is credited to the send that the event names, or else to the latest send on
+// its channel. For the engagement only the best reaction to a send counts, once. A reaction to a send that the ledger does
+// not know (from another system, say) counts as one answered send. Reactions to inbound decisions do not count: the customer
 // was already present, so they say nothing about the channel.
 func RecordReaction(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *customer.Arrival) error {
-	ev := a.Event
-	r, known := reactions[ev.Name]
+	r, known := reactionOf(a.Event)
 	if !known {
 		return nil
 	}
-	str := func(name string) string { s, _ := ev.Properties[name].(string); return strings.TrimSpace(s) }
-	if said := str("channel"); said != "" {
+	at := sqldb.Moment(a.At)
+	if said := textOf(a.Event, "channel"); said != "" {
 		r.channel = said
+	}
+	var row *answered
+	if !a.Backfill { // a reaction of the past is none to a send of today
+		var err error
+		if row, err = r.find(ctx, b, p, a); err != nil {
+			return err
+		}
+	}
+	if row != nil {
+		r.channel = row.channel
 	}
 	if !b.Units.HasChannel(r.channel) {
 		return nil
 	}
-	at := sqldb.Moment(ev.At)
-	if r.worth == 0 {
+	if row != nil && (row.first == 0 || r.answer && r.worth > row.best) {
+		if _, err := b.Tx.ExecContext(ctx, `update sends set best_response = case when best_response < $2 then $2 else best_response end, `+
+			r.column+` = case when `+r.column+` = 0 then cast($3 as bigint) else `+r.column+` end where key = $1`, row.key, r.worth,
+			r.noted(row, a)); err != nil {
+			return err
+		}
+	}
+	switch {
+	case !r.answer:
+		return nil
+	case r.worth == 0:
 		return reached(ctx, b.Tx, p.ID, r.channel, at, 1, 0)
-	}
-	if a.Backfill { // a reaction of the past is none to a send of today
+	case row == nil:
 		return reached(ctx, b.Tx, p.ID, r.channel, at, 1, r.worth)
+	case row.enrollment == "" || r.worth <= row.best:
+		return nil
 	}
+	return reached(ctx, b.Tx, p.ID, r.channel, sqldb.Moment(row.sent), 0, r.worth-row.best)
+}
+
+// noted returns the time that the ledger notes; 0: none, since the event names no send and came too late to be about this one.
+func (r *reaction) noted(row *answered, a *customer.Arrival) int64 {
+	if !named(a.Event) && a.At-row.sent > ReactionWithin.Milliseconds() {
+		return 0
+	}
+	return a.At
+}
+
+// named reports whether an event names the send that it is about.
+func named(ev *customer.Event) bool {
+	return textOf(ev, "key") != "" || textOf(ev, "message") != "" || textOf(ev, "step") != "" || textOf(ev, "journey") != ""
+}
+
+func textOf(ev *customer.Event, name string) string {
+	s, _ := ev.Properties[name].(string)
+	return strings.TrimSpace(s)
+}
+
+// find returns the send that an event is a reaction to; nil: none is known.
+func (r *reaction) find(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *customer.Arrival) (*answered, error) {
 	w := sqldb.Where{}
 	w.Equals("customer", p.ID)
-	w.Equals("channel", r.channel)
 	w.Equals("status", contract.StatusSent)
-	for _, name := range []string{"journey", "step", "message"} {
-		w.Equals(name, sqldb.Clean(str(name)))
+	if key := textOf(a.Event, "key"); key != "" {
+		w.Equals("key", sqldb.Clean(key))
+	} else {
+		if r.channel == "" || !r.answer && !named(a.Event) {
+			return nil, nil
+		}
+		w.Equals("channel", r.channel)
+		for _, name := range []string{"journey", "step", "message"} {
+			w.Equals(name, sqldb.Clean(textOf(a.Event, name)))
+		}
 	}
-	var key, enrollmentID string
-	var sent int64
-	var before float64
-	err := b.Tx.QueryRowContext(ctx, `select key, enrollment, at, best_response from sends`+w.SQL()+
+	var row answered
+	err := b.Tx.QueryRowContext(ctx, `select key, enrollment, channel, at, `+r.column+`, best_response from sends`+w.SQL()+
 		` order by case when enrollment = '' then 1 else 0 end, at desc limit 1`, w.Args...).
-		Scan(&key, &enrollmentID, &sent, &before)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return reached(ctx, b.Tx, p.ID, r.channel, at, 1, r.worth)
-	case err != nil || enrollmentID == "" || r.worth <= before:
-		return err
+		Scan(&row.key, &row.enrollment, &row.channel, &row.sent, &row.first, &row.best)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
 	}
-	if _, err := b.Tx.ExecContext(ctx, `update sends set best_response = $2 where key = $1`, key, r.worth); err != nil {
-		return err
-	}
-	return reached(ctx, b.Tx, p.ID, r.channel, sqldb.Moment(sent), 0, r.worth-before)
+	return &row, err
 }
 
 // reached adds sends and answers, weighted by age, to a customer's engagement on a channel. The customer must

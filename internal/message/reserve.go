@@ -263,8 +263,8 @@ func (s *Room) Take(
 	}
 	return tx.QueryRowContext(ctx, `insert into sends (key, enrollment, journey, step, message, customer, channel, category, topic,
 	status, reason, release, at, token, lease_until, route,
-			action, tone, policy_trace, until_at, revision, address, planned_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+			action, tone, policy_trace, until_at, revision, address, planned_at, language)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
 		on conflict (key) do update set channel = excluded.channel, status = excluded.status, reason = excluded.reason, release =
 		excluded.release, at = excluded.at,
 			outcome_unknown = case when sends.status = 'sending' then 1 else sends.outcome_unknown end, unknown_count =
@@ -273,12 +273,12 @@ func (s *Room) Take(
 			excluded.route end,
 			tone = excluded.tone, policy_trace = excluded.policy_trace, until_at = excluded.until_at,
 			address = case when excluded.address = '' then sends.address else excluded.address end,
-			planned_at = excluded.planned_at
+			planned_at = excluded.planned_at, language = excluded.language
 		returning token`,
 		in.Key, e.ID, e.Journey, in.Step, in.Spec.Message, e.Customer, res.Verdict.Channel, res.Category, in.Spec.Topic, status, reason,
 		res.Release, sqldb.Millis(now), sqldb.Millis(until), verdict,
 		in.Action, res.Verdict.Tone, trace, sqldb.Millis(res.Verdict.HeldUntil), e.Revision, sentTo,
-		sqldb.Millis(planOf(in).moment(now))).
+		sqldb.Millis(planOf(in).moment(now)), res.treatmentLanguage()).
 		Scan(&res.Token)
 }
 

@@ -32,6 +32,15 @@ type Reservation struct {
 	Category  string
 }
 
+// treatmentLanguage returns the key of the language in which the message speaks to the customer; empty: the message's own.
+func (r *Reservation) treatmentLanguage() string {
+	if r.Message == nil {
+		return ""
+	}
+	name, _ := human.MatchLanguage(r.Message.Languages, r.Language)
+	return name
+}
+
 // A Settlement is the result of a Reservation.
 type Settlement struct {
 	Status     string // contract.StatusSent, StatusFailed, StatusRetry (safe to repeat), StatusSuppressed

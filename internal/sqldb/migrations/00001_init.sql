@@ -214,6 +214,7 @@ create index enrollments_workflow on enrollments (workflow_id);
 create index enrollments_journey on enrollments (journey, state);
 create index enrollments_due on enrollments (due_at, queued_at, id) where next_seq <= last_seq;
 create index enrollments_entries on enrollments (journey, id);
+create index enrollments_held_out on enrollments (journey, entered_at) where holdout = 1;
 
 -- For analytics, and for the rooms whose rows belong to an enrollment: outbox, handoff, message, offer; for customer, which keeps the
 -- events that open ones read; and for keyring, which asks whose enrollment a run is.
@@ -362,7 +363,8 @@ create table schedule_zones (
 -- policy_trace what it said about each channel (JSON). until_at is the end of the quiet hours that hold the send.
 -- rendered is the treatment where it is kept. outcome_unknown is 1 while nobody knows whether the send went out;
 -- unknown_count counts such attempts and stays when a later attempt succeeds, so that a message that came twice has its
--- reason in the ledger. best_response is the best reaction so far, 0 to 1. rate_slot_at is when a send that waits for
+-- reason in the ledger. best_response is the best reaction so far, 0 to 1; delivered_at to opted_out_at are the times of the first reaction
+-- of each kind, by a person. language is the key of the treatment's language, '' for the message's own. rate_slot_at is when a send that waits for
 -- its provider's rate may go: its token is taken. revision is that of the step. address has the folded addresses that it
 -- went to, one a line: what a report says of a mailbox is looked up by it.
 create table sends (
@@ -395,8 +397,17 @@ create table sends (
   rendered        text not null default '',
   action          text not null default '',
   tone            text not null default '',
-  best_response   double precision not null default 0
+  best_response   double precision not null default 0,
+  language        text not null default '',
+  delivered_at    bigint not null default 0,
+  opened_at       bigint not null default 0,
+  clicked_at      bigint not null default 0,
+  replied_at      bigint not null default 0,
+  bounced_at      bigint not null default 0,
+  complained_at   bigint not null default 0,
+  opted_out_at    bigint not null default 0
 );
+create index sends_message on sends (message, at);
 create index sends_limits on sends (customer, channel, at);
 create index sends_enrollment on sends (enrollment);
 create index sends_time on sends (at);
@@ -404,8 +415,8 @@ create index sends_provider on sends (provider_id) where provider_id <> '';
 create index sends_window on sends (customer, at);
 
 -- For analytics, and for offers, which are made by sends.
-create view send_log as select key, enrollment, journey, revision, step, message, customer, channel, status, reason, outcome_unknown, at
-from sends;
+create view send_log as select key, enrollment, journey, revision, step, message, customer, channel, status, reason, outcome_unknown, at,
+  category, action, tone, language, delivered_at, opened_at, clicked_at, replied_at, bounced_at, complained_at, opted_out_at from sends;
 
 -- How a customer answers on a channel: sums of weights that double every half-life, so that a row is only added to.
 create table channel_engagement (
