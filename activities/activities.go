@@ -54,6 +54,8 @@ type Config struct {
 	OddValue func(field string, note template.Note)
 	// LeftOut is called for each key under data of a message that had no value; what says which key, and why. nil: nothing is.
 	LeftOut func(in contract.Ref, what string)
+	// Rendered is called with each message that was rendered, before its channel is called; nil: nothing is.
+	Rendered func(Rendered)
 	// Trusted lets events that come over Temporal change addresses and permissions, as a server key may.
 	Trusted bool
 	// Pseudonyms says that nothing that Temporal can search names a customer.

@@ -69,3 +69,18 @@ func RenderNow(ctx context.Context, on channel.Spec, m *journey.Message, tone, l
 	}
 	return render.Render(ctx, on, treatment, vars, nil, render.Options{Language: language})
 }
+
+// Rendered is a message as it was rendered for one customer, with what it was rendered from.
+type Rendered struct {
+	Spec     channel.Spec // of the channel
+	Message  *journey.Message
+	Tone     string // as the policy chose it
+	Language string // the customer's
+	Category string // journey.Transactional, else marketing
+	Step     string // that sends it
+	Topic    string // of the send; empty: none
+	Vars     expr.Vars
+	Data     map[string]any    // of the send, evaluated
+	Fields   map[string]string // of the treatment; nil with Err
+	Err      error             // why it could not be rendered
+}

@@ -226,6 +226,14 @@ func (a *Activities) render(
 		}
 	}
 	links := a.pages(in, reservation)
+	if a.cfg.Rendered != nil {
+		defer func() {
+			a.cfg.Rendered(Rendered{
+				Spec: spec, Message: reservation.Message, Tone: reservation.Verdict.Tone, Language: reservation.Language,
+				Category: reservation.Category, Step: in.Step, Topic: in.Spec.Topic, Vars: reservation.Vars, Data: data, Fields: fields, Err: err,
+			})
+		}()
+	}
 	fields, err = a.renderTreatment(ctx, spec, reservation, data, links, []zap.Field{
 		zap.String("journey", in.Journey), zap.String("step", in.Step), zap.String("message", in.Spec.Message), zap.String("key", in.Key),
 	})

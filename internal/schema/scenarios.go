@@ -165,7 +165,20 @@ func (b *builder) said(blocked bool) *shape.Schema {
 		m := shape.Keys{"message": shape.Reference().With("The message."), "via": b.Channel()}
 		if blocked {
 			m["reason"] = shape.Word().With("The reason, such as NO_CONSENT.")
+		} else {
+			pieces := func() *shape.Schema { return shape.AnyOf(b.piece(), shape.List(b.piece(), 0)) }
+			m["language"] = shape.Word().With("The language of the treatment, such as ja or pt-BR.")
+			m["subject"] = shape.Text().With("The whole subject. Any kind of space equals a plain one.")
+			m["contains"] = pieces().With("Each of these is somewhere in the texts of the treatment, html as it is sent.")
+			m["not_contains"] = pieces().With("None of these is in a text of the treatment.")
 		}
 		return shape.AnyOf(shape.Reference(), shape.Object(m, "message"))
+	})
+}
+
+// piece is a part of what a message says.
+func (b *builder) piece() *shape.Schema {
+	return b.Def("piece", func() *shape.Schema {
+		return &shape.Schema{Type: []string{"string", "number"}, MinLength: 1, Words: "This is empty."}
 	})
 }

@@ -36,6 +36,7 @@ func (w *scenarioRun) callActivity(name string, local bool, args []any) activity
 			w.stop(err)
 		}
 	}
+	w.rendered = nil
 	d := w.activities.run(ctx, name, local, args)
 	w.observe(d)
 	if w.committed() {

@@ -10,6 +10,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/tabi-journeys/tabi/activities"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/localtime"
 	"github.com/tabi-journeys/tabi/internal/journey/scenario"
@@ -43,6 +44,7 @@ type sending struct {
 	journey string
 	said    scenario.Said
 	status  string
+	words   *activities.Rendered // nil: it was never rendered
 }
 
 // byWorkflowID returns the enrollment that was last started under a workflow id.
@@ -140,7 +142,7 @@ func (w *scenarioRun) recordSend(in contract.Send, out contract.SendResult) {
 	switch out.Status {
 	case contract.StatusSent, contract.StatusSuppressed, contract.StatusFailed:
 		w.sends = append(w.sends, sending{journey: in.Journey, status: out.Status,
-			said: scenario.Said{Message: in.Spec.Message, Via: via, Reason: out.Reason}})
+			said: scenario.Said{Message: in.Spec.Message, Via: via, Reason: out.Reason}, words: w.rendered})
 	}
 	switch out.Status {
 	case contract.StatusSent:

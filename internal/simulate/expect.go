@@ -31,8 +31,8 @@ func (w *scenarioRun) checkExpectation(e *scenario.Expect, end bool) {
 	}
 	for n, message := range e.NotSent {
 		for _, s := range w.messagesWith(contract.StatusSent) {
-			if s.Message == message {
-				check.mismatch("not_sent", "not "+message, "it was sent by "+s.Via, fmt.Sprintf("not_sent[%d]", n))
+			if s.said.Message == message {
+				check.mismatch("not_sent", "not "+message, "it was sent by "+s.said.Via, fmt.Sprintf("not_sent[%d]", n))
 				break
 			}
 		}
@@ -154,11 +154,11 @@ func describeState(v contract.State) string {
 }
 
 // messagesWith returns the messages of the journey under test with a status, in order of time.
-func (w *scenarioRun) messagesWith(status string) []scenario.Said {
-	var out []scenario.Said
+func (w *scenarioRun) messagesWith(status string) []sending {
+	var out []sending
 	for _, s := range w.sends {
 		if s.journey == w.test.Journey && s.status == status {
-			out = append(out, s.said)
+			out = append(out, s)
 		}
 	}
 	return out
@@ -167,50 +167,69 @@ func (w *scenarioRun) messagesWith(status string) []scenario.Said {
 // latest compares the latest message sent so far.
 func (c *check) latest(want scenario.Said) {
 	sent := c.run.messagesWith(contract.StatusSent)
-	switch {
-	case len(sent) == 0:
+	if len(sent) == 0 {
 		c.mismatch("sent", describe(want, false), "nothing was sent")
-	case !fits(want, sent[len(sent)-1]):
-		got := sent[len(sent)-1]
-		c.mismatch(
-			"sent",
-			describe(want, false),
-			describe(scenario.Said{Message: got.Message, Via: got.Via}, false),
-			"sent[0]"+misfit(want, got),
-		)
+		return
+	}
+	got := sent[len(sent)-1]
+	if d := misfit(want, got); d != nil {
+		expected, actual := d.expected, d.actual
+		if expected == "" {
+			expected, actual = describe(want, false), describe(scenario.Said{Message: got.said.Message, Via: got.said.Via}, false)
+		}
+		c.mismatch("sent", expected, actual, "sent[0]"+d.key, "sent[0]"+d.whole())
 	}
 }
 
 // list compares a whole list, in order.
-func (c *check) list(what string, want, got []scenario.Said, reasons bool) {
+func (c *check) list(what string, want []scenario.Said, got []sending, reasons bool) {
 	n := 0
-	for n < len(want) && n < len(got) && fits(want[n], got[n]) {
+	for n < len(want) && n < len(got) && misfit(want[n], got[n]) == nil {
 		n++
 	}
 	if n == len(want) && n == len(got) {
 		return
 	}
-	place, part := fmt.Sprintf("%s[%d]", what, n), ""
-	if n < len(want) && n < len(got) {
-		part = misfit(want[n], got[n])
+	all := make([]scenario.Said, len(got))
+	for i := range got {
+		all[i] = got[i].said
 	}
-	c.mismatch(what, describeAll(want, reasons), describeAll(got, reasons), place+part, place)
+	place := fmt.Sprintf("%s[%d]", what, n)
+	if n < len(want) && n < len(got) {
+		d := misfit(want[n], got[n])
+		if d.expected != "" { // the right message says something else
+			c.mismatch(what, d.expected, d.actual, place+d.key, place+d.whole(), place)
+			return
+		}
+		c.mismatch(what, describeAll(want, reasons), describeAll(all, reasons), place+d.key, place)
+		return
+	}
+	c.mismatch(what, describeAll(want, reasons), describeAll(all, reasons), place)
 }
 
-// fits reports whether a message is as wanted. Empty fields match anything.
-func fits(want, got scenario.Said) bool { return misfit(want, got) == "" }
+// difference is the first field in which a message differs from what is wanted.
+type difference struct {
+	key              string // ".via", ".contains[1]"
+	expected, actual string // in words, of what the message says; empty: its name, channel or reason differs
+}
 
-// misfit returns the key of the first field that differs from what is wanted; empty if none does.
-func misfit(want, got scenario.Said) string {
+// whole returns the key without the index of a list: one text may be written for a list of one.
+func (d *difference) whole() string {
+	key, _, _ := strings.Cut(d.key, "[")
+	return key
+}
+
+// misfit returns how a message differs from what is wanted; nil if it does not. Empty fields match anything.
+func misfit(want scenario.Said, got sending) *difference {
 	switch {
-	case want.Message != "" && want.Message != got.Message:
-		return ".message"
-	case want.Via != "" && want.Via != got.Via:
-		return ".via"
-	case want.Reason != "" && want.Reason != got.Reason:
-		return ".reason"
+	case want.Message != "" && want.Message != got.said.Message:
+		return &difference{key: ".message"}
+	case want.Via != "" && want.Via != got.said.Via:
+		return &difference{key: ".via"}
+	case want.Reason != "" && want.Reason != got.said.Reason:
+		return &difference{key: ".reason"}
 	}
-	return ""
+	return saysOtherwise(want, got.words)
 }
 
 // differs returns the place, inside a wanted value, of the first difference; empty if the whole value differs.

@@ -8,6 +8,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/internal/journey/template"
 )
 
 // expectation is an expect mapping while it is read.
@@ -196,9 +197,49 @@ func (e *expectation) said(n *source.Node, list string, i int) Said {
 		if v := m.Get("reason"); v != nil {
 			out.Reason, _ = e.Word(v, "reason")
 		}
+	} else {
+		e.content(m, &out)
 	}
 	m.Done()
 	e.inner(list+"["+strconv.Itoa(i)+"]", n)
+	return out
+}
+
+// content reads what a message that was sent must say.
+func (e *expectation) content(m *source.Mapping, out *Said) {
+	if v := m.Get("language"); v != nil {
+		text, ok := e.Word(v, "language")
+		if ok && !template.ValidLanguage(text) {
+			e.Report(v.Pos, "bad-value", template.SuggestLanguage(text), "%q is no language: write a code such as ja or pt-BR", text)
+		}
+		out.Language = text
+	}
+	if v := m.Get("subject"); v != nil {
+		if text, ok := e.Text(v, "subject"); ok {
+			out.Subject = &text
+		}
+	}
+	out.Contains = e.pieces(m.Get("contains"), "contains")
+	out.NotContains = e.pieces(m.Get("not_contains"), "not_contains")
+}
+
+// pieces reads one text, or a list of texts, none of them empty.
+func (e *expectation) pieces(n *source.Node, key string) []string {
+	if n == nil {
+		return nil
+	}
+	items := []*source.Node{n}
+	if n.Shape == source.Sequence {
+		items = n.Items
+	}
+	out := make([]string, 0, len(items))
+	for _, item := range items {
+		text, ok := e.Text(item, key)
+		if ok && text == "" {
+			e.Report(item.Pos, "bad-value", "", "%s is empty: every text contains nothing", key)
+		}
+		out = append(out, text)
+	}
 	return out
 }
 

@@ -105,4 +105,9 @@ type Said struct {
 	Message string
 	Via     string
 	Reason  string // of a blocked message
+	// Of a message that was sent:
+	Language    string   // of the treatment
+	Subject     *string  // the whole of it
+	Contains    []string // each is somewhere in the texts
+	NotContains []string // none is anywhere in them
 }
