@@ -2,7 +2,6 @@ package channel
 
 import (
 	"errors"
-	"net/http"
 	"time"
 )
 
@@ -61,7 +60,7 @@ type Received struct {
 	Ignored []string
 }
 
-// Errors of a Receiver. All other errors mean that the request cannot be read.
+// Errors of a webhook.Receiver. All other errors mean that the request cannot be read.
 var (
 	// ErrSignature is the error of a request that the provider did not sign, or whose signature is too old.
 	ErrSignature = errors.New("the request does not carry a valid signature of the provider")
@@ -72,10 +71,3 @@ var (
 // ReplayWindow is how far the signed time of a request may be from now. A repeat within it is accepted, since providers
 // repeat what was not answered, and counts once by the reports' ids.
 const ReplayWindow = 5 * time.Minute
-
-// Receiver reads the requests by which a provider reports. Receive checks the signature, and its time against
-// ReplayWindow, before it reads anything else. It must be safe for concurrent use. body is the request's, byte by byte as
-// it came.
-type Receiver interface {
-	Receive(r *http.Request, body []byte) (Received, error)
-}

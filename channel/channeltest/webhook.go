@@ -13,17 +13,18 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/channel/webhook"
 )
 
 // Webhook is the webhook of a provider, and the receiver that reads it.
 type Webhook struct {
 	// Open opens the receiver under test, with a clock.
-	Open func(t *testing.T, now func() time.Time) channel.Receiver
+	Open func(t *testing.T, now func() time.Time) webhook.Receiver
 	// Sign returns the request by which the provider sends a body at a time, signed as it does.
 	Sign func(t *testing.T, body []byte, at time.Time) *http.Request
 	// Forge makes the signature of a request one of somebody else.
 	Forge func(r *http.Request)
-	// Now is the time of the tests. Default: the present.
+	// Now is the time of the tests. Default: 2 March 2026.
 	Now time.Time
 
 	// SignsBody: the signature covers the body. Without it (basic auth, a token in the URL) a changed body is not noticed.
@@ -54,7 +55,7 @@ const window = channel.ReplayWindow - time.Second
 func ExerciseReceiver(t *testing.T, w Webhook) {
 	t.Helper()
 	if w.Now.IsZero() {
-		w.Now = time.Now()
+		w.Now = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	}
 	if len(w.Recorded) == 0 {
 		t.Fatal("no body is recorded")

@@ -9,7 +9,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/activities/channels/provider"
-	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/channel/webhook"
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
@@ -53,7 +53,7 @@ func (c *Config) providerKeys() provider.Keys {
 const receiverTimeout = 10 * time.Second
 
 // Receivers opens what reads the reports of providers, by name, and returns how each provider is. Its error is about a setting.
-func (c *Config) Receivers() (map[string]channel.Receiver, []provider.Status, error) {
+func (c *Config) Receivers() (map[string]webhook.Receiver, []provider.Status, error) {
 	client := &http.Client{
 		Timeout:       receiverTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

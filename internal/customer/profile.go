@@ -86,6 +86,10 @@ func consequence(name string, properties map[string]any) (patch map[string]any) 
 			consents[journey.Marketing] = yes
 		}
 		return map[string]any{consent.Trait: consents}
+	case event.ChannelFollowed: // a customer who adds the sender wants its messages
+		if channel := str("channel"); channel != "" {
+			return map[string]any{consent.Trait: map[string]any{channel: true}}
+		}
 	case event.EmailMarkedAsSpam:
 		return map[string]any{consent.Trait: map[string]any{"email": false, journey.Marketing: false}}
 	}

@@ -175,7 +175,8 @@ func SplitEvents(ctx context.Context, b *unit.Unit, s *unit.Parting) error {
 }
 
 // profileEvents are the events that change profiles.
-var profileEvents = []string{event.CustomerUpdated, event.GroupJoined, event.Unsubscribed, event.MarketingOptedIn, event.EmailMarkedAsSpam}
+var profileEvents = []string{event.CustomerUpdated, event.GroupJoined, event.Unsubscribed, event.MarketingOptedIn, event.EmailMarkedAsSpam,
+	event.ChannelFollowed}
 
 // patchOf returns what a stored event changed in the profile; both is set if it is a refusal, which counts for both.
 func patchOf(ev *Event) (patch map[string]any, both bool) {
@@ -190,7 +191,7 @@ func patchOf(ev *Event) (patch map[string]any, both bool) {
 		delete(group, "group_id")
 		return map[string]any{"groups": map[string]any{id: group}}, false
 	}
-	return consequence(ev.Name, ev.Properties), ev.Name != event.MarketingOptedIn
+	return consequence(ev.Name, ev.Properties), ev.Name != event.MarketingOptedIn && ev.Name != event.ChannelFollowed
 }
 
 // webVisits returns, of merges, those by calls of web keys, by the ids that each of them joined.

@@ -62,7 +62,8 @@ type SegmentCall struct {
 // NeverRefused reports whether the call must be stored however much the customer has: what makes a customer get fewer messages.
 func (c *SegmentCall) NeverRefused() bool {
 	return strings.HasPrefix(c.MessageID, event.PreferencePrefix) ||
-		c.Event == event.Unsubscribed || c.Event == event.EmailMarkedAsSpam || c.Event == event.EmailBounced
+		c.Event == event.Unsubscribed || c.Event == event.EmailMarkedAsSpam || c.Event == event.EmailBounced ||
+		c.Event == event.MessageBounced
 }
 
 // EventID returns the id of the event that a call becomes. Message ids of web keys are known to everybody who opens a page, and often

@@ -52,8 +52,16 @@ const (
 	EmailBounced      = "Email Bounced"
 	EmailMarkedAsSpam = "Email Marked as Spam"
 	PushClicked       = "Push Clicked"
+	SMSLinkClicked    = "SMS Link Clicked"
 	Unsubscribed      = "Unsubscribed"
 	MarketingOptedIn  = "Marketing Opted In"
+
+	// Of channels other than e-mail. The property channel says which.
+	MessageDelivered = "Message Delivered"
+	MessageRead      = "Message Read"
+	MessageBounced   = "Message Bounced" // the address refused it
+	MessageFailed    = "Message Failed"  // on any channel: the provider gave up for a reason that is not the address
+	ChannelFollowed  = "Channel Followed"
 )
 
 // Events of a customer about what they want.
@@ -70,6 +78,7 @@ var Proofs = []string{PreferenceUpdated, SubscriptionConfirmed, Unsubscribed, Ma
 // WithAddresses has the events whose properties may hold an address of the customer.
 var WithAddresses = []string{
 	CustomerUpdated, EmailDelivered, EmailOpened, EmailLinkClicked, EmailBounced, EmailMarkedAsSpam, Unsubscribed, MarketingOptedIn,
+	MessageDelivered, MessageRead, MessageBounced, ChannelFollowed,
 }
 
 // Reserved reports whether a name or message id is one that only tabi may use.

@@ -53,7 +53,8 @@ func TestEveryRouteRequiresCredentials(t *testing.T) {
 	}
 	for _, r := range routes {
 		name := r.Method + " " + r.Path
-		path := strings.NewReplacer("{$}", "", "{id}", "e1%2Fstep%2F1", "{user}", "ana", "{token}", "AAAA", "{name}", "postmark").Replace(r.Path)
+		path := strings.NewReplacer("{$}", "", "{id}", "e1%2Fstep%2F1", "{user}", "ana", "{token}", "AAAA", "{name}", "postmark").
+			Replace(r.Path)
 		body, ok := bodies[r.Path]
 		if !ok {
 			body = `{"userId":"ana","event":"X","traits":{"first_name":"Eve"},"previousId":"p",` +

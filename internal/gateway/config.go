@@ -20,7 +20,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
-	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/channel/webhook"
 	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/gateway/adminapi"
@@ -139,7 +139,7 @@ type Config struct {
 	TemporalUI string
 
 	// Receivers read what providers report, by the provider's name; none: POST /v1/providers answers 404.
-	Receivers map[string]channel.Receiver
+	Receivers map[string]webhook.Receiver
 
 	// Codec encrypts and decrypts what Temporal keeps, for the codec server; nil: nothing is encrypted.
 	Codec payloads.Codec
@@ -232,7 +232,7 @@ func New(cfg Config) (*Gateway, error) {
 	g.inbound = inbound.New(env, g.auth, inbound.Rooms{
 		Catalog: rooms.Catalog, Messages: rooms.Messages, Offers: rooms.Offers,
 	}, cfg.Render)
-	g.reports = reports.New(env, rooms.Intake, rooms.Messages, cfg.Receivers)
+	g.reports = reports.New(env, rooms.Intake, rooms.Messages, cfg.Receivers, g.registry)
 	g.mail = mail.New(env, g.auth.Links, mail.Rooms{
 		Catalog: rooms.Catalog, Customers: rooms.Customers, Intake: rooms.Intake, Messages: rooms.Messages,
 	}, g.pages, g.reports)

@@ -162,10 +162,11 @@ func TestDecideErrorMessages(t *testing.T) {
 	t.Parallel()
 	h := deciding(t)
 	for body, want := range map[string]string{
-		`{"userId": "ana", "group": "offers", "slots": [1]}`:       "expected a whole number, got an array",
-		`{"userId": "ana", "group": "offers", "slots": 1.5}`:       "expected a whole number, got a number",
-		`{"userId": "ana", "group": {}}`:                           "expected a string, got an object",
-		`{"userId": "ana", "group": "offers", "channel": "fone"}`:  "channel must be one of app, chat, email, kiosk, phone, store, web",
+		`{"userId": "ana", "group": "offers", "slots": [1]}`: "expected a whole number, got an array",
+		`{"userId": "ana", "group": "offers", "slots": 1.5}`: "expected a whole number, got a number",
+		`{"userId": "ana", "group": {}}`:                     "expected a string, got an object",
+		`{"userId": "ana", "group": "offers", "channel": "fone"}`: "" +
+			"channel must be one of app, chat, email, kiosk, phone, sms, store, web",
 		`{"userId": "ana", "group": "offers", "preview": "never"}`: "expected a boolean, got a string",
 	} {
 		if _, _, message := h.call("/v1/decide", body).problem(); message != want {

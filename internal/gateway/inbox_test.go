@@ -37,11 +37,13 @@ steps:
 const sorryYAML = `message: sorry
 email: {subject: Sorry, html: <p>Sorry</p>}
 app: {title: Sorry, body: We are sorry, link: /help}
+sms: {text: Sorry}
 `
 
 var channels = []channel.Spec{
 	{Name: "email", Address: "email", Fields: []channel.Field{{Name: "subject"}, {Name: "html", HTML: true}}},
 	{Name: "app", KeepsContent: true, Fields: []channel.Field{{Name: "title"}, {Name: "body"}, {Name: "link"}}},
+	{Name: "sms", Address: "phone", Fields: []channel.Field{{Name: "text"}}},
 }
 
 // enter publishes the journey and enters ana; it gives the enrollment and on whose behalf its activities act.

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
@@ -97,12 +96,7 @@ func TestJourneyPages(t *testing.T) {
 			{Root: "j", Name: "j/apology.yaml", Data: []byte(edited)},
 			{Root: "j", Name: "j/messages/sorry.yaml", Data: []byte(sorryYAML)},
 		},
-		lint.Options{
-			Channels: []channel.Spec{
-				{Name: "email", Address: "email", Fields: []channel.Field{{Name: "subject"}, {Name: "html", HTML: true}}},
-				{Name: "app", KeepsContent: true, Fields: []channel.Field{{Name: "title"}, {Name: "body"}, {Name: "link"}}},
-			},
-		},
+		lint.Options{Channels: channels},
 	)
 	if diagnostics.Failed(false) {
 		t.Fatal(diagnostics)

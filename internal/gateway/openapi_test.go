@@ -17,7 +17,7 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
-	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/channel/webhook"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -97,7 +97,7 @@ func TestOpenAPIHasEveryRoute(t *testing.T) {
 func TestResponsesMatchOpenAPI(t *testing.T) {
 	t.Parallel()
 	doc, router := openAPI(t)
-	h := newHouse(t, func(c *Config) { c.Receivers = map[string]channel.Receiver{"fake": fakeReceiver{}} })
+	h := newHouse(t, func(c *Config) { c.Receivers = map[string]webhook.Receiver{"fake": fakeReceiver{}} })
 	_, ref := h.enter()
 	h.sent(ref, "email", message.Settlement{Status: contract.StatusSent})
 	// Those of payloads have keys. The tests of decisions have actions to choose from, those of the inbox a hand-off, those of doors

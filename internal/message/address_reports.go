@@ -33,16 +33,22 @@ func RecordReport(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *
 		return nil
 	}
 	switch a.Name {
-	case event.EmailBounced:
+	case event.MessageBounced, event.MessageDelivered, event.MessageRead, event.ChannelFollowed:
+		if r.channel = r.text("channel"); !b.Units.HasChannel(r.channel) {
+			return nil
+		}
+	}
+	switch a.Name {
+	case event.EmailBounced, event.MessageBounced:
 		return r.bounce()
 	case event.EmailMarkedAsSpam, event.Unsubscribed:
 		return r.optOut()
-	case event.MarketingOptedIn:
+	case event.MarketingOptedIn, event.ChannelFollowed:
 		if a.Backfill {
 			return nil
 		}
 		return r.optIn()
-	case event.EmailDelivered, event.EmailOpened, event.EmailLinkClicked:
+	case event.EmailDelivered, event.EmailOpened, event.EmailLinkClicked, event.MessageDelivered, event.MessageRead:
 		if a.Backfill {
 			return nil
 		}
@@ -112,9 +118,11 @@ func (r *report) addresses() (keys []string, sent time.Time, err error) {
 	case err != nil:
 		return nil, at, err
 	case said != "" && (row == nil || named == ""): // a key knows better: some senders add the customer's email to every event
-		return []string{address.Fold(address.Mailbox, said)}, at, nil
+		return []string{address.Fold(r.b.Units.AddressTrait(r.channel), said)}, at, nil
 	case row != nil && len(row.addresses) == 1:
 		return row.addresses, row.at, nil
+	case row != nil && said != "" && slices.Contains(row.addresses, address.Fold(r.b.Units.AddressTrait(r.channel), said)):
+		return []string{address.Fold(r.b.Units.AddressTrait(r.channel), said)}, row.at, nil
 	case row != nil && len(row.addresses) > 1:
 		r.warn("the send went to several addresses; none was marked")
 		return nil, at, nil
@@ -122,7 +130,7 @@ func (r *report) addresses() (keys []string, sent time.Time, err error) {
 		r.warn("no send is known by its " + named + "; no address was marked")
 		return nil, at, nil
 	}
-	own := customer.KeysOf(address.Mailbox, r.p.Traits)
+	own := customer.KeysOf(r.b.Units.AddressTrait(r.channel), r.p.Traits)
 	if len(own) == 0 {
 		r.warn("it names no address, and the customer has none; no address was marked")
 		return nil, at, nil
@@ -144,14 +152,14 @@ func (r *report) addresses() (keys []string, sent time.Time, err error) {
 	return own, at, err
 }
 
-// changedSince reports whether the customer's mail address was set after the event happened.
+// changedSince reports whether the customer's address on the channel was set after the event happened.
 func (r *report) changedSince() (bool, error) {
 	if r.a.At >= r.a.Received {
 		return false, nil
 	}
 	events, err := customer.EventsNamed(r.ctx, r.b.Tx, r.p.ID, []string{event.CustomerUpdated})
 	return slices.ContainsFunc(events, func(e *customer.Event) bool {
-		_, set := e.Properties[address.Mailbox]
+		_, set := e.Properties[r.b.Units.AddressTrait(r.channel)]
 		return set && e.At > r.a.At
 	}), err
 }

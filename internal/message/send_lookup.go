@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 
+	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
@@ -21,6 +22,17 @@ func (s *Room) SendByProvider(ctx context.Context, channel, id string) (Send, er
 	}
 	return s.oneSend(ctx, `provider_id = $1 and provider_id <> '' and channel = $2 order by at desc, key desc limit 1`,
 		journey.Shorten(sqldb.Clean(id), journey.MaxStoredID), channel)
+}
+
+// SendTo returns the latest send on a channel to an address, however it is written, or ErrNotFound. It is for channels on which
+// customers write back without naming what they answer; those of sends_replies.
+func (s *Room) SendTo(ctx context.Context, channel, text string) (Send, error) {
+	trait := s.db.AddressTrait(channel)
+	if trait == "" || text == "" {
+		return Send{}, sqldb.ErrNotFound
+	}
+	return s.oneSend(ctx, `channel = $1 and address = $2 and address <> '' and channel not in ('email', 'push', 'web_push', 'app')
+		order by at desc, key desc limit 1`, channel, address.Fold(trait, text))
 }
 
 func (s *Room) oneSend(ctx context.Context, condition string, args ...any) (Send, error) {

@@ -41,7 +41,8 @@ var ProtectedTraits = customer.ProtectedTraits
 // ProtectedEvents change addresses and permissions.
 var ProtectedEvents = map[string]bool{
 	event.Unsubscribed: true, event.MarketingOptedIn: true, event.EmailBounced: true, event.EmailMarkedAsSpam: true,
-	event.EmailDelivered:    true,                                    // revives a dead address
+	event.EmailDelivered: true, event.MessageDelivered: true, // revive a dead address
+	event.MessageBounced: true, event.ChannelFollowed: true,
 	event.PreferenceUpdated: true, event.SubscriptionConfirmed: true, // proofs of a consent
 }
 

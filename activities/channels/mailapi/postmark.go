@@ -7,6 +7,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/channels/provider"
 	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/channel/webhook"
 )
 
 // Postmark signs no webhooks: it calls a URL with the user and password of HTTP basic auth that were set for it.
@@ -42,7 +43,7 @@ type postmarkEvent struct {
 	Origin            string
 }
 
-func postmarkReceiver(env provider.Env) (channel.Receiver, error) {
+func postmarkReceiver(env provider.Env) (webhook.Receiver, error) {
 	user, password, found := strings.Cut(env.Keys[postmarkWebhook], ":")
 	if !found || user == "" || len(password) < 12 {
 		return nil, provider.Wrong(postmarkWebhook,

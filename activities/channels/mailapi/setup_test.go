@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/activities/channels/provider"
-	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/channel/webhook"
 )
 
 // recorded returns a file of testdata.
@@ -22,8 +22,8 @@ func recorded(t *testing.T, name string) []byte {
 }
 
 // opener opens the receiver of the provider that the keys are of.
-func opener(keys provider.Keys) func(*testing.T, func() time.Time) channel.Receiver {
-	return func(t *testing.T, now func() time.Time) channel.Receiver {
+func opener(keys provider.Keys) func(*testing.T, func() time.Time) webhook.Receiver {
+	return func(t *testing.T, now func() time.Time) webhook.Receiver {
 		t.Helper()
 		receivers, _, err := provider.Receivers(Providers(), provider.Env{Keys: keys, Now: now}, "https://tabi.example.com/")
 		if err != nil || len(receivers) != 1 {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/channel/webhook"
 	"github.com/tabi-journeys/tabi/internal/address"
 )
 
@@ -56,7 +57,7 @@ type Provider struct {
 	Settings []Setting
 	// Receiver returns what reads its reports. All its settings for Reports that are not Optional have values. Its errors name
 	// the setting and hold no value: see Wrong.
-	Receiver func(Env) (channel.Receiver, error)
+	Receiver func(Env) (webhook.Receiver, error)
 }
 
 // Missing returns the variables of a use that have no value, and whether any of them has one.
@@ -88,8 +89,8 @@ type Status struct {
 
 // Receivers opens what reads the reports of the providers of a list whose settings are complete, by name, and returns how each of the
 // list is. base is the public URL of the gateway.
-func Receivers(list []Provider, env Env, base string) (map[string]channel.Receiver, []Status, error) {
-	receivers := map[string]channel.Receiver{}
+func Receivers(list []Provider, env Env, base string) (map[string]webhook.Receiver, []Status, error) {
+	receivers := map[string]webhook.Receiver{}
 	var all []Status
 	var errs []error
 	for _, p := range list {
@@ -112,7 +113,7 @@ func Receivers(list []Provider, env Env, base string) (map[string]channel.Receiv
 	return receivers, all, errors.Join(errs...)
 }
 
-// Receive is a function as a channel.Receiver, for providers that call by POST alone.
+// Receive is a function as a webhook.Receiver, for providers that call by POST alone.
 type Receive func(r *http.Request, body []byte) (channel.Received, error)
 
 // errMethod is the error of a request that is no POST.

@@ -32,12 +32,13 @@ func (h *Handlers) describePublic() {
 		reflect.TypeFor[api.MailReports](), reflect.TypeFor[api.MailEventsResponse]())
 	none := []map[string][]string{{}}
 	name := &huma.Param{Name: "name", In: "path", Required: true, Schema: &huma.Schema{Type: "string"}}
-	reports := h.describe(http.MethodPost, "/v1/providers/{name}", "reportByProvider", "Accept reports of a provider in its own language; its "+
-		"signature is the permission", none, nil, reflect.TypeFor[api.MailEventsResponse](), name)
+	reports := h.describe(http.MethodPost, "/v1/providers/{name}", "reportByProvider",
+		"Accept reports of a provider in its own language; its signature is the permission", none,
+		nil, reflect.TypeFor[api.MailEventsResponse](), name)
 	challenge := &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
 	reports.Responses["200"].Content["text/plain"] = challenge
-	verifies := h.describe(http.MethodGet, "/v1/providers/{name}", "verifyProvider", "Answer the challenge of a provider that verifies the address",
-		none, nil, reflect.TypeFor[api.MailEventsResponse](), name)
+	verifies := h.describe(http.MethodGet, "/v1/providers/{name}", "verifyProvider",
+		"Answer the challenge of a provider that verifies the address", none, nil, reflect.TypeFor[api.MailEventsResponse](), name)
 	verifies.Responses["200"].Content["text/plain"] = challenge
 	bearer := []map[string][]string{{"bearer": {}}}
 	namespace := &huma.Param{Name: "X-Namespace", In: "header", Schema: &huma.Schema{Type: "string"}}
@@ -47,7 +48,9 @@ func (h *Handlers) describePublic() {
 		reflect.TypeFor[api.Payloads](), reflect.TypeFor[api.Payloads](), namespace)
 }
 
-func (h *Handlers) describe(method, path, id, summary string, security []map[string][]string, in, out reflect.Type, params ...*huma.Param) *huma.Operation {
+func (h *Handlers) describe(
+	method, path, id, summary string, security []map[string][]string, in, out reflect.Type, params ...*huma.Param,
+) *huma.Operation {
 	content := func(t reflect.Type, hint string) map[string]*huma.MediaType {
 		return map[string]*huma.MediaType{"application/json": {Schema: h.doc.Components.Schemas.Schema(t, true, hint)}}
 	}

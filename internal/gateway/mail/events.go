@@ -63,6 +63,7 @@ type Intake interface {
 type Messages interface {
 	Send(ctx context.Context, key string) (message.Send, error)
 	SendByProvider(ctx context.Context, channel, id string) (message.Send, error)
+	SendTo(ctx context.Context, channel, address string) (message.Send, error)
 }
 
 // Pages renders what a customer sees after following a link.

@@ -16,6 +16,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/rejection"
 )
 
+// maxBody is the largest request of a provider, in bytes. SendGrid's batches have up to 768 KiB.
+const maxBody = 2 << 20
+
 // Provider accepts the reports of the provider in the path, in its own language. The provider's signature is the permission.
 // It answers once the events are stored, so that a provider repeats what was not.
 func (h *Reports) Provider(w http.ResponseWriter, r *http.Request) {
@@ -28,11 +31,11 @@ func (h *Reports) Provider(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.Limits.Body))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {
-			web.WriteError(w, web.TooLarge("", fmt.Sprintf("the body is larger than %d bytes", h.Limits.Body)))
+			web.WriteError(w, web.TooLarge("", fmt.Sprintf("the body is larger than %d bytes", maxBody)))
 			return
 		}
 		web.WriteError(w, web.Bad("", "the body cannot be read"))
@@ -41,6 +44,7 @@ func (h *Reports) Provider(w http.ResponseWriter, r *http.Request) {
 	in, err := receiver.Receive(r, body)
 	switch {
 	case errors.Is(err, channel.ErrSignature):
+		h.count(name, "unsigned", 1)
 		h.Log.Warn("a provider's report was refused: its signature is not valid; compare the setting with the provider's page",
 			zap.String("provider", name))
 		web.WriteError(w, &web.Error{Status: http.StatusUnauthorized, Code: "unauthorized", Message: err.Error()})
@@ -51,11 +55,9 @@ func (h *Reports) Provider(w http.ResponseWriter, r *http.Request) {
 		web.WriteError(w, &web.Error{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: channel.ErrUnavailable.Error()})
 		return
 	case err != nil:
+		h.count(name, "unreadable", 1)
 		h.Log.Warn("a provider's report cannot be read", zap.String("provider", name), zap.Error(err))
 		web.WriteError(w, web.Bad("", "the reports cannot be read: "+err.Error()))
-		return
-	case len(in.Reports) > h.Limits.Batch:
-		web.WriteError(w, web.TooLarge("", fmt.Sprintf("%d reports; at most %d are accepted at once", len(in.Reports), h.Limits.Batch)))
 		return
 	}
 	out, f := h.store(r, in)
@@ -63,6 +65,9 @@ func (h *Reports) Provider(w http.ResponseWriter, r *http.Request) {
 		web.WriteError(w, f)
 		return
 	}
+	h.count(name, "accepted", out.Accepted)
+	h.count(name, "ignored", len(out.Ignored))
+	h.count(name, "refused", len(out.Rejected))
 	for _, one := range out.Ignored {
 		h.Log.Info("a provider's report is ignored", zap.String("provider", name), zap.String("reason", one.Reason))
 	}
@@ -94,23 +99,25 @@ func (h *Reports) store(r *http.Request, in channel.Received) (api.MailEventsRes
 	for n, reason := range in.Ignored {
 		out.Ignored = append(out.Ignored, api.IgnoredReport{Index: len(in.Reports) + n, Reason: reason})
 	}
-	if len(calls) == 0 {
-		return out, nil
-	}
-	receipts, invalid, err := h.intake.IngestEach(r.Context(), h.Now(), calls)
-	if err != nil {
-		return out, h.StoreError(r, err)
-	}
-	out.Accepted = len(receipts)
-	for _, receipt := range receipts {
-		out.Warnings = append(out.Warnings, receipt.Warnings...)
-	}
 	var refused []rejection.Refused
-	for n, call := range calls {
-		if why := invalid[n]; why != nil {
-			p := web.StoreProblem("", why)
-			out.Rejected = append(out.Rejected, api.RejectedCall{Index: index[n], Code: p.Code, Field: p.Field, Message: p.Message})
-			refused = append(refused, rejection.Refused{Problem: *p, Value: call})
+	for from := 0; from < len(calls); from += h.Limits.Batch { // each part is stored by itself; what a provider repeats counts once
+		part := calls[from:min(from+h.Limits.Batch, len(calls))]
+		receipts, invalid, err := h.intake.IngestEach(r.Context(), h.Now(), part)
+		if err != nil {
+			return out, h.StoreError(r, err)
+		}
+		out.Accepted += len(receipts)
+		for _, receipt := range receipts {
+			out.Warnings = append(out.Warnings, receipt.Warnings...)
+		}
+		for n, call := range part {
+			if why := invalid[n]; why != nil {
+				p := web.StoreProblem("", why)
+				out.Rejected = append(out.Rejected, api.RejectedCall{
+					Index: index[from+n], Code: p.Code, Field: p.Field, Message: p.Message,
+				})
+				refused = append(refused, rejection.Refused{Problem: *p, Value: call})
+			}
 		}
 	}
 	h.Doors.Rejected(r.Context(), h.Now(), rejection.Mail, refused)

@@ -9,10 +9,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/channel/webhook"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -26,20 +30,28 @@ var mail = map[channel.ReportKind]string{
 	channel.Bounced: event.EmailBounced, channel.Complained: event.EmailMarkedAsSpam, channel.Unsubscribed: event.Unsubscribed,
 }
 
+// others has the events of reports about messages on any channel; for e-mail, mail has precedence.
+var others = map[channel.ReportKind]string{
+	channel.Delivered: event.MessageDelivered, channel.Opened: event.MessageRead, channel.Read: event.MessageRead,
+	channel.Bounced: event.MessageBounced, channel.Failed: event.MessageFailed, channel.Replied: journey.MessageReceived,
+	channel.Complained: event.Unsubscribed, channel.Unsubscribed: event.Unsubscribed, channel.Blocked: event.Unsubscribed,
+	channel.Followed: event.ChannelFollowed,
+}
+
+// clicks has the events of clicks by channel.
+var clicks = map[string]string{
+	"push": event.PushClicked, "web_push": event.PushClicked, "sms": event.SMSLinkClicked,
+}
+
 // name returns the event that a report becomes; empty: none.
 func name(r channel.Report) string {
-	switch r.Channel {
-	case "email":
+	switch {
+	case r.Channel == "email" && mail[r.Kind] != "":
 		return mail[r.Kind]
-	case "push", "web_push":
-		if r.Kind == channel.Clicked {
-			return event.PushClicked
-		}
+	case r.Kind == channel.Clicked:
+		return clicks[r.Channel]
 	}
-	if r.Kind == channel.Unsubscribed || r.Kind == channel.Blocked {
-		return event.Unsubscribed
-	}
-	return ""
+	return others[r.Kind]
 }
 
 // Intake accepts the events that reports become.
@@ -51,6 +63,7 @@ type Intake interface {
 type Messages interface {
 	Send(ctx context.Context, key string) (message.Send, error)
 	SendByProvider(ctx context.Context, channel, id string) (message.Send, error)
+	SendTo(ctx context.Context, channel, address string) (message.Send, error)
 }
 
 // Reports turns reports into events.
@@ -58,12 +71,26 @@ type Reports struct {
 	*web.Env
 	intake    Intake
 	messages  Messages
-	receivers map[string]channel.Receiver
+	receivers map[string]webhook.Receiver
+	counted   *prometheus.CounterVec
 }
 
 // New returns the room. receivers are by the name of the provider.
-func New(env *web.Env, intake Intake, messages Messages, receivers map[string]channel.Receiver) *Reports {
-	return &Reports{Env: env, intake: intake, messages: messages, receivers: receivers}
+func New(env *web.Env, intake Intake, messages Messages, receivers map[string]webhook.Receiver, r prometheus.Registerer) *Reports {
+	h := &Reports{Env: env, intake: intake, messages: messages, receivers: receivers, counted: prometheus.NewCounterVec(
+		prometheus.CounterOpts{
+			Name: "tabi_provider_reports_total",
+			Help: "Reports of providers by result: accepted (with repeats), ignored or refused, and requests that were unsigned " +
+				"or unreadable.",
+		}, []string{"provider", "result"})}
+	r.MustRegister(h.counted)
+	return h
+}
+
+func (h *Reports) count(provider, result string, n int) {
+	if n > 0 {
+		h.counted.WithLabelValues(provider, result).Add(float64(n))
+	}
 }
 
 // Event returns the event of the customer whom a report is about, or why there is none, in words for the provider's log.
@@ -76,29 +103,48 @@ func (h *Reports) Event(ctx context.Context, r channel.Report) (call customer.Se
 	if r.Machine {
 		return call, "a machine did it, not the customer", nil
 	}
-	send, err := h.find(ctx, r)
+	send, byAddress, err := h.find(ctx, r)
 	if errors.Is(err, sqldb.ErrNotFound) {
-		return call, "no mail was sent under this key or id", nil
+		if r.Key == "" && r.ProviderID == "" && r.InReplyTo == "" {
+			return call, "nothing was sent to this address on this channel, so nobody is known by it", nil
+		}
+		return call, "no message was sent under this key or id", nil
 	}
 	if err != nil {
 		return call, "", err
 	}
 	if unit.IsPseudonym(send.Customer) {
-		return call, "the customer whom the mail went to was forgotten", nil
+		return call, "the customer whom the message went to was forgotten", nil
 	}
 	if r.At.After(h.Now()) {
 		r.At = h.Now()
 	}
 	call = customer.SegmentCall{
 		Type: "track", Event: name, Source: "http", Timestamp: r.At, MessageID: id(r, name, send.Key),
-		Properties: map[string]any{
-			"message": send.Message, "step": send.Step, "journey": send.Journey, "channel": r.Channel, "key": send.Key,
-		},
+		Properties: map[string]any{"channel": r.Channel},
 	}
 	call.UserID, call.AnonymousID = web.Identity(send.Customer)
-	call.Properties = tolerant.WithText(call.Properties, "reason", r.Reason)
-	call.Properties = tolerant.WithText(call.Properties, "url", r.URL)
-	if r.Kind == channel.Bounced {
+	if !byAddress { // the latest send to an address is nothing that a customer has named
+		for property, value := range map[string]string{
+			"message": send.Message, "step": send.Step, "journey": send.Journey, "key": send.Key,
+		} {
+			call.Properties[property] = value
+		}
+	} else if name != journey.MessageReceived {
+		call.Properties = tolerant.WithText(call.Properties, "address", r.Address)
+	}
+	if len(send.Addresses) > 1 && r.Address != "" { // of several devices, this one
+		call.Properties["address"] = r.Address
+	}
+	call.Properties = tolerant.WithText(call.Properties, "reason", clip(r.Reason, maxReason))
+	call.Properties = tolerant.WithText(call.Properties, "url", clip(r.URL, maxURL))
+	switch r.Kind {
+	case channel.Replied:
+		call.Properties[journey.TextProperty] = clip(r.Text, maxText)
+		call.Properties = tolerant.WithText(call.Properties, "in_reply_to", clip(r.InReplyTo, maxURL))
+	case channel.Blocked:
+		call.Properties["reason"] = "blocked"
+	case channel.Bounced:
 		call.Properties["type"] = "soft"
 		if r.Class == channel.Hard {
 			call.Properties["type"] = "hard" // it marks the address
@@ -107,24 +153,57 @@ func (h *Reports) Event(ctx context.Context, r channel.Report) (call customer.Se
 	return call, "", nil
 }
 
-// find returns the send that a report is about: by its key, by the mail's Message-ID, or by the id that the provider assigned
-// when it accepted the message, with or without angle brackets and domain.
-func (h *Reports) find(ctx context.Context, r channel.Report) (message.Send, error) {
-	if r.Key != "" {
-		return h.messages.Send(ctx, r.Key)
+// Longest texts of a report, in characters; the rest is cut off.
+const (
+	maxReason = 1000
+	maxURL    = 4000
+	maxText   = 8000
+)
+
+func clip(s string, most int) string {
+	if runes := []rune(s); len(runes) > most {
+		return string(runes[:most])
 	}
-	if key, ok := signedlink.MessageKey(r.ProviderID); ok {
+	return s
+}
+
+// find returns the send that a report is about: by its key, by the mail's Message-ID, by the id that the provider assigned when it
+// accepted the message, with or without angle brackets and domain, or by the message that it answers. A report that names none of
+// these is of the customer whom the latest message to its address went to: byAddress.
+func (h *Reports) find(ctx context.Context, r channel.Report) (send message.Send, byAddress bool, err error) {
+	if r.Key != "" {
+		send, err = h.messages.Send(ctx, r.Key)
+		return send, false, err
+	}
+	for _, id := range []string{r.ProviderID, r.InReplyTo} {
+		if id == "" {
+			continue
+		}
+		if send, err = h.byID(ctx, r.Channel, id); !errors.Is(err, sqldb.ErrNotFound) {
+			return send, false, err
+		}
+	}
+	if r.ProviderID != "" && r.Kind != channel.Replied || r.Address == "" {
+		return send, false, sqldb.ErrNotFound
+	}
+	send, err = h.messages.SendTo(ctx, r.Channel, r.Address)
+	return send, true, err
+}
+
+// byID returns the send with a Message-ID or a provider's id.
+func (h *Reports) byID(ctx context.Context, channel, id string) (message.Send, error) {
+	if key, ok := signedlink.MessageKey(id); ok {
 		if c, err := h.messages.Send(ctx, key); !errors.Is(err, sqldb.ErrNotFound) {
 			return c, err
 		}
 	}
-	id := strings.Trim(r.ProviderID, "<> ")
+	id = strings.Trim(id, "<> ")
 	if id == "" {
 		return message.Send{}, sqldb.ErrNotFound
 	}
-	c, err := h.messages.SendByProvider(ctx, r.Channel, id)
+	c, err := h.messages.SendByProvider(ctx, channel, id)
 	if local, _, ok := strings.Cut(id, "@"); ok && errors.Is(err, sqldb.ErrNotFound) {
-		c, err = h.messages.SendByProvider(ctx, r.Channel, local)
+		c, err = h.messages.SendByProvider(ctx, channel, local)
 	}
 	return c, err
 }
@@ -137,6 +216,9 @@ func id(r channel.Report, name, key string) string {
 		at = r.At.UTC().Format(time.RFC3339Nano)
 	}
 	parts := []string{name, key, r.URL, at}
+	if r.Text != "" || r.Class != "" {
+		parts = append(parts, r.Text, string(r.Class))
+	}
 	if r.ID != "" {
 		parts = []string{"id", r.ID, name, key}
 	}

@@ -413,6 +413,8 @@ create index sends_enrollment on sends (enrollment);
 create index sends_time on sends (at);
 create index sends_provider on sends (provider_id) where provider_id <> '';
 create index sends_window on sends (customer, at);
+-- Who wrote back by a text message or a chat, which name no send.
+create index sends_replies on sends (channel, address, at) where address <> '' and channel not in ('email', 'push', 'web_push', 'app');
 
 -- For analytics, and for offers, which are made by sends.
 create view send_log as select key, enrollment, journey, revision, step, message, customer, channel, status, reason, outcome_unknown, at,
