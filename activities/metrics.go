@@ -13,6 +13,7 @@ import (
 type sendMetrics struct {
 	attempts *prometheus.CounterVec
 	duration *prometheus.HistogramVec
+	segments prometheus.Counter
 }
 
 func newSendMetrics(registry prometheus.Registerer) sendMetrics {
@@ -25,9 +26,13 @@ func newSendMetrics(registry prometheus.Registerer) sendMetrics {
 			Name: "tabi_send_attempt_duration_seconds", Help: "How long a provider took for an attempt to send, by channel.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25},
 		}, []string{"channel"}),
+		segments: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tabi_sms_segments_total",
+			Help: "Segments of the text messages that this process has sent: what providers charge for.",
+		}),
 	}
 	if registry != nil {
-		m.attempts, m.duration = registered(registry, m.attempts), registered(registry, m.duration)
+		m.attempts, m.duration, m.segments = registered(registry, m.attempts), registered(registry, m.duration), registered(registry, m.segments)
 	}
 	return m
 }
@@ -46,7 +51,8 @@ func registered[C prometheus.Collector](registry prometheus.Registerer, metric C
 	return metric
 }
 
-func (m sendMetrics) observe(channelName string, outcome channel.Outcome, took time.Duration) {
+func (m sendMetrics) observe(channelName string, r channel.Receipt, took time.Duration) {
+	outcome := r.Outcome
 	switch outcome {
 	case channel.Sent, channel.Refused, channel.NotSent, channel.Unknown:
 	default:
@@ -54,4 +60,5 @@ func (m sendMetrics) observe(channelName string, outcome channel.Outcome, took t
 	}
 	m.attempts.WithLabelValues(channelName, string(outcome)).Inc()
 	m.duration.WithLabelValues(channelName).Observe(took.Seconds())
+	m.segments.Add(float64(max(r.Segments, 0)))
 }

@@ -272,6 +272,10 @@ func (a *Activities) deliver(
 		if receipt.Gone && address != "" {
 			sum.Gone, sum.GoneReason = append(sum.Gone, address), receipt.Reason
 		}
+		if receipt.OptedOut && address != "" {
+			sum.OptedOut = append(sum.OptedOut, address)
+		}
+		sum.Segments += receipt.Segments
 		if receipt.Busy {
 			a.reportRetryAfter(ctx, rateLane(ch, channel.Message{Fields: fields}), receipt.RetryAfter)
 		}
@@ -307,7 +311,7 @@ func (a *Activities) attemptSend(ctx context.Context, ch channel.Channel, m chan
 	defer span.End()
 	began := clock.Wall()
 	receipt := ch.Send(ctx, m)
-	a.metrics.observe(name, receipt.Outcome, clock.Wall().Sub(began))
+	a.metrics.observe(name, receipt, clock.Wall().Sub(began))
 	span.SetAttributes(attribute.String("tabi.outcome", string(receipt.Outcome)))
 	return receipt
 }

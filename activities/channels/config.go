@@ -35,10 +35,14 @@ type Config struct {
 	// tokens come from token_uri of the credentials.
 	FCMURL string
 
-	// SMSURL (TABI_SMS_URL) takes text messages: a POST of {"to","text","key"}, signed by the Standard Webhooks spec.
+	// SMSURL (TABI_SMS_URL) says who takes text messages: twilio://ACCOUNT?from=+15005550006 or ?service=MG…,
+	// vonage://API_KEY?from=Shop, or the http or https URL of a provider, which gets a POST of {"to","text","key"}, signed by the
+	// Standard Webhooks spec. ?api=URL replaces the address of Twilio's or Vonage's API.
 	SMSURL string
-	// SMSSecret (TABI_SMS_SECRET) signs them: whsec_ and base64 of 24 to 64 bytes. Needed with SMSURL.
+	// SMSSecret (TABI_SMS_SECRET) signs the calls to a URL: whsec_ and base64 of 24 to 64 bytes. Needed with such an SMSURL.
 	SMSSecret string
+	// PublicURL (TABI_PUBLIC_URL) is where providers reach the gateway: they report the fate of each message there.
+	PublicURL string
 
 	// WebhookSecret (TABI_WEBHOOK_SECRET) signs webhooks: whsec_ and base64 of 24 to 64 bytes. Several, separated by
 	// spaces or commas, all sign, so that receivers can change from one to the next.

@@ -139,7 +139,7 @@ func TestSMSContent(t *testing.T) {
 	}
 	for body, gone := range map[string]bool{
 		`{"code":21211,"message":"Invalid 'To' Phone Number"}`: true, `{"error":"unknown_subscriber"}`: true,
-		`{"error":{"code":"landline"}}`: true, `{"error":"opted_out"}`: true, `{"error":"text_too_long"}`: false, `not JSON`: false,
+		`{"error":{"code":"landline"}}`: true, `{"error":"opted_out"}`: false, `{"error":"text_too_long"}`: false, `not JSON`: false,
 	} {
 		r.answers(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusBadRequest)

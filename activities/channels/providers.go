@@ -5,12 +5,14 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/channels/mailapi"
 	"github.com/tabi-journeys/tabi/activities/channels/provider"
+	"github.com/tabi-journeys/tabi/activities/channels/smsapi"
 )
 
 // Providers returns the providers of all channels, one line for each package that has some.
 func Providers() []provider.Provider {
 	return slices.Concat(
 		mailapi.Providers(),
+		smsapi.Providers(),
 	)
 }
 

@@ -102,9 +102,15 @@ func (a *answer) receipt(address string) channel.Receipt {
 		r.Outcome = channel.NotSent
 	}
 	if r.Outcome != channel.Refused {
-		r.RetryAfter = httpclient.RetryAfter(a.header.Get("Retry-After"), clock.Wall())
-		r.Busy = r.RetryAfter > 0 && a.busy()
+		r = waiting(a, r)
 	}
+	return r
+}
+
+// waiting returns the receipt with the provider's Retry-After.
+func waiting(a *answer, r channel.Receipt) channel.Receipt {
+	r.RetryAfter = httpclient.RetryAfter(a.header.Get("Retry-After"), clock.Wall())
+	r.Busy = r.RetryAfter > 0 && a.busy()
 	return r
 }
 

@@ -149,7 +149,7 @@ func TestHardAndSoft(t *testing.T) {
 		{address.FCM(400, "INVALID_ARGUMENT", "The registration token is not a valid FCM registration token"), hard},
 		{address.FCM(400, "INVALID_ARGUMENT", "Message too big"), soft},
 		{address.FCM(429, "QUOTA_EXCEEDED", ""), soft},
-		{address.SMS(410), hard}, {address.SMS(400, "invalid_number"), hard}, {address.SMS(400, "21610"), hard},
+		{address.SMS(410), hard}, {address.SMS(400, "invalid_number"), hard}, {address.SMS(400, "21610"), soft},
 		{address.SMS(400, "text is too long"), soft}, {address.SMS(503, "invalid_number"), soft}, {address.SMS(401, "landline"), soft},
 		{address.SMTP(550, "5.1.10 null MX"), hard}, {address.SMTP(550, "no such user here"), hard},
 		{address.SMTP(550, "relaying denied"), soft}, {address.SMTP(552, "5.2.2 mailbox full"), soft}, {address.SMTP(450, ""), soft},

@@ -2,6 +2,7 @@ package address
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -39,9 +40,17 @@ var words = map[string]Verdict{
 	"invalidnumber": Hard, "invalidphonenumber": Hard, "invalidto": Hard, "invaliddestination": Hard, "invalidmsisdn": Hard,
 	"unknownsubscriber": Hard, "unknownnumber": Hard, "unallocatednumber": Hard, "numberdead": Hard, "deadnumber": Hard,
 	"notamobile": Hard, "notmobile": Hard, "notamobilenumber": Hard, "landline": Hard, "deactivated": Hard, "disconnected": Hard,
-	"unsubscribed": Hard, "optedout": Hard, "optout": Hard, "blacklisted": Hard, "blocklisted": Hard,
-	"21211": Hard, "21217": Hard, "21610": Hard, "21614": Hard, "30005": Hard, "30006": Hard,
+	"blacklisted": Hard, "blocklisted": Hard,
+	"21211": Hard, "21217": Hard, "21614": Hard, "30005": Hard, "30006": Hard,
 	"absentsubscriber": Soft, "unreachable": Soft, "30003": Soft,
+	// Vonage's numbers: invalid recipient, absent for good, not of the network, no device for text messages, barred
+	"vonage1170": Hard, "vonage1190": Hard, "vonage1300": Hard, "vonage1310": Hard, "vonage1050": Hard,
+}
+
+// optOuts are the words of providers of text messages that mean that who reads the number has opted out, with the numbers of Twilio and
+// Vonage.
+var optOuts = map[string]bool{
+	"unsubscribed": true, "optedout": true, "optout": true, "unsubscribedrecipient": true, "21610": true, "vonage1240": true,
 }
 
 // statuses maps the subject and detail of enhanced codes (RFC 3463) that mean a dead address when they are permanent. All
@@ -87,7 +96,16 @@ var (
 // Word returns the verdict of a provider's word, in any case and with any separators; a code of SMTP is read too. known
 // reports whether the word means something to tabi.
 func Word(word string) (v Verdict, known bool) {
-	folded := strings.Map(func(r rune) rune {
+	if v, known = words[fold(word)]; known {
+		return v, true
+	}
+	v = smtpWords(word)
+	return v, v != Unsaid
+}
+
+// fold returns a word in lower case, letters and digits only.
+func fold(word string) string {
+	return strings.Map(func(r rune) rune {
 		switch {
 		case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
 			return r
@@ -96,11 +114,11 @@ func Word(word string) (v Verdict, known bool) {
 		}
 		return -1
 	}, word)
-	if v, known = words[folded]; known {
-		return v, true
-	}
-	v = smtpWords(word)
-	return v, v != Unsaid
+}
+
+// OptedOut reports whether a provider of text messages means by one of its words that who reads the number has opted out.
+func OptedOut(said ...string) bool {
+	return slices.ContainsFunc(said, func(word string) bool { return optOuts[fold(word)] })
 }
 
 // Bounce returns whether a report that a mail bounced is hard: by permanent, which is true, false or something else; by

@@ -159,7 +159,7 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 	}
 	ch := &c.Channels
 	ch.SMTPURL, ch.FCMCredentials = string(c.secrets.smtp), string(c.secrets.fcm)
-	ch.Keys = c.providerKeys()
+	ch.Keys, ch.PublicURL = c.providerKeys(), c.PublicURL
 	ch.SMSSecret, ch.WebhookSecret = string(c.secrets.sms), string(c.secrets.webhook)
 	c.Classifier.URL, c.Classifier.Token = string(c.secrets.classifierURL), string(c.secrets.classifier)
 	if _, err := c.classifier(); err != nil {

@@ -282,10 +282,11 @@ func (c *Config) settings() []setting {
 			Channels,
 			"sms-url",
 			"TABI_SMS_URL",
-			"URL of the SMS provider, which gets a POST per message; empty: SMS is not configured",
+			"who sends text messages: twilio://ACCOUNT?from=+15005550006 (or ?service=MG…), vonage://KEY?from=Shop, or the URL of a " +
+				"provider, which gets a signed POST per message; empty: SMS is not configured",
 			str(&ch.SMSURL, ""),
 		},
-		{Channels, "sms-secret", "TABI_SMS_SECRET", "signs the requests to the SMS provider: whsec_…", hid(&c.secrets.sms)},
+		{Channels, "sms-secret", "TABI_SMS_SECRET", "signs the requests to the URL of an SMS provider: whsec_…", hid(&c.secrets.sms)},
 		{
 			Channels,
 			"webhook-secret",

@@ -196,7 +196,7 @@ func providers(ctx context.Context, p *Patient, r *report) {
 		}
 	}
 	for _, one := range []struct{ name, address, setting string }{
-		{"the SMS provider", c.Channels.SMSURL, "TABI_SMS_URL"}, {"the push provider", fcm, "TABI_FCM_URL"},
+		{"the SMS provider", channels.SMSAddress(c.Channels.SMSURL), "TABI_SMS_URL"}, {"the push provider", fcm, "TABI_FCM_URL"},
 		{"the classifier", c.Classifier.URL, "TABI_CLASSIFIER_URL"},
 	} {
 		if one.address == "" {

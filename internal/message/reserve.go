@@ -326,10 +326,11 @@ func (s *Room) Settle(ctx context.Context, now time.Time, r Reservation, o Settl
 		}
 		if _, err := tx.ExecContext(ctx, `update sends set status = $2, reason = $3, provider_id = $4, outcome_unknown = $5, attempts =
 		attempts + $9, at = $6, lease_until = 0, rendered = $7,
-			route = case when $8 = 1 then route else '' end, rate_slot_at = $10, unknown_count = unknown_count + $11 where key = $1`,
+			route = case when $8 = 1 then route else '' end, rate_slot_at = $10, unknown_count = unknown_count + $11,
+			segments = case when $12 > 0 then $12 else segments end where key = $1`,
 			r.Key, status, sqldb.Clean(reason), journey.Shorten(sqldb.Clean(o.ProviderID), journey.MaxStoredID), sqldb.Flag(doubt),
 			sqldb.Millis(now), said, sqldb.Flag(doubt && status == contract.StatusRetry),
-			sqldb.Flag(!o.Waits), sqldb.Millis(o.Slot), sqldb.Flag(o.Unknown)); err != nil {
+			sqldb.Flag(!o.Waits), sqldb.Millis(o.Slot), sqldb.Flag(o.Unknown), o.Segments); err != nil {
 			return err
 		}
 		if row.action != "" {
@@ -349,6 +350,6 @@ func (s *Room) Settle(ctx context.Context, now time.Time, r Reservation, o Settl
 				return err
 			}
 		}
-		return nil
+		return customer.OptOut(ctx, tx, now, r.Verdict.Channel, foldAll(trait, o.OptedOut), "the provider's refusal")
 	})
 }

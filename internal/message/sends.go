@@ -15,7 +15,7 @@ import (
 )
 
 const sendColumns = `key, enrollment, journey, step, message, customer, channel, category, topic,
-	status, reason, provider_id, action, tone, outcome_unknown, attempts, release, at, until_at, rendered, policy_trace, address`
+	status, reason, provider_id, action, tone, outcome_unknown, attempts, release, at, until_at, rendered, policy_trace, address, segments`
 
 func scanSend(r sqldb.Scanner) (Send, error) {
 	var c Send
@@ -45,6 +45,7 @@ func scanSend(r sqldb.Scanner) (Send, error) {
 		&said,
 		&trace,
 		&addresses,
+		&c.Segments,
 	)
 	if addresses != "" {
 		c.Addresses = strings.Split(addresses, "\n")

@@ -52,6 +52,8 @@ type Settlement struct {
 	RetryAfter time.Duration // with StatusRetry: the back-off that the provider asks for
 	Gone       []string      // dead addresses
 	GoneReason string        // why they are dead; empty: Reason
+	OptedOut   []string      // addresses whose reader has opted out at the provider
+	Segments   int           // of a text message that was sent; 0: the channel counts none
 	// the rendered treatment, if it is stored: for GET /v1/inbox (app) and the conversation (questions)
 	Said map[string]string
 }
@@ -65,7 +67,7 @@ type Send struct {
 	Action                                            string // the next best action it belongs to
 	Tone                                              string // empty: plain
 	Unknown                                           bool
-	Attempts, Release                                 int
+	Attempts, Release, Segments                       int
 	At                                                time.Time                    // virtual time of the last change
 	Until                                             time.Time                    // of a held send: the end of the quiet hours
 	Said                                              map[string]string            `personal:"drop"`

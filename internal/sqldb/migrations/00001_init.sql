@@ -366,7 +366,7 @@ create table schedule_zones (
 -- reason in the ledger. best_response is the best reaction so far, 0 to 1; delivered_at to opted_out_at are the times of the first reaction
 -- of each kind, by a person. language is the key of the treatment's language, '' for the message's own. rate_slot_at is when a send that waits for
 -- its provider's rate may go: its token is taken. revision is that of the step. address has the folded addresses that it
--- went to, one a line: what a report says of a mailbox is looked up by it.
+-- went to, one a line: what a report says of a mailbox is looked up by it. segments counts those of a text message, on all numbers.
 create table sends (
   key             text primary key,
   enrollment      text not null,
@@ -405,7 +405,8 @@ create table sends (
   replied_at      bigint not null default 0,
   bounced_at      bigint not null default 0,
   complained_at   bigint not null default 0,
-  opted_out_at    bigint not null default 0
+  opted_out_at    bigint not null default 0,
+  segments        integer not null default 0
 );
 create index sends_message on sends (message, at);
 create index sends_limits on sends (customer, channel, at);
