@@ -32,7 +32,8 @@ func newSendMetrics(registry prometheus.Registerer) sendMetrics {
 		}),
 	}
 	if registry != nil {
-		m.attempts, m.duration, m.segments = registered(registry, m.attempts), registered(registry, m.duration), registered(registry, m.segments)
+		m.attempts, m.duration = registered(registry, m.attempts), registered(registry, m.duration)
+		m.segments = registered(registry, m.segments)
 	}
 	return m
 }

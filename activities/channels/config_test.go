@@ -26,7 +26,7 @@ func TestSpecs(t *testing.T) {
 			}
 		}
 	}
-	if want := []string{"email", "push", "sms", "app", "webhook", "log"}; !slices.Equal(names, want) {
+	if want := []string{"email", "push", "sms", "app", "webhook", "line", "whatsapp", "web_push", "log"}; !slices.Equal(names, want) {
 		t.Errorf("got %v, want %v", names, want)
 	}
 	channels.Shipped().Specs()[0].Fields[0].Name = "changed"

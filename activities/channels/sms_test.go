@@ -122,38 +122,40 @@ func TestTextsReadProvidersCodes(t *testing.T) {
 	after := map[string]string{"Retry-After": "7"}
 	twilio := phones.Twilio(t)
 	vonage, _ := phones.Vonage(t)
+	toTwilio, toVonage := twilioConfig(twilio), vonageConfig(vonage)
 	problem := func(code string) string {
 		return `{"type":"https://developer.vonage.com/api-errors/messages#` + code + `","title":"A title","detail":"A detail."}`
 	}
 	code := func(n string) string { return `{"code":` + n + `,"message":"A message","status":400}` }
+	const badTo = `{"title":"Invalid params","invalid_parameters":[{"name":"to","reason":"Invalid MSISDN"}]}`
 	for name, test := range map[string]struct {
 		s     *phones.Server
 		cfg   channels.Config
 		fault phones.Fault
 		want  want
 	}{
-		"twilio, no such number":         {twilio, twilioConfig(twilio), phones.Fault{Status: 400, Body: code("21211")}, dead},
-		"twilio, no mobile":              {twilio, twilioConfig(twilio), phones.Fault{Status: 400, Body: code("21614")}, dead},
-		"twilio, stopped":                {twilio, twilioConfig(twilio), phones.Fault{Status: 400, Body: code("21610")}, out},
-		"twilio, region not enabled":     {twilio, twilioConfig(twilio), phones.Fault{Status: 400, Body: code("21408")}, refused},
-		"twilio, too long":               {twilio, twilioConfig(twilio), phones.Fault{Status: 400, Body: code("21617")}, refused},
-		"twilio, sender is not ours":     {twilio, twilioConfig(twilio), phones.Fault{Status: 400, Body: code("21606")}, later},
-		"twilio, wrong token":            {twilio, twilioConfig(twilio), phones.Fault{Status: 401, Body: code("20003")}, later},
-		"twilio, account unknown":        {twilio, twilioConfig(twilio), phones.Fault{Status: 404, Body: code("20404")}, later},
-		"twilio, too many":               {twilio, twilioConfig(twilio), phones.Fault{Status: 429, Body: code("20429"), Header: after}, slow},
-		"twilio, unavailable":            {twilio, twilioConfig(twilio), phones.Fault{Status: 503, Body: code("20503")}, later},
-		"twilio, internal error":         {twilio, twilioConfig(twilio), phones.Fault{Status: 500, Body: "oops"}, unknown},
-		"twilio, accepted, no JSON":      {twilio, twilioConfig(twilio), phones.Fault{Status: 201, Body: "<html>"}, unknown},
-		"vonage, no such number":         {vonage, vonageConfig(vonage), phones.Fault{Status: 422, Body: problem("1170")}, dead},
-		"vonage, no longer active":       {vonage, vonageConfig(vonage), phones.Fault{Status: 422, Body: problem("1190")}, dead},
-		"vonage, stopped":                {vonage, vonageConfig(vonage), phones.Fault{Status: 422, Body: problem("1240")}, out},
-		"vonage, invalid text":           {vonage, vonageConfig(vonage), phones.Fault{Status: 422, Body: problem("1020")}, refused},
-		"vonage, wrong secret":           {vonage, vonageConfig(vonage), phones.Fault{Status: 401, Body: problem("")}, later},
-		"vonage, no credit":              {vonage, vonageConfig(vonage), phones.Fault{Status: 402, Body: problem("1070")}, later},
-		"vonage, throttled":              {vonage, vonageConfig(vonage), phones.Fault{Status: 429, Body: problem("1000"), Header: after}, slow},
-		"vonage, internal error":         {vonage, vonageConfig(vonage), phones.Fault{Status: 500, Body: problem("1030")}, unknown},
-		"vonage, accepted, but no id":    {vonage, vonageConfig(vonage), phones.Fault{Status: 202, Body: "{}"}, unknown},
-		"vonage, the recipient is wrong": {vonage, vonageConfig(vonage), phones.Fault{Status: 422, Body: `{"title":"Invalid params","invalid_parameters":[{"name":"to","reason":"Invalid MSISDN"}]}`}, dead},
+		"twilio, no such number":         {twilio, toTwilio, phones.Fault{Status: 400, Body: code("21211")}, dead},
+		"twilio, no mobile":              {twilio, toTwilio, phones.Fault{Status: 400, Body: code("21614")}, dead},
+		"twilio, stopped":                {twilio, toTwilio, phones.Fault{Status: 400, Body: code("21610")}, out},
+		"twilio, region not enabled":     {twilio, toTwilio, phones.Fault{Status: 400, Body: code("21408")}, refused},
+		"twilio, too long":               {twilio, toTwilio, phones.Fault{Status: 400, Body: code("21617")}, refused},
+		"twilio, sender is not ours":     {twilio, toTwilio, phones.Fault{Status: 400, Body: code("21606")}, later},
+		"twilio, wrong token":            {twilio, toTwilio, phones.Fault{Status: 401, Body: code("20003")}, later},
+		"twilio, account unknown":        {twilio, toTwilio, phones.Fault{Status: 404, Body: code("20404")}, later},
+		"twilio, too many":               {twilio, toTwilio, phones.Fault{Status: 429, Body: code("20429"), Header: after}, slow},
+		"twilio, unavailable":            {twilio, toTwilio, phones.Fault{Status: 503, Body: code("20503")}, later},
+		"twilio, internal error":         {twilio, toTwilio, phones.Fault{Status: 500, Body: "oops"}, unknown},
+		"twilio, accepted, no JSON":      {twilio, toTwilio, phones.Fault{Status: 201, Body: "<html>"}, unknown},
+		"vonage, no such number":         {vonage, toVonage, phones.Fault{Status: 422, Body: problem("1170")}, dead},
+		"vonage, no longer active":       {vonage, toVonage, phones.Fault{Status: 422, Body: problem("1190")}, dead},
+		"vonage, stopped":                {vonage, toVonage, phones.Fault{Status: 422, Body: problem("1240")}, out},
+		"vonage, invalid text":           {vonage, toVonage, phones.Fault{Status: 422, Body: problem("1020")}, refused},
+		"vonage, wrong secret":           {vonage, toVonage, phones.Fault{Status: 401, Body: problem("")}, later},
+		"vonage, no credit":              {vonage, toVonage, phones.Fault{Status: 402, Body: problem("1070")}, later},
+		"vonage, throttled":              {vonage, toVonage, phones.Fault{Status: 429, Body: problem("1000"), Header: after}, slow},
+		"vonage, internal error":         {vonage, toVonage, phones.Fault{Status: 500, Body: problem("1030")}, unknown},
+		"vonage, accepted, but no id":    {vonage, toVonage, phones.Fault{Status: 202, Body: "{}"}, unknown},
+		"vonage, the recipient is wrong": {vonage, toVonage, phones.Fault{Status: 422, Body: badTo}, dead},
 	} {
 		t.Run(name, func(t *testing.T) { // the cases share the servers' faults
 			test.s.Fail(test.fault)
@@ -172,18 +174,22 @@ func TestTextsReadProvidersCodes(t *testing.T) {
 
 func TestTextsNameWhatIsMissing(t *testing.T) {
 	t.Parallel()
+	token := map[string]string{"TABI_TWILIO_AUTH_TOKEN": "x"}
 	for _, test := range []struct {
 		cfg  channels.Config
 		want string
 	}{
 		{channels.Config{SMSURL: "twilio://AC1?from=+1555"}, "TABI_TWILIO_AUTH_TOKEN"},
-		{channels.Config{SMSURL: "twilio://AC1", Keys: map[string]string{"TABI_TWILIO_AUTH_TOKEN": "x"}}, "?from="},
-		{channels.Config{SMSURL: "twilio://shop?from=+1555", Keys: map[string]string{"TABI_TWILIO_AUTH_TOKEN": "x"}}, "AC"},
-		{channels.Config{SMSURL: "twilio://AC1?from=+1&service=MG1", Keys: map[string]string{"TABI_TWILIO_AUTH_TOKEN": "x"}}, "not both"},
+		{channels.Config{SMSURL: "twilio://AC1", Keys: token}, "?from="},
+		{channels.Config{SMSURL: "twilio://shop?from=+1555", Keys: token}, "AC"},
+		{channels.Config{SMSURL: "twilio://AC1?from=+1&service=MG1", Keys: token}, "not both"},
 		{channels.Config{SMSURL: "twilio://AC1?from=+1", Keys: map[string]string{"TABI_TWILIO_API_KEY": "secret"}}, "TABI_TWILIO_API_KEY"},
 		{channels.Config{SMSURL: "vonage://k?from=Shop"}, "TABI_VONAGE_API_SECRET"},
 		{channels.Config{SMSURL: "vonage://k", Keys: map[string]string{"TABI_VONAGE_API_SECRET": "x"}}, "?from="},
-		{channels.Config{SMSURL: "vonage://k?from=Shop", Keys: map[string]string{"TABI_VONAGE_PRIVATE_KEY": "x"}}, "TABI_VONAGE_PRIVATE_KEY"},
+		{
+			channels.Config{SMSURL: "vonage://k?from=Shop", Keys: map[string]string{"TABI_VONAGE_PRIVATE_KEY": "x"}},
+			"TABI_VONAGE_PRIVATE_KEY",
+		},
 		{channels.Config{SMSURL: "https://sms.example.com"}, "TABI_SMS_SECRET"},
 		{channels.Config{SMSURL: "smpp://example.com"}, "TABI_SMS_URL"},
 		{channels.Config{Keys: map[string]string{"TABI_TWILIO_API_KEY": "x"}}, "TABI_SMS_URL"},
@@ -194,8 +200,9 @@ func TestTextsNameWhatIsMissing(t *testing.T) {
 		}
 	}
 	for setting, want := range map[string]string{
-		"twilio://AC1?from=+1": "https://api.twilio.com", "vonage://k?from=S&api=https%3A%2F%2Fapi-us.nexmo.com": "https://api-us.nexmo.com",
-		"https://sms.example.com/x": "https://sms.example.com/x", "": "",
+		"twilio://AC1?from=+1":                                 "https://api.twilio.com",
+		"vonage://k?from=S&api=https%3A%2F%2Fapi-us.nexmo.com": "https://api-us.nexmo.com",
+		"https://sms.example.com/x":                            "https://sms.example.com/x", "": "",
 	} {
 		if got := channels.SMSAddress(setting); got != want {
 			t.Errorf("%s: got %s", setting, got)

@@ -99,7 +99,8 @@ func (t *twilio) receipt(a *answer, m channel.Message) channel.Receipt {
 	r := smsFailure(a, fmt.Sprintf("Twilio: %d %d %s", a.status, said.Code, said.Message), m.Address)
 	code := strconv.Itoa(said.Code)
 	switch {
-	case said.Code == 0 && (a.status == http.StatusUnauthorized || a.status == http.StatusForbidden), slices.Contains(twilioSettings, said.Code):
+	case said.Code == 0 && (a.status == http.StatusUnauthorized || a.status == http.StatusForbidden),
+		slices.Contains(twilioSettings, said.Code):
 		r.Outcome = channel.NotSent
 		r.Reason += "; are TABI_SMS_URL and " + smsapi.TwilioToken + " right?"
 	case r.Outcome != channel.Refused:

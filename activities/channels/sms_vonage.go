@@ -49,7 +49,8 @@ func openVonage(cfg Config, u *url.URL) (smsProvider, error) {
 	case cfg.Keys[smsapi.VonageSecret] != "":
 		v.key, v.secret = u.Host, cfg.Keys[smsapi.VonageSecret]
 	default:
-		return nil, variable(smsapi.VonageSecret, "must be set with TABI_SMS_URL=vonage://API_KEY, or %s with vonage://APPLICATION_ID", smsapi.VonagePrivate)
+		return nil, variable(smsapi.VonageSecret, "must be set with TABI_SMS_URL=vonage://API_KEY, or %s with vonage://APPLICATION_ID",
+			smsapi.VonagePrivate)
 	}
 	base, err := smsBase(u, vonageAPI)
 	v.url = base + "/v1/messages"

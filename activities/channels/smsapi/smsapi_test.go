@@ -47,8 +47,8 @@ func TestTwilioReports(t *testing.T) {
 	t.Parallel()
 	const sid = "SM0123456789abcdef0123456789abcdef"
 	status := func(more string) []byte {
-		return []byte("SmsSid=" + sid + "&MessageSid=" + sid + "&To=%2B819012345678&From=%2B15005550006&AccountSid=" + phones.TwilioAccount +
-			"&ApiVersion=2010-04-01" + more)
+		return []byte("SmsSid=" + sid + "&MessageSid=" + sid + "&To=%2B819012345678&From=%2B15005550006" +
+			"&AccountSid=" + phones.TwilioAccount + "&ApiVersion=2010-04-01" + more)
 	}
 	inbound := func(more string) []byte {
 		return []byte("ToCountry=US&SmsMessageSid=" + sid + "&NumMedia=0&FromCountry=JP&MessageSid=" + sid + "&SmsSid=" + sid +
@@ -75,7 +75,8 @@ func TestTwilioReports(t *testing.T) {
 			r.Header.Set("X-Twilio-Signature", phones.TwilioSignature("another-token", public, nil))
 		},
 		Recorded: []channeltest.Recorded{
-			{Name: "delivered", Body: status("&MessageStatus=delivered&RawDlrDoneDate=2612010330"), Want: one(of(channel.Delivered, "delivered"))},
+			{Name: "delivered", Body: status("&MessageStatus=delivered&RawDlrDoneDate=2612010330"),
+				Want: one(of(channel.Delivered, "delivered"))},
 			{Name: "unknown handset", Body: status("&MessageStatus=undelivered&ErrorCode=30005"), Want: one(dead)},
 			{Name: "unreachable", Body: status("&MessageStatus=undelivered&ErrorCode=30003"), Want: one(soft)},
 			{Name: "filtered", Body: status("&MessageStatus=failed&ErrorCode=30007"), Want: one(failed)},
@@ -120,15 +121,18 @@ func TestVonageReports(t *testing.T) {
 	const id, secret = "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab", "vonage-signature-secret"
 	at := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	status := func(status, more string) []byte {
-		return []byte(`{"message_uuid":"` + id + `","to":"819012345678","from":"Shop","timestamp":"2026-03-02T10:00:00Z","status":"` + status +
-			`","client_ref":"e1/text/1","channel":"sms","usage":{"currency":"EUR","price":"0.0333"},"sms":{"count_total":"2"}` + more + `}`)
+		return []byte(`{"message_uuid":"` + id + `","to":"819012345678","from":"Shop","timestamp":"2026-03-02T10:00:00Z",` +
+			`"status":"` + status + `","client_ref":"e1/text/1","channel":"sms",` +
+			`"usage":{"currency":"EUR","price":"0.0333"},"sms":{"count_total":"2"}` + more + `}`)
 	}
 	inbound := func(text string) []byte {
-		return []byte(`{"channel":"sms","message_uuid":"` + id + `","to":"447700900000","from":"819012345678","timestamp":"2026-03-02T10:00:00Z",` +
-			`"text":"` + text + `","message_type":"text","sms":{"num_messages":"1","keyword":"X"},"usage":{"price":"0.00","currency":"EUR"}}`)
+		return []byte(`{"channel":"sms","message_uuid":"` + id + `","to":"447700900000","from":"819012345678",` +
+			`"timestamp":"2026-03-02T10:00:00Z","text":"` + text + `","message_type":"text",` +
+			`"sms":{"num_messages":"1","keyword":"X"},"usage":{"price":"0.00","currency":"EUR"}}`)
 	}
 	problem := func(code, detail string) string {
-		return `,"error":{"type":"https://developer.vonage.com/api-errors/messages#` + code + `","title":` + code + `,"detail":"` + detail + `","instance":"x"}`
+		return `,"error":{"type":"https://developer.vonage.com/api-errors/messages#` + code + `","title":` + code +
+			`,"detail":"` + detail + `","instance":"x"}`
 	}
 	of := func(kind channel.ReportKind, status string) channel.Report {
 		return channel.Report{Kind: kind, ID: "vonage/" + id + "/" + status, Channel: "sms", Key: "e1/text/1", ProviderID: id,

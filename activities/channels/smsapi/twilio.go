@@ -27,7 +27,8 @@ var twilio = provider.Provider{
 	Settings: []provider.Setting{
 		{Name: TwilioToken, Doc: "auth token of the account at Twilio: it signs in, and checks what Twilio reports",
 			Use: provider.Reports | provider.Sends},
-		{Name: TwilioKey, Doc: "API key of Twilio to sign in with in place of the auth token: SK…:SECRET", Use: provider.Sends, Optional: true},
+		{Name: TwilioKey, Doc: "API key of Twilio to sign in with in place of the auth token: SK…:SECRET", Use: provider.Sends,
+			Optional: true},
 	},
 	Receiver: twilioReceiver,
 }

@@ -53,7 +53,8 @@ func Twilio(t testing.TB) *Server {
 			refuse(400, 21211, "Invalid 'To' Phone Number: "+form.Get("To"))
 		case s.accept(w, r, Message{To: form.Get("To"), Text: form.Get("Body"), Fields: fields, Header: r.Header, Body: body}):
 			answer(w, http.StatusCreated, map[string]any{
-				"sid": "SM" + id(), "status": "queued", "num_segments": "1", "error_code": nil, "to": form.Get("To"), "account_sid": account,
+				"sid": "SM" + id(), "status": "queued", "num_segments": "1", "error_code": nil, "to": form.Get("To"),
+				"account_sid": account,
 			})
 		}
 	})
