@@ -11,14 +11,15 @@ import (
 	"github.com/tabi-journeys/tabi/activities/channels/provider"
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/channel/channeltest"
+	"github.com/tabi-journeys/tabi/channel/webhook"
 	"github.com/tabi-journeys/tabi/internal/dev/testservers/phones"
 )
 
 const public = "https://tabi.example.com"
 
 // opener opens the receiver of the provider that the keys are of.
-func opener(keys provider.Keys) func(*testing.T, func() time.Time) channel.Receiver {
-	return func(t *testing.T, now func() time.Time) channel.Receiver {
+func opener(keys provider.Keys) func(*testing.T, func() time.Time) webhook.Receiver {
+	return func(t *testing.T, now func() time.Time) webhook.Receiver {
 		t.Helper()
 		receivers, _, err := provider.Receivers(Providers(), provider.Env{Keys: keys, Now: now}, public+"/")
 		if err != nil || len(receivers) != 1 {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/channels/provider"
 	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/channel/webhook"
 )
 
 // Settings of Twilio: the token of the account, which also signs its webhooks, and an API key as SID:SECRET in place of it.
@@ -36,7 +37,7 @@ var twilio = provider.Provider{
 // twilioReceiver reads Twilio's webhooks: forms, signed with the auth token over the public URL and the parameters. The signature has no
 // time; a repeat has the same SID and status, so it counts once.
 // https://www.twilio.com/docs/usage/security#validating-requests
-func twilioReceiver(env provider.Env) (channel.Receiver, error) {
+func twilioReceiver(env provider.Env) (webhook.Receiver, error) {
 	token := []byte(env.Keys[TwilioToken])
 	return provider.Receive(func(r *http.Request, body []byte) (channel.Received, error) {
 		form, err := url.ParseQuery(string(body))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/channels/provider"
 	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/channel/webhook"
 )
 
 // Settings of Vonage.
@@ -34,7 +35,7 @@ var vonage = provider.Provider{
 
 // vonageReceiver reads the webhooks of Vonage's Messages API, signed by a token of HS256 with the hash of the body.
 // https://developer.vonage.com/en/getting-started/concepts/webhooks#validating-signed-webhooks
-func vonageReceiver(env provider.Env) (channel.Receiver, error) {
+func vonageReceiver(env provider.Env) (webhook.Receiver, error) {
 	secret := []byte(env.Keys[VonageSignature])
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithoutClaimsValidation())
 	return provider.Receive(func(r *http.Request, body []byte) (channel.Received, error) {
