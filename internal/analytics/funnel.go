@@ -99,27 +99,10 @@ func (c *count) funnel() error {
 		if m.holdout {
 			g = &f.HeldOut
 		}
-		if m.end > sqldb.Millis(c.n.At) {
-			g.Maturing++
-			if m.converted {
-				g.Early++
-			}
-			continue
-		}
-		g.Customers++
-		if m.converted {
-			g.Converted++
-			g.Value += m.value
-		}
-		if m.late {
-			g.Late++
-		}
+		g.count(m, c.n.At)
 	}
 	for _, g := range []*Group{&f.Treated, &f.HeldOut} {
-		g.Rate = stats.Wilson(g.Converted, g.Customers)
-		if g.Customers > 0 {
-			g.PerHead = g.Value / float64(g.Customers)
-		}
+		g.settle()
 	}
 	if f.Compared = f.Goal && f.Treated.Customers > 0 && f.HeldOut.Customers > 0; f.Compared {
 		f.Difference = stats.Newcombe(f.Treated.Rate, f.HeldOut.Rate)
@@ -127,7 +110,39 @@ func (c *count) funnel() error {
 			f.Lift = f.Difference.Share / f.HeldOut.Rate.Share
 		}
 	}
+	if f.Goal {
+		if err := c.splits(members); err != nil {
+			return err
+		}
+	}
 	return c.milestones(c.programs[c.n.Shown].Definition, members)
+}
+
+// count counts a member.
+func (g *Group) count(m *cohortMember, now time.Time) {
+	if m.end > sqldb.Millis(now) {
+		g.Maturing++
+		if m.converted {
+			g.Early++
+		}
+		return
+	}
+	g.Customers++
+	if m.converted {
+		g.Converted++
+		g.Value += m.value
+	}
+	if m.late {
+		g.Late++
+	}
+}
+
+// settle computes the rate and the value per customer.
+func (g *Group) settle() {
+	g.Rate = stats.Wilson(g.Converted, g.Customers)
+	if g.Customers > 0 {
+		g.PerHead = g.Value / float64(g.Customers)
+	}
 }
 
 // complete returns the time (Unix milliseconds) from which on all entries are there with what their customers did.

@@ -39,6 +39,7 @@ type Numbers struct {
 	Steps     []StepNumbers     // by revision and step
 	Ends      []EndNumbers      // by revision, group and outcome
 	Funnel    Funnel
+	Splits    []SplitNumbers   // in the order of the file; only where there is a goal
 	Begins    retention.Begins // of what is counted: where older rows were deleted
 }
 

@@ -50,3 +50,15 @@ func Newcombe(a, b Proportion) Difference {
 		High:  d + math.Hypot(a.High-a.Share, b.Share-b.Low),
 	}
 }
+
+// Needed returns how many customers each of two groups needs to tell a difference as large as that between the proportions a and b: with a
+// probability of 80 %, at a level of 5 %, by the normal approximation (J. L. Fleiss, Statistical Methods for Rates and Proportions, without
+// continuity correction and with variances that are not pooled). It returns 0 if they are equal.
+func Needed(a, b float64) int64 {
+	if a == b {
+		return 0
+	}
+	const z80 = 0.8416212335729143
+	n := (Z95 + z80) * (Z95 + z80) * (a*(1-a) + b*(1-b)) / ((a - b) * (a - b))
+	return int64(math.Ceil(n))
+}

@@ -35,3 +35,16 @@ func TestNewcombeMatchesPublishedIntervals(t *testing.T) {
 		}
 	}
 }
+
+// TestNeeded compares with values computed by hand from the formula: (1.95996 + 0.84162)² (p1 q1 + p2 q2) / (p1 − p2)².
+func TestNeeded(t *testing.T) {
+	t.Parallel()
+	for _, want := range []struct {
+		a, b float64
+		n    int64
+	}{{.10, .12, 3839}, {.12, .10, 3839}, {.5, .6, 385}, {.2, .2, 0}} {
+		if n := Needed(want.a, want.b); n != want.n {
+			t.Errorf("Needed(%v, %v) = %d, want %d", want.a, want.b, n, want.n)
+		}
+	}
+}

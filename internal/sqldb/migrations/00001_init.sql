@@ -307,7 +307,7 @@ create table step_visits (
 );
 
 -- For analytics.
-create view visit_log as select enrollment, revision, step, kind, arm, skipped_at from step_visits;
+create view visit_log as select enrollment, revision, step, kind, arm, visit, skipped_at, at from step_visits;
 
 create table migrations (
   enrollment text not null,
