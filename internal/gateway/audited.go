@@ -102,6 +102,13 @@ var audits = map[string]audited{
 	"GET /v1/admin/decide":      {looks, "customer.decide", ""},
 	"GET /v1/admin/handoffs":    {looks, "handoff.list", ""},
 
+	"GET /messages":                                {none, noCustomer, ""},
+	"GET /channels":                                {none, noCustomer, ""},
+	"GET /v1/admin/results/messages":               {none, noCustomer, ""},
+	"GET /v1/admin/results/messages/{name}":        {none, noCustomer, ""},
+	"GET /v1/admin/results/channels":               {none, noCustomer, ""},
+	"GET /v1/admin/results/journeys/{name}/splits": {none, noCustomer, ""},
+
 	"POST /v1/inbox/{user}/token":                {none, byPrograms, ""},
 	"POST /v1/admin/enrollments":                 {acts, "enrollment.enroll", ""},
 	"GET /v1/admin/enrollments":                  {looks, "enrollment.list", ""},

@@ -39,11 +39,13 @@ func TestAnswersSayFromWhenTheyAreComplete(t *testing.T) {
 		"/v1/admin/customers/ana/export":             {"audit", "decisions", "enrollments", "events", "evidence", "handoffs", "sends"},
 		"/v1/admin/customers/ben/export":             nil, // who came later
 		"/v1/admin/report?since=30d":                 nil,
+		"/v1/admin/results/messages?since=all":       {"enrollments", "sends"},
+		"/v1/admin/results/channels?since=30d":       nil,
 		"/v1/admin/counts":                           nil, // over all time
 		"/v1/admin/step-counts":                      nil, // of open enrollments
 		"/v1/admin/decide?customer=ana&group=offers": nil,
 	}
-	pages := []string{"/report?since=all", "/customers/ana"}
+	pages := []string{"/report?since=all", "/customers/ana", "/messages?since=all", "/channels?since=all"}
 	read := func(path string) (kinds []string) {
 		t.Helper()
 		got := h.do("GET", path, "", "Authorization: Bearer "+adminToken)

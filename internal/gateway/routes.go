@@ -49,6 +49,8 @@ func (g *Gateway) routes() []web.Route {
 		{"POST", "/customers", form, access.CustomersRead, same, g.pages.FindCustomer},
 		{"GET", "/customers/{id}", page, access.CustomersRead, same, g.pages.Customer},
 		{"GET", "/report", page, access.JourneysRead, same, g.pages.Report},
+		{"GET", "/messages", page, access.JourneysRead, same, g.pages.Messages},
+		{"GET", "/channels", page, access.JourneysRead, same, g.pages.Channels},
 
 		{"GET", "/u/{token}", anyone, none, same, g.mail.UnsubscribePage},
 		{"POST", "/u/{token}", anyone, none, same, g.mail.Unsubscribe},
@@ -117,6 +119,10 @@ func (g *Gateway) routes() []web.Route {
 		{"GET", "/v1/admin/decide", program, access.CustomersList, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/audit", program, access.AuditRead, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/report", program, access.JourneysRead, same, g.admin.ServeHTTP},
+		{"GET", "/v1/admin/results/messages", program, access.JourneysRead, same, g.admin.ServeHTTP},
+		{"GET", "/v1/admin/results/messages/{name}", program, access.JourneysRead, same, g.admin.ServeHTTP},
+		{"GET", "/v1/admin/results/channels", program, access.JourneysRead, same, g.admin.ServeHTTP},
+		{"GET", "/v1/admin/results/journeys/{name}/splits", program, access.JourneysRead, same, g.admin.ServeHTTP},
 
 		{"POST", "/v1/codec/decode", scrape, access.PayloadsDecode, same, g.payloads.Decode},
 		{"POST", "/v1/codec/encode", scrape, access.PayloadsDecode, same, g.payloads.Encode},

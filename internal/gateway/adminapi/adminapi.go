@@ -147,7 +147,8 @@ func New(env *web.Env, rooms Rooms, f *figures.Figures, restart Restart, standin
 				},
 			},
 		},
-		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		Formats: map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat,
+			tableType: {Marshal: writeTable}},
 		DefaultFormat: "application/json",
 		Transformers: []huma.Transformer{func(c huma.Context, _ string, v any) (any, error) {
 			if p, ok := v.(*problem); ok {
@@ -195,6 +196,10 @@ func New(env *web.Env, rooms Rooms, f *figures.Figures, restart Restart, standin
 	register(h, a, api.ExplainDecision, h.explainDecision)
 	register(h, a, api.GetReport, h.getReport)
 	register(h, a, api.ListAudit, h.listAudit)
+	registerTable(h, a, api.ListMessages, h.listMessages)
+	registerTable(h, a, api.GetMessageResults, h.getMessageResults)
+	registerTable(h, a, api.ListChannels, h.listChannels)
+	registerTable(h, a, api.GetSplitResults, h.getSplitResults)
 	h.doc = a.OpenAPI()
 	h.describePublic()
 	return h
@@ -208,6 +213,7 @@ func (h *Handlers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	acceptTable(r)
 	h.mux.ServeHTTP(w, r)
 }
 

@@ -37,6 +37,7 @@ type Analytics interface {
 	Totals(ctx context.Context) (analytics.Totals, error)
 	Numbers(ctx context.Context, now time.Time, journey string) (analytics.Numbers, error)
 	Acceptance(ctx context.Context, now, since time.Time) (analytics.Acceptance, error)
+	Results(ctx context.Context, now time.Time, f analytics.ResultsFilter) (analytics.Results, error)
 	Begins(ctx context.Context) (retention.Begins, error)
 }
 
@@ -64,11 +65,14 @@ type Figures struct {
 
 	journeysMu sync.Mutex
 	journeys   map[string]*journeyNumbers
+
+	resultsMu sync.Mutex
+	kept      map[resultsKey]*results
 }
 
 // New returns empty caches.
 func New(env *web.Env, rooms Rooms) *Figures {
-	return &Figures{Env: env, rooms: rooms, journeys: map[string]*journeyNumbers{}}
+	return &Figures{Env: env, rooms: rooms, journeys: map[string]*journeyNumbers{}, kept: map[resultsKey]*results{}}
 }
 
 // CompleteSince returns from when on there are all rows of some kinds of data, of which older ones were deleted.

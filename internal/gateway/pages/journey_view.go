@@ -37,6 +37,7 @@ type journeyView struct {
 	Stages                 []stageRow
 	Groups                 []groupRow
 	Verdict                string // of the comparison, in words
+	Splits                 []splitRow
 	Audit                  auditView
 	Live                   bool
 }
@@ -173,6 +174,7 @@ func viewJourney(n analytics.Numbers, d *journey.Definition, chosen string) jour
 	}
 	v.Drawing = template.HTML(g.SVG(graph.Options{Inline: true, Overlay: overlay})) // SVG escapes texts
 	v.funnel()
+	v.splits()
 	return v
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/analytics"
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/enrollment"
@@ -160,6 +161,11 @@ func parsePages() (*template.Template, error) {
 		"figure":   figure,
 		"number64": func(n int) string { return graph.Number(int64(n)) },
 		"periods":  func() []pair { return periods },
+		"windows":  func() []pair { return windows },
+		"band":     band,
+		"reaction": func(sent int64, n api.ReactionNumbers) reactionCell { return reactionCell{sent, n} },
+		"sum":      func(a, b int64) int64 { return a + b },
+		"from100":  func(v float64) float64 { return round1(100 - v) },
 		"round":    func(v float64) string { return graph.Number(int64(v + 0.5)) },
 	}).ParseFS(pageFiles, "templates/*.html")
 	if err != nil {
