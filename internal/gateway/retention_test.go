@@ -45,7 +45,8 @@ func TestAnswersSayFromWhenTheyAreComplete(t *testing.T) {
 		"/v1/admin/step-counts":                      nil, // of open enrollments
 		"/v1/admin/decide?customer=ana&group=offers": nil,
 	}
-	pages := []string{"/report?since=all", "/customers/ana", "/messages?since=all", "/channels?since=all"}
+	pages := map[string]string{"/report?since=all": "decisions", "/customers/ana": "decisions", "/messages?since=all": "sends",
+		"/channels?since=all": "sends"}
 	read := func(path string) (kinds []string) {
 		t.Helper()
 		got := h.do("GET", path, "", "Authorization: Bearer "+adminToken)
@@ -69,7 +70,7 @@ func TestAnswersSayFromWhenTheyAreComplete(t *testing.T) {
 			t.Errorf("%s says %v, and nothing was deleted", path, got)
 		}
 	}
-	for _, page := range pages {
+	for page := range pages {
 		if strings.Contains(h.page(page).body, "was deleted") {
 			t.Errorf("%s says that something was deleted", page)
 		}
@@ -83,8 +84,8 @@ func TestAnswersSayFromWhenTheyAreComplete(t *testing.T) {
 			t.Errorf("%s says %v, want %v", path, got, want)
 		}
 	}
-	for _, page := range pages {
-		holds(t, h.page(page), "complete for", "decisions since 2026-06-10 22:00 UTC")
+	for page, kind := range pages {
+		holds(t, h.page(page), "complete for", kind+" since 2026-06-10 22:00 UTC")
 	}
 	if strings.Contains(h.page("/customers/ben").body, "was deleted") {
 		t.Error("ben came after everything that was deleted")

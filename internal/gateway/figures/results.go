@@ -14,6 +14,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/stats"
 )
@@ -57,7 +58,9 @@ func (s *Figures) results(ctx context.Context, key resultsKey) (analytics.Result
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.ok && s.Wall().Before(k.next) {
-		return k.last, nil
+		begins, err := s.rooms.Analytics.Begins(ctx) // older rows may be deleted meanwhile
+		k.last.Begins = begins.Of(retention.Enrollments, retention.Sends).After(k.last.Since)
+		return k.last, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, resultsTimeout)
 	defer cancel()

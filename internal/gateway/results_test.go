@@ -1,0 +1,67 @@
+package gateway
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/message"
+	"github.com/tabi-journeys/tabi/workflows/contract"
+)
+
+// TestResultsOfAMail: a provider and the customer's own call both report an open of the same send, a machine opens it too, and a click
+// follows. The page, the JSON and the CSV count each once.
+func TestResultsOfAMail(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	_, ref := h.enter()
+	key := h.sent(ref, "email", message.Settlement{Status: contract.StatusSent})
+	admin := "Authorization: Bearer " + adminToken
+	h.do("POST", "/v1/mail/events", `[{"type":"open","key":"`+key+`","id":"p1"},{"type":"click","key":"`+key+`","id":"p2","url":"https://x.example"}]`,
+		"Authorization: Bearer "+serverKey)
+	h.call("/v1/track", `{"userId":"ana","event":"Email Opened","properties":{"key":"`+key+`"}}`)
+	h.call("/v1/track", `{"userId":"ana","event":"Email Bounced","properties":{"key":"`+key+`","type":"soft","machine":true}}`)
+	h.later(10 * time.Second)
+
+	var got api.MessageResults
+	sent := h.do("GET", "/v1/admin/results/messages", "", admin)
+	var list api.MessageList
+	if err := json.Unmarshal([]byte(sent.body), &list); err != nil || len(list.Messages) == 0 {
+		t.Fatalf("%d %s", sent.status, sent.body)
+	}
+	name := list.Messages[0].Name
+	one := h.do("GET", "/v1/admin/results/messages/"+name, "", admin)
+	if err := json.Unmarshal([]byte(one.body), &got); err != nil || one.status != http.StatusOK {
+		t.Fatalf("%d %s", one.status, one.body)
+	}
+	if n := got.Total; n.Sent != 1 || n.Opened.Count != 1 || n.Clicked.Count != 1 || n.Bounced.Count != 0 || n.Opened.Rate.High != 1 ||
+		n.Opened.Rate.Low < 0.2 || n.Opened.Rate.Low > 0.21 {
+		t.Errorf("total %+v", n)
+	}
+	if len(got.Channels) != 1 || got.Channels[0].Name != "email" || len(got.Days) != 1 || got.Window != 7*24*3600 {
+		t.Errorf("parts: %+v", got)
+	}
+	table := h.do("GET", "/v1/admin/results/messages/"+name+"?format=csv", "", admin)
+	rows, err := csv.NewReader(strings.NewReader(table.body)).ReadAll()
+	if err != nil || table.header.Get("Content-Type") != "text/csv" || len(rows) < 4 {
+		t.Fatalf("%v %v\n%s", err, table.header, table.body)
+	}
+	for i, want := range map[int]string{0: "total", 2: "1", 7: "1"} {
+		if rows[1][i] != want {
+			t.Errorf("column %s is %q, want %q", rows[0][i], rows[1][i], want)
+		}
+	}
+	for _, path := range []string{"/messages", "/channels"} {
+		holds(t, h.page(path), "Clicked", "<strong>100.0 %</strong>", "20.7–100.0 %")
+		if file := h.page(path + "?format=csv"); !strings.HasPrefix(file.header.Get("Content-Type"), "text/csv") {
+			t.Errorf("%s: %v", path, file.header)
+		}
+		if bad := h.do("GET", path+"?window=none", "", admin); bad.status != http.StatusBadRequest {
+			t.Errorf("%s with a window that is none: %d", path, bad.status)
+		}
+	}
+}
