@@ -21,8 +21,8 @@ func TestResultsOfAMail(t *testing.T) {
 	_, ref := h.enter()
 	key := h.sent(ref, "email", message.Settlement{Status: contract.StatusSent})
 	admin := "Authorization: Bearer " + adminToken
-	h.do("POST", "/v1/mail/events", `[{"type":"open","key":"`+key+`","id":"p1"},{"type":"click","key":"`+key+`","id":"p2","url":"https://x.example"}]`,
-		"Authorization: Bearer "+serverKey)
+	h.call("/v1/mail/events", `[{"type":"open","key":"`+key+`","id":"p1"},
+		{"type":"click","key":"`+key+`","id":"p2","url":"https://x.example"}]`)
 	h.call("/v1/track", `{"userId":"ana","event":"Email Opened","properties":{"key":"`+key+`"}}`)
 	h.call("/v1/track", `{"userId":"ana","event":"Email Bounced","properties":{"key":"`+key+`","type":"soft","machine":true}}`)
 	h.later(10 * time.Second)

@@ -114,7 +114,8 @@ var plain = map[string]string{
 	"gone_traits": "what was known of it", "gone_created": "known since", "survivor": "belongs to",
 	"survivor_traits":  "what was known of that",
 	"survivor_created": "that is known since", "dead": "nothing arrives there", "traits": "profile", "entry_name": "began with",
-	"best_response": "your best reaction, 0 to 1", "complained_at": "marked as spam", "rendered": "text", "asked": "asked for", "winner": "chosen",
+	"best_response": "your best reaction, 0 to 1",
+	"complained_at": "marked as spam", "rendered": "text", "asked": "asked for", "winner": "chosen",
 }
 
 // words returns the name of a column as words.

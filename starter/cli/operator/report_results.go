@@ -164,7 +164,8 @@ func printSplits(p *terminal.Printer, s api.SplitResults) {
 	for _, split := range s.Splits {
 		var rows []table.Row
 		add := func(name string, g api.GroupNumbers, words string) {
-			rows = append(rows, table.Row{name, g.Customers, counted(g.Converted, g.Rate, g.Customers), g.Maturing, money(g.ValuePerCustomer), words})
+			rows = append(rows, table.Row{name, g.Customers, counted(g.Converted, g.Rate, g.Customers), g.Maturing,
+				money(g.ValuePerCustomer), words})
 		}
 		for _, a := range split.Arms {
 			words := ""
@@ -176,7 +177,8 @@ func printSplits(p *terminal.Printer, s api.SplitResults) {
 		add("(control group)", s.HeldOut, "")
 		p.Table(table.Row{split.Step, "CUSTOMERS", "REACHED THE GOAL", "MATURING", "VALUE PER CUSTOMER", "AGAINST THE CONTROL GROUP"}, rows)
 		for _, pair := range split.Pairs {
-			line := fmt.Sprintf("%s against %s: %s", journey.ArmLabel(pair.Arm), journey.ArmLabel(pair.Other), verdict(pair.Verdict, pair.Difference))
+			line := fmt.Sprintf("%s against %s: %s", journey.ArmLabel(pair.Arm), journey.ArmLabel(pair.Other),
+				verdict(pair.Verdict, pair.Difference))
 			if pair.Verdict == api.NotEnoughYet && pair.Needed > 0 {
 				line += fmt.Sprintf("; a difference of this size needs about %d customers in each arm", pair.Needed)
 			}
