@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/activities/channels/provider"
+	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
 
 // Config configures the channels. Package app fills it from flags and the environment variables named here. Its secrets
@@ -22,6 +23,11 @@ type Config struct {
 	SMTPCurrent func() string
 	// MailFrom (TABI_MAIL_FROM) is the sender: "Shop <shop@example.com>". Needed with SMTPURL.
 	MailFrom string
+	// BounceAddress (TABI_BOUNCE_ADDRESS) is where mails are returned to that cannot be delivered: bounces@example.com, with a token
+	// after a +, or bounces-*@example.com, with the token in place of the *. Default: the address of MailFrom, without a token.
+	BounceAddress string
+	// Proofs sign mails, so that a bounce can prove which one it is about. None: nothing is signed.
+	Proofs signedlink.Secrets
 	// SMTPConnections (TABI_SMTP_CONNECTIONS) is how many connections to the mail server may be open at once.
 	// Default 4.
 	SMTPConnections int

@@ -49,6 +49,8 @@ type email struct {
 	spec    channel.Spec
 	from    *mail.Address
 	domain  string
+	returns *returnPath // nil: mails are returned to the sender
+	proofs  signedlink.Secrets
 	pool    *pool
 	timeout time.Duration
 }
@@ -67,6 +69,12 @@ func openEmail(cfg Config) (channel.Channel, error) {
 	} else if _, err := parseFrom(cfg.MailFrom); err != nil {
 		errs = append(errs, variable("TABI_MAIL_FROM", "%w", err))
 	}
+	var returns *returnPath
+	if cfg.BounceAddress != "" {
+		if returns, err = parseReturnPath(cfg.BounceAddress, cfg.Proofs); err != nil {
+			errs = append(errs, variable("TABI_BOUNCE_ADDRESS", "%w", err))
+		}
+	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
@@ -76,7 +84,10 @@ func openEmail(cfg Config) (channel.Channel, error) {
 	}
 	_, domain, _ := strings.Cut(from.Address, "@")
 	server.current = cfg.SMTPCurrent
-	return &email{spec: emailSpec, from: from, domain: domain, pool: newPool(server, cfg.SMTPConnections), timeout: cfg.Timeout}, nil
+	return &email{
+		spec: emailSpec, from: from, domain: domain, returns: returns, proofs: cfg.Proofs,
+		pool: newPool(server, cfg.SMTPConnections), timeout: cfg.Timeout,
+	}, nil
 }
 
 func (e *email) Spec() channel.Spec { return e.spec }
@@ -84,6 +95,14 @@ func (e *email) Dedupes() bool      { return false }
 
 // Sender returns the address in From.
 func (e *email) Sender(channel.Message) (string, bool) { return e.from.Address, false }
+
+// envelope returns the address that the mail with this key is returned to if it cannot be delivered.
+func (e *email) envelope(key string) string {
+	if e.returns == nil {
+		return e.from.Address
+	}
+	return e.returns.of(key)
+}
 
 // Close closes the connections.
 func (e *email) Close() error {
@@ -112,7 +131,7 @@ func (e *email) Send(ctx context.Context, m channel.Message) channel.Receipt {
 			return e.unreachable(err)
 		}
 		release := bind(ctx, s.conn)
-		stage, reply, err := s.deliver(e.from.Address, to.String(), !to.ASCII(), raw)
+		stage, reply, err := s.deliver(e.envelope(m.Key), to.String(), !to.ASCII(), raw)
 		good := release()
 		if err != nil && hungUp(err) || !good {
 			e.pool.drop(s)
@@ -255,7 +274,7 @@ func (e *email) compose(m channel.Message, to address.Mail) ([]byte, error) {
 	msg.ToMailAddress(to.Header())
 	setSubject(msg, m.Fields["subject"])
 	msg.SetDateWithValue(clock.Wall())
-	msg.SetMessageIDWithValue(signedlink.MessageID(m.Key, e.domain))
+	msg.SetMessageIDWithValue(e.proofs.MessageID(m.Key, e.domain))
 	msg.SetGenHeader(KeyHeader, headerKey(m.Key))
 	if m.Unsubscribe != "" {
 		u, err := url.Parse(m.Unsubscribe)

@@ -51,6 +51,7 @@ func (c *Config) WorkerOptions() worker.Options {
 // RunWorker serves workflows and activities until ctx ends, then lets what is in progress finish.
 func (s *Services) RunWorker(ctx context.Context) error {
 	chosen := s.Config.Channels
+	chosen.Proofs = s.LinkSecrets
 	chosen.SMTPCurrent = s.Config.current("TABI_SMTP_URL", chosen.SMTPURL, s.Log)
 	opened, err := s.Config.Build.registry().Open(chosen)
 	if err != nil {

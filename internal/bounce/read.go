@@ -177,7 +177,8 @@ var (
 	idsIn    = regexp.MustCompile(`<[^<>\s]{3,500}>`)
 	pathIn   = regexp.MustCompile(`(?im)^[> \t]*(?:return-path|envelope-from|original-mail-from|x-original-from):` +
 		`\s*<?([^<>\s]{3,320}@[^<>\s]{1,255})>?`)
-	plusIn = regexp.MustCompile(`[A-Za-z0-9._-]{1,40}\+[0-9A-Za-z]{20,64}@[A-Za-z0-9.-]{3,255}`)
+	// signedIn matches an address with a return token, which package signedlink makes.
+	signedIn = regexp.MustCompile(`[A-Za-z0-9._=+-]{0,200}[0-9A-Va-v]{48}@[A-Za-z0-9.-]{3,255}`)
 )
 
 // evidence collects what may prove that the mail is about one of ours.
@@ -224,7 +225,7 @@ func (p *parts) evidence(m *Mail) {
 		for _, found := range pathIn.FindAllStringSubmatch(text, maxEvidence) {
 			address(found[1])
 		}
-		address(plusIn.FindAllString(text, maxEvidence)...)
+		address(signedIn.FindAllString(text, maxEvidence)...)
 	}
 	id(idsIn.FindAllString(p.head.get("In-Reply-To"), maxEvidence)...)
 	id(idsIn.FindAllString(p.head.get("References"), maxEvidence)...)

@@ -14,13 +14,14 @@ func MessageID(key, domain string) string {
 	return strings.ToLower(local.EncodeToString([]byte(key))) + "@" + domain
 }
 
-// MessageKey returns the ledger key in a Message-ID, with or without angle brackets; false if MessageID did not make
-// it.
+// MessageKey returns the ledger key in a Message-ID, with or without angle brackets and signature; false if MessageID did not make
+// it. It does not look at the signature: see Secrets.SignedKey.
 func MessageKey(id string) (key string, ok bool) {
 	name, _, ok := strings.Cut(strings.Trim(id, "<> "), "@")
 	if !ok {
 		return "", false
 	}
+	name, _, _ = strings.Cut(name, ".")
 	plain, err := local.DecodeString(strings.ToUpper(name))
 	return string(plain), err == nil && len(plain) > 0
 }
