@@ -56,11 +56,20 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 		}
 		body = bytes.NewReader(raw)
 	}
+	return c.send(ctx, method, path, "application/json", body, out)
+}
+
+// Post sends a body of another type than JSON, and decodes the response as Call does.
+func (c *Client) Post(ctx context.Context, path, contentType string, body []byte, out any) error {
+	return c.send(ctx, http.MethodPost, path, contentType, bytes.NewReader(body), out)
+}
+
+func (c *Client) send(ctx context.Context, method, path, contentType string, body io.Reader, out any) error {
 	req, err := http.NewRequestWithContext(ctx, method, c.URL+path, body)
 	if err != nil {
 		return app.Usage("--url: %w", err)
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("User-Agent", "tabi/"+app.Version)
 	if c.WriteKey != "" {
 		req.SetBasicAuth(string(c.WriteKey), "")

@@ -13,6 +13,12 @@ const (
 	ExitUnreachable = 3 // a database, Temporal or a gateway cannot be reached
 )
 
+// Exit statuses that mail servers know (sysexits.h), for a command that they run.
+const (
+	ExitMailRefused = 65 // the mail is wrong: the server gives it up
+	ExitMailLater   = 75 // it could not be handed over now: the server keeps it and tries again
+)
+
 // ExitError is an error with the exit status of the process. A nil Err prints nothing: the reason was printed before.
 type ExitError struct {
 	Code int

@@ -87,6 +87,7 @@ type Rooms struct {
 		inbound.Messages
 		mail.Messages
 		pages.Messages
+		reports.Messages
 	}
 	Offers interface {
 		adminapi.Offers
@@ -232,7 +233,7 @@ func New(cfg Config) (*Gateway, error) {
 	g.inbound = inbound.New(env, g.auth, inbound.Rooms{
 		Catalog: rooms.Catalog, Messages: rooms.Messages, Offers: rooms.Offers,
 	}, cfg.Render)
-	g.reports = reports.New(env, rooms.Intake, rooms.Messages, cfg.Receivers, g.registry)
+	g.reports = reports.New(env, rooms.Intake, rooms.Messages, cfg.Receivers, cfg.LinkSecrets, g.registry)
 	g.mail = mail.New(env, g.auth.Links, mail.Rooms{
 		Catalog: rooms.Catalog, Customers: rooms.Customers, Intake: rooms.Intake, Messages: rooms.Messages,
 	}, g.pages, g.reports)

@@ -54,6 +54,7 @@ func TestStoredKeys(t *testing.T) {
 		{"server tracks", server.Secret, "/v1/track", event, 200},
 		{"server reports mail", server.Secret, "/v1/mail/events", `[]`, 200},
 		{"mail key reports mail", reports.Secret, "/v1/mail/events", `[]`, 200},
+		{"mail key hands a mail over", reports.Secret, "/v1/mail/bounces", "Subject: Automatic reply\n\nAway\n", 200},
 		{"mail key tracks", reports.Secret, "/v1/track", event, 403},
 		{"mail key makes a user token", reports.Secret, "/v1/inbox/ana/token", ``, 403},
 		{"mail key decides", reports.Secret, "/v1/decide", `{"userId":"ana","group":"x"}`, 403},

@@ -96,6 +96,7 @@ func TestOpenAPIHasEveryRoute(t *testing.T) {
 // requests must be refused by both.
 func TestResponsesMatchOpenAPI(t *testing.T) {
 	t.Parallel()
+	openapi3filter.RegisterBodyDecoder("message/rfc822", openapi3filter.PlainBodyDecoder)
 	doc, router := openAPI(t)
 	h := newHouse(t, func(c *Config) { c.Receivers = map[string]webhook.Receiver{"fake": fakeReceiver{}} })
 	_, ref := h.enter()
@@ -115,6 +116,9 @@ func TestResponsesMatchOpenAPI(t *testing.T) {
 		req.Header.Set("Authorization", "Bearer "+token)
 		if c.body != "" {
 			req.Header.Set("Content-Type", "application/json")
+		}
+		if strings.HasPrefix(path, "/v1/mail/bounces") {
+			req.Header.Set("Content-Type", "message/rfc822")
 		}
 		route, params, err := router.FindRoute(req)
 		if err != nil {
@@ -191,6 +195,8 @@ var contractCalls = []struct {
 	{"GET /v1/inbox/ana?limit=5", "", 200},
 	{"GET /v1/inbox/ana?limit=500", "", 400},
 	{"POST /v1/inbox/ana/token", "", 200},
+	{"POST /v1/mail/bounces?recipient=bounces@example.com", "Subject: Automatic reply: Hello\nAuto-Submitted: auto-replied\n\nAway\n", 200},
+	{"POST /v1/mail/bounces", "Subject: Hello\n\nNews\n", 422},
 	{"POST /v1/providers/fake", `[]`, 200},
 	{"POST /v1/providers/fake", `not signed`, 401},
 	{"POST /v1/providers/nobody", `[]`, 404},

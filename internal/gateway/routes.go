@@ -61,6 +61,7 @@ func (g *Gateway) routes() []web.Route {
 		{"GET", "/v1/providers/{name}", anyone, none, same, g.reports.Provider},
 		{"POST", "/v1/providers/{name}", anyone, none, same, g.reports.Provider},
 		{"POST", "/v1/mail/events", serverKey, none, same, g.mail.Events},
+		{"POST", "/v1/mail/bounces", serverKey, none, same, g.reports.Bounce},
 
 		{"GET", "/v1/inbox/{user}", reader, none, sites, g.inbound.AppMessages},
 		{"POST", "/v1/inbox/{user}/token", serverKey, none, same, g.inbound.UserToken},

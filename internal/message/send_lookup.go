@@ -35,6 +35,31 @@ func (s *Room) SendTo(ctx context.Context, channel, text string) (Send, error) {
 		order by at desc, key desc limit 1`, channel, address.Fold(trait, text))
 }
 
+// maxSends bounds the sends of an enrollment that are looked through.
+const maxSends = 10_000
+
+// SendOf returns the latest send of an enrollment whose key is the wanted one, or ErrNotFound.
+func (s *Room) SendOf(ctx context.Context, enrollment string, wanted func(key string) bool) (Send, error) {
+	found := ""
+	err := sqldb.Rows(ctx, s.db.Reader, func(r *sql.Rows) error {
+		var key string
+		if err := r.Scan(&key); err != nil {
+			return err
+		}
+		if found == "" && wanted(key) {
+			found = key
+		}
+		return nil
+	}, `select key from sends where enrollment = $1 order by at desc limit $2`, sqldb.Clean(enrollment), maxSends)
+	switch {
+	case err != nil:
+		return Send{}, sqldb.DatabaseError(err)
+	case found == "":
+		return Send{}, sqldb.ErrNotFound
+	}
+	return s.Send(ctx, found)
+}
+
 func (s *Room) oneSend(ctx context.Context, condition string, args ...any) (Send, error) {
 	for i, arg := range args {
 		if text, ok := arg.(string); ok {

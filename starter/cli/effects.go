@@ -59,6 +59,7 @@ var effects = map[string]effect{
 	"restart":          {changes, "enrollment.restart"},
 
 	"track":                 {sends, ""},
+	"bounce":                {sends, ""},
 	"import":                {sends, ""},
 	"enroll":                {changes, "enrollment.enroll"},
 	"list":                  {reads, ""},

@@ -30,6 +30,10 @@ func (h *Handlers) describePublic() {
 		writeKey, nil, reflect.TypeFor[api.UserToken](), user)
 	h.describe(http.MethodPost, "/v1/mail/events", "reportMailEvents", "Accept reports of a mail provider, one or a list", writeKey,
 		reflect.TypeFor[api.MailReports](), reflect.TypeFor[api.MailEventsResponse]())
+	mail := h.describe(http.MethodPost, "/v1/mail/bounces", "reportBouncedMail", "Accept a mail that reports a bounce or a complaint",
+		writeKey, reflect.TypeFor[string](), reflect.TypeFor[api.MailEventsResponse](),
+		&huma.Param{Name: "recipient", In: "query", Schema: &huma.Schema{Type: "string"}})
+	mail.RequestBody.Content = map[string]*huma.MediaType{"message/rfc822": {Schema: &huma.Schema{Type: "string"}}}
 	none := []map[string][]string{{}}
 	name := &huma.Param{Name: "name", In: "path", Required: true, Schema: &huma.Schema{Type: "string"}}
 	reports := h.describe(http.MethodPost, "/v1/providers/{name}", "reportByProvider",

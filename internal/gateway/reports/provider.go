@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -60,9 +61,9 @@ func (h *Reports) Provider(w http.ResponseWriter, r *http.Request) {
 		web.WriteError(w, web.Bad("", "the reports cannot be read: "+err.Error()))
 		return
 	}
-	out, f := h.store(r, in)
-	if f != nil {
-		web.WriteError(w, f)
+	out, err := h.store(r.Context(), in)
+	if err != nil {
+		h.StoreFailed(w, r, err)
 		return
 	}
 	h.count(name, "accepted", out.Accepted)
@@ -80,16 +81,16 @@ func (h *Reports) Provider(w http.ResponseWriter, r *http.Request) {
 	web.WriteJSON(w, http.StatusOK, out)
 }
 
-// store stores the events of reports.
-func (h *Reports) store(r *http.Request, in channel.Received) (api.MailEventsResponse, *web.Error) {
+// store stores the events of reports. Its error is one of the store: the reports must come again, and what was stored counts once.
+func (h *Reports) store(ctx context.Context, in channel.Received) (api.MailEventsResponse, error) {
 	out := api.MailEventsResponse{Success: true, Ignored: []api.IgnoredReport{}}
 	var calls []customer.SegmentCall
 	var index []int // of calls, in the reports
 	for i, report := range in.Reports {
-		call, reason, err := h.Event(r.Context(), report)
+		call, reason, err := h.Event(ctx, report)
 		switch {
 		case err != nil:
-			return out, h.StoreError(r, err)
+			return out, err
 		case reason != "":
 			out.Ignored = append(out.Ignored, api.IgnoredReport{Index: i, Reason: reason})
 		default:
@@ -102,9 +103,9 @@ func (h *Reports) store(r *http.Request, in channel.Received) (api.MailEventsRes
 	var refused []rejection.Refused
 	for from := 0; from < len(calls); from += h.Limits.Batch { // each part is stored by itself; what a provider repeats counts once
 		part := calls[from:min(from+h.Limits.Batch, len(calls))]
-		receipts, invalid, err := h.intake.IngestEach(r.Context(), h.Now(), part)
+		receipts, invalid, err := h.intake.IngestEach(ctx, h.Now(), part)
 		if err != nil {
-			return out, h.StoreError(r, err)
+			return out, err
 		}
 		out.Accepted += len(receipts)
 		for _, receipt := range receipts {
@@ -120,7 +121,7 @@ func (h *Reports) store(r *http.Request, in channel.Received) (api.MailEventsRes
 			}
 		}
 	}
-	h.Doors.Rejected(r.Context(), h.Now(), rejection.Mail, refused)
+	h.Doors.Rejected(ctx, h.Now(), rejection.Mail, refused)
 	return out, nil
 }
 

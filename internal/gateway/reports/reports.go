@@ -64,6 +64,7 @@ type Messages interface {
 	Send(ctx context.Context, key string) (message.Send, error)
 	SendByProvider(ctx context.Context, channel, id string) (message.Send, error)
 	SendTo(ctx context.Context, channel, address string) (message.Send, error)
+	SendOf(ctx context.Context, enrollment string, wanted func(key string) bool) (message.Send, error)
 }
 
 // Reports turns reports into events.
@@ -73,11 +74,13 @@ type Reports struct {
 	messages  Messages
 	receivers map[string]webhook.Receiver
 	counted   *prometheus.CounterVec
+	proofs    signedlink.Secrets
 }
 
-// New returns the room. receivers are by the name of the provider.
-func New(env *web.Env, intake Intake, messages Messages, receivers map[string]webhook.Receiver, r prometheus.Registerer) *Reports {
-	h := &Reports{Env: env, intake: intake, messages: messages, receivers: receivers, counted: prometheus.NewCounterVec(
+// New returns the room. receivers are by the name of the provider. proofs open what mails were signed with.
+func New(env *web.Env, intake Intake, messages Messages, receivers map[string]webhook.Receiver, proofs signedlink.Secrets,
+	r prometheus.Registerer) *Reports {
+	h := &Reports{Env: env, intake: intake, messages: messages, receivers: receivers, proofs: proofs, counted: prometheus.NewCounterVec(
 		prometheus.CounterOpts{
 			Name: "tabi_provider_reports_total",
 			Help: "Reports of providers by result: accepted (with repeats), ignored or refused, and requests that were unsigned " +

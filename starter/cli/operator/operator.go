@@ -10,7 +10,7 @@ import (
 // Commands returns the commands for operators.
 func Commands(b app.Build) []*cobra.Command {
 	return []*cobra.Command{
-		enrollCommand(), trackCommand(), importCommand(), listCommand(), statusCommand(b), cancelCommand(), pauseCommand(),
+		enrollCommand(), trackCommand(), bounceCommand(), importCommand(), listCommand(), statusCommand(b), cancelCommand(), pauseCommand(),
 		resumeCommand(), deadLetterCommand(), rejectedCommand(), addressesCommand(), customerCommand(), handoffCommand(),
 		sessionsCommand(), reconcileCommand(b), auditCommand(), keysCommand(b), doctorCommand(b),
 		clusterCommand(b), restartCommand(b), migrateCommand(), reportCommand(),
