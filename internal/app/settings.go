@@ -264,14 +264,6 @@ func (c *Config) settings() []setting {
 		{Channels, "mail-from", "TABI_MAIL_FROM", `sender of e-mails: "Shop <shop@example.com>"`, str(&ch.MailFrom, "")},
 		{
 			Channels,
-			"bounce-address",
-			"TABI_BOUNCE_ADDRESS",
-			"address that mails are returned to over SMTP, such as bounces@example.com: a signed token comes after a +, or in place of a *; " +
-				"empty: the sender's",
-			str(&ch.BounceAddress, ""),
-		},
-		{
-			Channels,
 			"smtp-connections",
 			"TABI_SMTP_CONNECTIONS",
 			"number of concurrent connections to the mail server",
@@ -403,5 +395,5 @@ func (c *Config) settings() []setting {
 			"date or RFC 3339 time at which virtual time starts; empty: as stored in the data, or now",
 			str(&c.TimeOrigin, ""),
 		},
-	}, c.providerSettings(), c.signInSettings())
+	}, c.mailSettings(), c.providerSettings(), c.signInSettings())
 }

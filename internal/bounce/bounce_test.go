@@ -73,7 +73,8 @@ func TestReports(t *testing.T) {
 		"forwarded": {mail: dsn("Original-Recipient: rfc822;ana@example.com\r\nFinal-Recipient: rfc822; old@gmail.example\r\n" +
 			"Action: failed\r\n" +
 			"Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 no such user"),
-			want: []bounce.Result{{Kind: channel.Bounced, Class: hard, Address: "ana@example.com", Final: "old@gmail.example", Reason: "550 5.1.1 no such user"}}},
+			want: []bounce.Result{{Kind: channel.Bounced, Class: hard, Address: "ana@example.com", Final: "old@gmail.example",
+				Reason: "550 5.1.1 no such user"}}},
 		"several recipients": {mail: dsn("Final-Recipient: rfc822; ana@example.com\r\nAction: failed\r\nStatus: 5.1.1",
 			"Final-Recipient: rfc822; ben@example.com\r\nAction: delayed\r\nStatus: 4.4.1",
 			"Final-Recipient: rfc822; cleo@example.com\r\nAction: delivered\r\nStatus: 2.0.0"),
@@ -88,7 +89,9 @@ func TestReports(t *testing.T) {
 		"DMARC":    {mail: arf("auth-failure"), ignored: "authentication"},
 		"virus":    {mail: arf("virus"), ignored: "other than abuse"},
 		"opt " +
-			"out": {mail: arf("opt-out"), want: []bounce.Result{{Kind: channel.Unsubscribed, Address: "ana@example.com", Reason: "opt-out"}}},
+			"out": {mail: arf("opt-out"), want: []bounce.Result{
+			{Kind: channel.Unsubscribed, Address: "ana@example.com", Reason: "opt-out"},
+		}},
 		"qmail": {mail: "Return-Path: <>\nFrom: MAILER-DAEMON@mx.example.com\nTo: " + verp + "\nSubject: failure notice\n\n" +
 			"Hi. This is the qmail-send program at mx.example.com.\nI'm afraid I wasn't able to deliver your message to the following " +
 			"addresses.\nThis is a permanent error; I've given up. Sorry it didn't work out.\n\n<ana@example.com>:\n" +

@@ -10,7 +10,8 @@ import (
 // TestProofsOfMails: what was signed is found again in any case of letters, by the old and by the new secret, and nothing else is.
 func TestProofsOfMails(t *testing.T) {
 	t.Parallel()
-	before, after := MustSecrets("the first secret of thirty-two ..."), MustSecrets("the second secret of thirty-two ..", "the first secret of thirty-two ...")
+	before := MustSecrets("the first secret of thirty-two ...")
+	after := MustSecrets("the second secret of thirty-two ..", "the first secret of thirty-two ...")
 	stranger := MustSecrets("the secret of somebody else ......")
 	rapid.Check(t, func(t *rapid.T) {
 		key := "01KJQ3V9T4X8W2Y6Z0A1B2C3D4/" + rapid.StringMatching(`[a-zé_-]{1,60}`).Draw(t, "step") + "/1"
@@ -49,7 +50,8 @@ func TestProofsOfMails(t *testing.T) {
 			t.Errorf("%q: %q", key, token)
 		}
 	}
-	for _, address := range []string{"", "@", "bounce@example.com", strings.Repeat("0", 48) + "@x", strings.Repeat("z", 48) + "@x", "bounce+" + strings.Repeat("é", 24) + "@x"} {
+	for _, address := range []string{"", "@", "bounce@example.com", strings.Repeat("0", 48) + "@x",
+		strings.Repeat("z", 48) + "@x", "bounce+" + strings.Repeat("é", 24) + "@x"} {
 		if _, ok := before.Returned(address); ok {
 			t.Errorf("%q is accepted", address)
 		}

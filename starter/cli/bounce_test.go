@@ -66,7 +66,8 @@ func TestBounceEndsAsMailServersExpect(t *testing.T) { // not parallel: it sets 
 	if posted.URL.Path != "/v1/mail/bounces" || posted.Header.Get("Content-Type") != "message/rfc822" || len(body) != bounce.MaxMail {
 		t.Errorf("%s %s %d bytes", posted.URL.Path, posted.Header.Get("Content-Type"), len(body))
 	}
-	for _, args := range [][]string{{"--nonsense"}, {"mail.eml"}, {"--url", "nowhere"}, {"--write-key", "in-clear"}, {"--url", "http://127.0.0.1:1"}} {
+	for _, args := range [][]string{{"--nonsense"}, {"mail.eml"}, {"--url", "nowhere"},
+		{"--write-key", "in-clear"}, {"--url", "http://127.0.0.1:1"}} {
 		if got, said := run("", args...); got != 75 {
 			t.Errorf("%v: exit %d: %s", args, got, said)
 		}

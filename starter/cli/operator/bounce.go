@@ -81,7 +81,8 @@ func bounceCommand() *cobra.Command {
 		},
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return later(err) })
-	c.Flags().StringArrayVar(&recipients, "recipient", nil, "address that the mail was sent to, as the mail server knows it; may be repeated")
+	c.Flags().StringArrayVar(&recipients, "recipient", nil,
+		"address that the mail was sent to, as the mail server knows it; may be repeated")
 	r.Register(c, true, false)
 	terminal.OutputFlag(c, &output)
 	return c
