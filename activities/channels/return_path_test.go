@@ -47,7 +47,8 @@ func TestMailsAreReturnedWithAProof(t *testing.T) {
 		}
 	}
 	for address, want := range map[string]string{
-		"bounces": "must be a mail address", "*@example.com": "nothing before", "b*x@example.com": "between", "a..b@example.com": "plain ASCII",
+		"bounces": "must be a mail address", "*@example.com": "nothing before",
+		"b*x@example.com": "between", "a..b@example.com": "plain ASCII",
 		"the-bounces-of-the-shop@example.com": "leave room", "b@nowhere": "host name", "bö@example.com": "plain ASCII",
 	} {
 		_, err := channels.Shipped().Open(channels.Config{SMTPURL: s.SMTPURL(), MailFrom: "shop@example.com", BounceAddress: address})
