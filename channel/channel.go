@@ -41,6 +41,7 @@ type Receipt struct {
 	RetryAfter time.Duration // how long the provider asks to wait; 0: not said
 	Busy       bool          // RetryAfter is for everything sent to the provider, not for this message alone
 	Gone       bool          // with Refused: the address is dead (hard bounce, token unregistered)
+	GoneSince  time.Time     // with Gone: since when, by the provider's clock; zero: not said
 	OptedOut   bool          // with Refused: who reads the address has opted out at the provider
 	Segments   int           // in how many segments a text message was sent; 0: the channel counts none
 }

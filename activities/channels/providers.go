@@ -13,6 +13,7 @@ func Providers() []provider.Provider {
 	return slices.Concat(
 		mailapi.Providers(),
 		smsapi.Providers(),
+		pushProviders(),
 	)
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,7 +20,8 @@ import (
 )
 
 var pushSpec = channel.Spec{
-	Name: "push", Doc: "A push message to the customer's devices, through Firebase Cloud Messaging.", Address: "push_token",
+	Name: "push", Doc: "A push message to the customer's devices, by Firebase Cloud Messaging or by Apple's push service.",
+	Address: "push_token",
 	Fields: []channel.Field{
 		{Name: "title", Doc: "The title: one line.", Required: true},
 		{Name: "body", Doc: "The text under it.", Required: true},
@@ -30,24 +32,20 @@ var pushSpec = channel.Spec{
 // fcmScope is the OAuth scope for sending.
 const fcmScope = "https://www.googleapis.com/auth/firebase.messaging"
 
-// push sends through the HTTP v1 API of Firebase Cloud Messaging. FCM itself does not recognize repeats. Each message
+// fcm sends through the HTTP v1 API of Firebase Cloud Messaging. FCM itself does not recognize repeats. Each message
 // carries a name made from its key, as the notification tag on Android and in browsers and as the collapse id on
 // Apple devices, so a repeat replaces the first message on the device. That is why unknown outcomes may be repeated.
 // (Android's collapse_key is not used: FCM keeps four of them per device and drops the rest while the device is
 // offline.)
-type push struct {
-	spec    channel.Spec
+type fcm struct {
 	client  *http.Client
 	url     string
 	tokens  *tokens
 	timeout time.Duration
 }
 
-func openPush(cfg Config) (channel.Channel, error) {
+func openFCM(cfg Config) (*fcm, error) {
 	source := strings.TrimSpace(cfg.FCMCredentials)
-	if source == "" {
-		return nil, &channel.NotConfiguredError{Setting: "TABI_FCM_CREDENTIALS"}
-	}
 	raw := []byte(source)
 	if !strings.HasPrefix(source, "{") {
 		var err error
@@ -89,26 +87,16 @@ func openPush(cfg Config) (channel.Channel, error) {
 		return nil, variable("TABI_FCM_URL", "must be an http or https address")
 	}
 	client := newHTTPClient(cfg, false)
-	return &push{
-		spec: pushSpec, client: client, timeout: cfg.Timeout, tokens: newTokens(jwt, client),
+	return &fcm{
+		client: client, timeout: cfg.Timeout, tokens: newTokens(jwt, client),
 		url: strings.TrimSuffix(u.String(), "/") + "/v1/projects/" + url.PathEscape(project) + "/messages:send",
 	}, nil
 }
 
-func (p *push) Spec() channel.Spec { return p.spec }
-func (p *push) Dedupes() bool      { return true }
+func (p *fcm) close() { p.client.CloseIdleConnections() }
 
-// Close closes idle connections.
-func (p *push) Close() error {
-	p.client.CloseIdleConnections()
-	return nil
-}
-
-// Send sends to one device: Message.Address is its registration token.
-func (p *push) Send(ctx context.Context, m channel.Message) channel.Receipt {
-	if r, bad := channel.Check(ctx, p.spec, m); bad {
-		return r
-	}
+// send sends to one device: Message.Address is its registration token.
+func (p *fcm) send(ctx context.Context, m channel.Message) channel.Receipt {
 	body, err := json.Marshal(map[string]any{"message": fcmMessage(m)})
 	if err != nil {
 		return channel.Receipt{Outcome: channel.Refused, Reason: "the message cannot be written as JSON"}
@@ -139,21 +127,39 @@ func (p *push) Send(ctx context.Context, m channel.Message) channel.Receipt {
 // fcmMessage returns the message in FCM's form.
 func fcmMessage(m channel.Message) map[string]any {
 	name := digest(m.Key)
+	seconds := strconv.FormatInt(int64(timeToLive(m)/time.Second), 10)
 	data := map[string]string{"tabi_key": m.Key, "journey": m.Journey, "step": m.Step, "message": m.Message}
-	web := map[string]any{"notification": map[string]string{"tag": name}}
+	web := map[string]any{"notification": map[string]string{"tag": name}, "headers": map[string]string{"TTL": seconds}}
 	if link := m.Fields["link"]; link != "" {
 		data["link"] = link
 		if strings.HasPrefix(link, "https://") {
 			web["fcm_options"] = map[string]string{"link": link}
 		}
 	}
+	notification := map[string]string{"title": m.Fields["title"], "body": m.Fields["body"]}
+	aps := map[string]any{"sound": "default"}
+	if image := m.Fields["image"]; image != "" {
+		notification["image"], aps["mutable-content"] = image, 1
+	}
+	if buttons := channel.Items(m.Fields, "buttons"); len(buttons) > 0 {
+		if text, err := json.Marshal(buttons); err == nil {
+			data["buttons"], aps["category"], aps["mutable-content"] = string(text), buttonsCategory, 1
+		}
+	}
 	return map[string]any{
 		"token":        strings.TrimSpace(m.Address),
-		"notification": map[string]string{"title": m.Fields["title"], "body": m.Fields["body"]},
+		"notification": notification,
 		"data":         data,
-		"android":      map[string]any{"notification": map[string]string{"tag": name}},
-		"apns":         map[string]any{"headers": map[string]string{"apns-collapse-id": name}},
-		"webpush":      web,
+		"android": map[string]any{
+			"notification": map[string]string{"tag": name}, "priority": "HIGH", "ttl": seconds + "s",
+		},
+		"apns": map[string]any{
+			"headers": map[string]string{
+				"apns-collapse-id": name, "apns-expiration": strconv.FormatInt(clock.Wall().Add(timeToLive(m)).Unix(), 10),
+			},
+			"payload": map[string]any{"aps": aps},
+		},
+		"webpush": web,
 	}
 }
 

@@ -119,6 +119,14 @@ func List(trait string, value any) (usable []Address, unusable []Unusable) {
 				read(one, depth+1)
 			}
 		case map[string]any:
+			if trait == PushToken { // {token, platform}: the form of the token says who delivers to it
+				if token, ok := v["token"].(string); ok {
+					read(token, depth+1)
+				} else {
+					unusable = append(unusable, Unusable{"", "the push_token is an object without a token"})
+				}
+				return
+			}
 			if trait == WebPush {
 				text, err := json.Marshal(v)
 				if err != nil {
@@ -139,6 +147,11 @@ func List(trait string, value any) (usable []Address, unusable []Unusable) {
 	}
 	read(value, 0)
 	return usable, unusable
+}
+
+// APNs reports whether a device token is one of Apple's push service, and not of Firebase: 64 hexadecimal digits or more.
+func APNs(token string) bool {
+	return len(token) >= 64 && len(token)%2 == 0 && strings.Trim(token, "0123456789abcdefABCDEF") == ""
 }
 
 // maxDepth is how deeply lists of addresses may be nested.

@@ -203,3 +203,20 @@ func TestSubscriptionsOfBrowsers(t *testing.T) {
 		t.Errorf("a subscription alone: %v", usable)
 	}
 }
+
+func TestDeviceTokensAsObjects(t *testing.T) {
+	t.Parallel()
+	usable, bad := address.List(address.PushToken, []any{
+		"t1", map[string]any{"token": "t2", "platform": "android"}, map[string]any{"token": "t1"}, map[string]any{"platform": "ios"},
+	})
+	if len(usable) != 2 || usable[1].Text != "t2" || len(bad) != 1 || !strings.Contains(bad[0].Reason, "without a token") {
+		t.Errorf("got %v %v", usable, bad)
+	}
+	for token, apple := range map[string]bool{
+		strings.Repeat("0a1B", 16): true, strings.Repeat("0a1B", 40): true, strings.Repeat("0a1", 21): false, "fKx2:APA91b": false,
+	} {
+		if address.APNs(token) != apple {
+			t.Errorf("%s: got %v", token, !apple)
+		}
+	}
+}
