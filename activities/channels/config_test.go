@@ -42,7 +42,7 @@ func TestUnconfiguredChannelsExplainThemselves(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{"email": "TABI_SMTP_URL", "push": "TABI_FCM_CREDENTIALS", "sms": "TABI_SMS_URL",
-		"webhook": "TABI_WEBHOOK_SECRET"} {
+		"webhook": "TABI_WEBHOOK_SECRET", "line": "TABI_LINE_TOKEN", "whatsapp": "TABI_WHATSAPP_TOKEN"} {
 		r := all[name].Send(t.Context(), channel.Message{Key: "k", Address: "ana@example.com"})
 		if r.Outcome != channel.Refused || r.Gone || !strings.HasPrefix(r.Reason, channels.NotConfigured) ||
 			!strings.Contains(r.Reason, want) {

@@ -3,6 +3,7 @@ package channels
 import (
 	"slices"
 
+	"github.com/tabi-journeys/tabi/activities/channels/chatapi"
 	"github.com/tabi-journeys/tabi/activities/channels/mailapi"
 	"github.com/tabi-journeys/tabi/activities/channels/provider"
 	"github.com/tabi-journeys/tabi/activities/channels/smsapi"
@@ -14,6 +15,7 @@ func Providers() []provider.Provider {
 		mailapi.Providers(),
 		smsapi.Providers(),
 		pushProviders(),
+		chatapi.Providers(),
 	)
 }
 

@@ -166,7 +166,8 @@ func TestLineIDs(t *testing.T) {
 	for text, want := range map[string]string{
 		id: id, " " + id + "\n": id, "U4AF4980629F0A1B2C3D4E5F60718293A": id, "\u200b" + id: id, "U1": "U1",
 
-		"C4af4980629f0a1b2c3d4e5f60718293a": "", "R4af4980629f0a1b2c3d4e5f60718293a": "", "@ana": "", "Ana Ito": "", "": "", "undefined": "",
+		"C4af4980629f0a1b2c3d4e5f60718293a": "", "R4af4980629f0a1b2c3d4e5f60718293a": "",
+		"@ana": "", "Ana Ito": "", "": "", "undefined": "",
 	} {
 		got, err := address.Judge(address.LineID, text)
 		if got.Text != want || got.Key != want || (err != nil) != (want == "") {

@@ -49,6 +49,18 @@ func (c *Config) providerKeys() provider.Keys {
 	return keys
 }
 
+// Provided returns the value of a provider's setting.
+func (c *Config) Provided(name string) string { return c.Channels.Keys[name] }
+
+// Provide sets a provider's setting, as the variable would.
+func (c *Config) Provide(name, value string) {
+	if c.provided == nil {
+		c.provided = map[string]*Secret{}
+	}
+	c.provided[name] = new(Secret(value))
+	c.Channels.Keys = c.providerKeys()
+}
+
 // receiverTimeout bounds a look-up of a receiver, such as of a certificate.
 const receiverTimeout = 10 * time.Second
 

@@ -1,5 +1,5 @@
-// Package devsinks replaces the providers in development and tests: a mail server, a push service and a provider of text
-// messages on loopback ports, with the real protocols, and pages that show what they received.
+// Package devsinks replaces the providers in development and tests: a mail server, a push service, a provider of text
+// messages, LINE and WhatsApp on loopback ports, with the real protocols, and pages that show what they received.
 package devsinks
 
 import (
@@ -16,25 +16,26 @@ import (
 
 // Bounds of what is kept. The oldest is dropped first.
 const (
-	MaxKept  = 10_000    // mails, pushes and texts
+	MaxKept  = 10_000    // mails, pushes, texts and chats
 	maxBytes = 128 << 20 // of mail
 )
 
 // Options configure Start.
 type Options struct {
-	// SMTPAddress, FCMAddress and SMSAddress are where to listen. Default 127.0.0.1 and a free port.
-	SMTPAddress, FCMAddress, SMSAddress string
+	// SMTPAddress, FCMAddress, SMSAddress and ChatAddress are where to listen. Default 127.0.0.1 and a free port.
+	SMTPAddress, FCMAddress, SMSAddress, ChatAddress string
 	// User and Password make the mail server ask for AUTH PLAIN. Default: no AUTH.
 	User, Password string
 	// Dir is a folder that keeps what was received, for the next Start. Default: it is kept in memory only.
 	Dir string
 }
 
-// Sink is a running mail server, push service and provider of text messages.
+// Sink is a running mail server, push service, provider of text messages, LINE and WhatsApp.
 type Sink struct {
 	mail  *mailServer
 	push  *pushServer
 	texts *textServer
+	chat  *chatServer
 	clock atomic.Pointer[clock.Clock]
 }
 
@@ -52,7 +53,11 @@ func Start(opts Options) (*Sink, error) {
 	if err != nil {
 		return nil, errors.Join(err, m.close(), p.close())
 	}
-	s := &Sink{mail: m, push: p, texts: t}
+	c, err := startChat(opts)
+	if err != nil {
+		return nil, errors.Join(err, m.close(), p.close(), t.close())
+	}
+	s := &Sink{mail: m, push: p, texts: t, chat: c}
 	if opts.Dir != "" {
 		if err := s.keepIn(opts.Dir); err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -67,7 +72,8 @@ func (s *Sink) SetClock(c clock.Clock) { s.clock.Store(&c) }
 
 // Close stops the servers and waits for their requests.
 func (s *Sink) Close() error {
-	return errors.Join(s.mail.close(), s.push.close(), s.texts.close(), s.mail.kept.end(), s.push.kept.end(), s.texts.kept.end())
+	return errors.Join(s.mail.close(), s.push.close(), s.texts.close(), s.chat.close(), s.mail.kept.end(), s.push.kept.end(),
+		s.texts.kept.end(), s.chat.kept.end())
 }
 
 // box keeps the latest items, and wakes waiters for new ones.

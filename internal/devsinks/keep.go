@@ -19,6 +19,7 @@ func (s *Sink) keepIn(dir string) error {
 		s.mail.kept.open(filepath.Join(dir, "mail.ndjson"), func(m Mail) int { return m.ID }),
 		s.push.kept.open(filepath.Join(dir, "push.ndjson"), func(p Push) int { return p.ID }),
 		s.texts.kept.open(filepath.Join(dir, "sms.ndjson"), func(t Text) int { return t.ID }),
+		s.chat.kept.open(filepath.Join(dir, "chat.ndjson"), func(c Chat) int { return c.ID }),
 	)
 }
 

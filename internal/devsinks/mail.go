@@ -296,6 +296,7 @@ func (s *Sink) FailMail(f Fault) { s.mail.faults.add(f) }
 func (s *Sink) Clear() {
 	s.mail.faults.clear()
 	s.push.faults.clear()
+	s.chat.faults.clear()
 }
 
 // MailHangs gets a value for each request to the mail server that begins to hang.

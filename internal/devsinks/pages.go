@@ -59,8 +59,8 @@ const (
 		"img-src https: http: data:; font-src https: data:; frame-ancestors 'self'"
 )
 
-// Handler serves the pages /dev/mail, /dev/push and /dev/sms, and their contents as /dev/mail.json, /dev/push.json
-// and /dev/sms.json (oldest first; to= and key= filter). It has no access control: serve it on loopback only.
+// Handler serves the pages /dev/mail, /dev/push, /dev/sms and /dev/chat, and their contents as /dev/mail.json, /dev/push.json,
+// /dev/sms.json and /dev/chat.json (oldest first; to= and key= filter). It has no access control: serve it on loopback only.
 func (s *Sink) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /dev/mail", s.mailList)
@@ -72,6 +72,8 @@ func (s *Sink) Handler() http.Handler {
 	mux.HandleFunc("GET /dev/push.json", s.pushJSON)
 	mux.HandleFunc("GET /dev/sms", s.textList)
 	mux.HandleFunc("GET /dev/sms.json", s.textJSON)
+	mux.HandleFunc("GET /dev/chat", s.chatList)
+	mux.HandleFunc("GET /dev/chat.json", s.chatJSON)
 	mux.HandleFunc("GET /dev/sink.css", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, files, "pages/sink.css")
 	})
@@ -87,13 +89,14 @@ func (s *Sink) Handler() http.Handler {
 
 // list is the data of a list page.
 type list struct {
-	Page    string // mail, push or sms
+	Page    string // mail, push, sms or chat
 	Clock   clock.Clock
 	To, Key string // the filter
 	Count   int
 	Mails   []Mail
 	Pushes  []Push
 	Texts   []Text
+	Chats   []Chat
 }
 
 // filterMails returns the mails that match the request's to and key.
@@ -151,6 +154,23 @@ func (s *Sink) textList(w http.ResponseWriter, r *http.Request) {
 		list{Page: "sms", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(texts), Texts: latest(texts)},
 	)
 }
+
+// filterChats returns the messages of LINE and WhatsApp that match the request's to and key.
+func (s *Sink) filterChats(r *http.Request) []Chat {
+	to, key := r.FormValue("to"), r.FormValue("key")
+	return slices.DeleteFunc(s.Chats(), func(c Chat) bool { return to != "" && c.To != to || key != "" && c.Key != key })
+}
+
+func (s *Sink) chatList(w http.ResponseWriter, r *http.Request) {
+	chats := s.filterChats(r)
+	render(
+		w,
+		"chats.html",
+		list{Page: "chat", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(chats), Chats: latest(chats)},
+	)
+}
+
+func (s *Sink) chatJSON(w http.ResponseWriter, r *http.Request) { writeList(w, s.filterChats(r)) }
 
 // latest returns the last items of a list, newest first.
 func latest[T any](l []T) []T {

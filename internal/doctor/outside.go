@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/activities/channels/chatapi"
 	"github.com/tabi-journeys/tabi/activities/httpclient"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
@@ -195,7 +197,15 @@ func providers(ctx context.Context, p *Patient, r *report) {
 			fcm = "https://fcm.googleapis.com"
 		}
 	}
+	line, whatsapp := "", ""
+	if c.Provided(chatapi.LineToken) != "" {
+		line = cmp.Or(c.Provided(chatapi.LineURL), channels.DefaultLineURL)
+	}
+	if c.Provided(chatapi.WhatsAppToken) != "" {
+		whatsapp = cmp.Or(c.Provided(chatapi.WhatsAppURL), channels.DefaultWhatsAppURL)
+	}
 	for _, one := range []struct{ name, address, setting string }{
+		{"LINE", line, chatapi.LineURL}, {"WhatsApp", whatsapp, chatapi.WhatsAppURL},
 		{"the SMS provider", channels.SMSAddress(c.Channels.SMSURL), "TABI_SMS_URL"}, {"the push provider", fcm, "TABI_FCM_URL"},
 		{"the classifier", c.Classifier.URL, "TABI_CLASSIFIER_URL"},
 	} {

@@ -131,6 +131,7 @@ func newDev(c *cobra.Command, cfg *app.Config, child devmode.DevServerOptions, d
 				out.Line("  mails        %s/dev/mail", r.URL)
 				out.Line("  pushes       %s/dev/push", r.URL)
 				out.Line("  texts        %s/dev/sms", r.URL)
+				out.Line("  chats        %s/dev/chat", r.URL)
 				out.Line("  temporal     %s", r.Temporal)
 				if r.UI != "" {
 					out.Line("  temporal UI  %s", r.UI)

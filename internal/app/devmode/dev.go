@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/activities/channels/chatapi"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/cluster"
@@ -220,6 +221,15 @@ func useSinks(c *app.Config, s *devsinks.Sink) error {
 	}
 	if ch.SMSURL == "" && ch.SMSSecret == "" {
 		ch.SMSURL, ch.SMSSecret = s.SMSURL(), s.SMSSecret()
+	}
+	if c.Provided(chatapi.LineToken) == "" {
+		c.Provide(chatapi.LineToken, s.ChatToken())
+		c.Provide(chatapi.LineURL, s.LineURL())
+	}
+	if c.Provided(chatapi.WhatsAppToken) == "" && c.Provided(chatapi.WhatsAppPhone) == "" {
+		c.Provide(chatapi.WhatsAppToken, s.ChatToken())
+		c.Provide(chatapi.WhatsAppPhone, s.WhatsAppPhone())
+		c.Provide(chatapi.WhatsAppURL, s.WhatsAppURL())
 	}
 	ch.WebhookAllowPrivate = true
 	return nil

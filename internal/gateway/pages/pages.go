@@ -234,6 +234,7 @@ var devPages = []devPage{
 	{"/dev/mail", "Mails", "mails that the built-in mail server received"},
 	{"/dev/push", "Pushes", "pushes that the built-in push server received"},
 	{"/dev/sms", "Texts", "text messages that the built-in provider received"},
+	{"/dev/chat", "Chats", "messages of LINE and WhatsApp that the built-in providers received"},
 }
 
 type devPage struct{ Path, Name, Doc string }
