@@ -228,7 +228,7 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 		TemporalUI: c.TemporalUI,
 		Dev:        dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Gatherer: s.metrics.registry,
 		Ready: s.TemporalReady, Restart: s.restart,
-		DevHandlers: pages, Render: c.Build.render,
+		DevHandlers: pages, Render: c.Build.render, Gallery: c.Build.gallery,
 		MaxPending: c.MaxPending, Proxies: proxies, Origins: c.Origins,
 		WebRates: segment.Rates{Key: orNone(c.WebKeyRate), Peer: orNone(c.WebPeerRate)},
 		Codec:    s.payloadCodec(), Receivers: receivers,

@@ -197,6 +197,18 @@ func EventsByID(ctx context.Context, tx sqldb.Conn, ids []string) (map[string]*E
 	return out, err
 }
 
+// EventProperties returns the properties of a stored event; nil where it was deleted.
+func (s *Room) EventProperties(ctx context.Context, id string) (out map[string]any, err error) {
+	err = s.db.Read(ctx, func(tx sqldb.Conn) error {
+		events, err := EventsByID(ctx, tx, []string{id})
+		if ev := events[id]; ev != nil {
+			out = ev.Properties
+		}
+		return err
+	})
+	return out, err
+}
+
 // EventsNamed returns a customer's events with one of the names, in the order of their arrival.
 func EventsNamed(ctx context.Context, tx sqldb.Conn, customerID string, names []string) ([]*Event, error) {
 	var out []*Event

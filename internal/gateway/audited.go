@@ -60,6 +60,7 @@ var audits = map[string]audited{
 	"GET /customers":             {none, noCustomer, ""},
 	"POST /customers":            {looks, "customer.find", ""},
 	"GET /customers/{id}":        {looks, "customer.read", "customer"},
+	"GET /messages/{name}":       {looks, "message.read", "message"},
 	"GET /report":                {none, noCustomer, ""},
 
 	"GET /v1/admin/sessions":      {looks, "session.list", ""},

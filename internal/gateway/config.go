@@ -148,6 +148,9 @@ type Config struct {
 	// Render renders a message for a customer who is here (POST /v1/decide); nil: the answer has the message's name only.
 	Render func(context.Context, inbound.Rendering) (map[string]string, error)
 
+	// Gallery renders all that a message says (/messages/{name}); nil: there is no such page.
+	Gallery pages.Gallery
+
 	Logger *zap.Logger // default: none
 	// Ready reports whether Temporal can be reached, for /readyz and a metric; nil leaves it out of both.
 	Ready func(context.Context) error
@@ -224,7 +227,7 @@ func New(cfg Config) (*Gateway, error) {
 	if g.pages, err = pages.New(env, g.auth, g.figures, pages.Rooms{
 		Analytics: rooms.Analytics, Audit: rooms.Audit, Catalog: rooms.Catalog, Customers: rooms.Customers,
 		Enrollments: rooms.Enrollments, Handoffs: rooms.Handoffs, Intents: rooms.Intents, Messages: rooms.Messages, Offers: rooms.Offers,
-	}, uis.Link, devPatterns); err != nil {
+	}, uis.Link, devPatterns, cfg.Gallery); err != nil {
 		return nil, err
 	}
 	g.segment = segment.New(env, g.auth, segment.Rooms{

@@ -48,6 +48,7 @@ func (g *Gateway) routes() []web.Route {
 		{"GET", "/customers", page, access.CustomersRead, same, g.pages.Customers},
 		{"POST", "/customers", form, access.CustomersRead, same, g.pages.FindCustomer},
 		{"GET", "/customers/{id}", page, access.CustomersRead, same, g.pages.Customer},
+		{"GET", "/messages/{name}", page, access.JourneysRead, same, g.pages.Message},
 		{"GET", "/report", page, access.JourneysRead, same, g.pages.Report},
 		{"GET", "/messages", page, access.JourneysRead, same, g.pages.Messages},
 		{"GET", "/channels", page, access.JourneysRead, same, g.pages.Channels},

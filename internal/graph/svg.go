@@ -15,6 +15,8 @@ type Options struct {
 	Overlay *Overlay // live numbers; nil: none
 	// Inline omits heading and styles, for a page that provides both (Style).
 	Inline bool
+	// Message returns the address of a message's page, which the card of a step that says it links to; nil: cards link nowhere.
+	Message func(name string) string
 }
 
 // SVG returns the graph as SVG, without scripts or external resources. The same graph and options always return the
@@ -65,7 +67,18 @@ func (g *Graph) SVG(o Options) []byte {
 		w.pill(p)
 	}
 	for i := range s.cards {
-		w.card(g, &s.cards[i])
+		card := &s.cards[i]
+		link := ""
+		if said := g.Nodes[card.node].spec.Messages; o.Message != nil && len(said) > 0 {
+			link = o.Message(said[0].Message)
+		}
+		if link != "" {
+			w.f(`<a href="%s" aria-label="%s">`, esc(link), esc("the message "+g.Nodes[card.node].spec.Messages[0].Message))
+		}
+		w.card(g, card)
+		if link != "" {
+			w.f("</a>\n")
+		}
 	}
 	w.f("</svg>\n")
 	return w.Bytes()

@@ -17,6 +17,14 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/scenario"
 )
 
+// keepRendered keeps what the activity that runs has rendered.
+func (w *scenarioRun) keepRendered(r activities.Rendered) {
+	w.rendered = &r
+	if w.opts.Rendered != nil {
+		w.opts.Rendered(r)
+	}
+}
+
 // saysOtherwise returns how a message that was sent differs from what it should say; nil if it does not.
 func saysOtherwise(want scenario.Said, got *activities.Rendered) *difference {
 	if want.Language == "" && want.Subject == nil && len(want.Contains)+len(want.NotContains) == 0 {

@@ -75,15 +75,18 @@ func TestScenariosSeeContent(t *testing.T) {
 		{"one piece", "", one(`contains: Cup, not_contains: "{{"`), "", 0},
 		{"a piece that is nearly there", "", one(`contains: [Cup, "Total: ¥1.280"]`),
 			`expected cart-first to contain "Total: ¥1.280", got text: "Cup, Blue Cap & more Total: ¥1,280"`, 71},
-		{"a piece that is nowhere", "", one(`contains: ["Xyzzy and plugh"]`), `got nothing like it; subject: "Hana, your cart", text: "Cup,`, 66},
+		{"a piece that is nowhere", "", one(`contains: ["Xyzzy and plugh"]`),
+			`got nothing like it; subject: "Hana, your cart", text: "Cup,`, 66},
 		{"what must not be there", "", one(`not_contains: ["{{", Blue]`),
 			`expected cart-first without "Blue", got html: "<p>Cup, Blue Cap &amp; more<br/>Tota…"`, 76},
 		{"in html alone", "", one(`not_contains: "<br"`), `without "<br", got html:`, 69},
-		{"language", ", language: ja-JP", one(`via: email, language: ja, subject: "お客様のカート", contains: "¥1,280", not_contains: Cup`), "", 0},
+		{"language", ", language: ja-JP", one(`via: email, language: ja, subject: "お客様のカート", ` +
+			`contains: "¥1,280", not_contains: Cup`), "", 0},
 		{"language with region", ", language: pt-BR", one(`language: pt`), "", 0},
 		{"another language", ", language: ja", one(`language: en`), "expected cart-first in en, got it is in ja", 65},
 		{"the message's own language", ", language: fr", one(`language: en`), "", 0},
-		{"not translated", ", language: fr", one(`language: ja`), "got it is the message's own text: the customer's language is \"fr\"", 65},
+		{"not translated", ", language: fr", one(`language: ja`),
+			"got it is the message's own text: the customer's language is \"fr\"", 65},
 		{"another script", "", one(`language: ko`), "another script", 65},
 		{"the region's language only", ", language: pt", one(`language: pt-BR`), "got it is the message's own text", 65},
 		{"a list", "", `{sent: [{message: cart-first, contains: [Cup]}]}`, "", 0},
@@ -114,10 +117,11 @@ func TestScenariosSeeContent(t *testing.T) {
 func TestContentAtTheEnd(t *testing.T) {
 	t.Parallel()
 	const first = "{sent: [cart-first]}"
-	if r := playing(t, "", first, `{sent: [{message: cart-first, contains: Cup}, {message: cart-second, via: push, contains: "Hana 様"}]}`); !r.Passed {
+	r := playing(t, "", first, `{sent: [{message: cart-first, contains: Cup}, {message: cart-second, via: push, contains: "Hana 様"}]}`)
+	if !r.Passed {
 		t.Error(printed(t, r))
 	}
-	r := playing(t, "", first, `{sent: [cart-first, {message: cart-second, subject: Hello}]}`)
+	r = playing(t, "", first, `{sent: [cart-first, {message: cart-second, subject: Hello}]}`)
 	if len(r.Failures) != 1 || !strings.Contains(r.Failures[0].Message, "push has no subject") || r.Failures[0].Place.Line != 8 {
 		t.Errorf("%+v", r.Failures)
 	}

@@ -164,7 +164,7 @@ func (w *scenarioRun) open(start time.Time) (err error) {
 			Variables: w.store.Variables,
 		}, Channels: w.channels(), Clock: w.clock, Now: w.virtual, Spread: w.spread, Call: answers(w.scenario.Calls),
 		Specs: w.opts.Channels, LocalTimeout: w.opts.Wall, Timeout: w.opts.Wall, OddValue: w.oddValue, LeftOut: w.leftOut,
-		Rendered: func(r activities.Rendered) { w.rendered = &r },
+		Rendered: w.keepRendered,
 	}))
 	w.activities.before = w.opts.before
 	suite := &testsuite.WorkflowTestSuite{}

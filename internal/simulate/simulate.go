@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/activities"
 	"github.com/tabi-journeys/tabi/activities/channels"
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
@@ -33,6 +34,8 @@ type Options struct {
 	Enrollments int
 	// Work is the largest number of activity calls (decide, send, report) in one scenario; default 200,000.
 	Work int
+	// Rendered is called with each message that a scenario renders; nil: nothing is.
+	Rendered func(activities.Rendered)
 
 	tamper func(*contract.Input) // tests change inputs,
 	before func(activity string) // and activities

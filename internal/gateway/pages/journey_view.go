@@ -52,6 +52,7 @@ type stepRow struct {
 	Skipped           int64
 	Ways              []wayRow
 	Sends             []sendRow
+	Message           string // that the drawn step says; empty: none, or several
 }
 
 // sendRow counts sends of a step. Other is the message if the drawn step does not say it alone.
@@ -152,7 +153,9 @@ func viewJourney(n analytics.Numbers, d *journey.Definition, chosen string) jour
 				said = messages[0].Message
 			}
 		}
-		v.Steps = append(v.Steps, row(node.Step, node.Kind, node.Title, said, s, g.Ways(node.Step)))
+		drawnRow := row(node.Step, node.Kind, node.Title, said, s, g.Ways(node.Step))
+		drawnRow.Message = said
+		v.Steps = append(v.Steps, drawnRow)
 	}
 	for _, id := range slices.Sorted(maps.Keys(of)) {
 		if !drawn[id] {
@@ -172,7 +175,7 @@ func viewJourney(n analytics.Numbers, d *journey.Definition, chosen string) jour
 	for _, list := range [][]reasonRow{v.Blocked, v.Failing} {
 		slices.SortStableFunc(list, func(a, b reasonRow) int { return cmp.Compare(b.Count, a.Count) })
 	}
-	v.Drawing = template.HTML(g.SVG(graph.Options{Inline: true, Overlay: overlay})) // SVG escapes texts
+	v.Drawing = template.HTML(g.SVG(graph.Options{Inline: true, Overlay: overlay, Message: messagePath})) // SVG escapes texts
 	v.funnel()
 	v.splits()
 	return v

@@ -87,6 +87,7 @@ type Customers interface {
 	Get(ctx context.Context, id string) (customer.Customer, error)
 	Find(ctx context.Context, text string) ([]customer.Customer, error)
 	Consents(ctx context.Context, id string, limit int) ([]customer.Consent, error)
+	EventProperties(ctx context.Context, id string) (map[string]any, error)
 }
 
 // Enrollments has a customer's open enrollments.
@@ -130,16 +131,19 @@ type Pages struct {
 	temporal  string // address of the Temporal UI's workflows; empty: no links
 	dev       []devPage
 	templates *template.Template
+	gallery   Gallery // nil: messages are not shown
 }
 
 // New returns the pages. devPatterns are the patterns of the pages that dev serves.
-func New(env *web.Env, a *auth.Auth, f *figures.Figures, rooms Rooms, temporalUI string, devPatterns []string) (*Pages, error) {
+func New(env *web.Env, a *auth.Auth, f *figures.Figures, rooms Rooms, temporalUI string, devPatterns []string, gallery Gallery,
+) (*Pages, error) {
 	templates, err := parsePages()
 	if err != nil {
 		return nil, err
 	}
 	return &Pages{
 		Env: env, auth: a, figures: f, rooms: rooms, temporal: temporalUI, dev: linkedPages(devPatterns), templates: templates,
+		gallery: gallery,
 	}, nil
 }
 
