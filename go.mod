@@ -62,6 +62,8 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
+require github.com/emersion/go-msgauth v0.7.0
+
 require (
 	cel.dev/expr v0.25.2 // indirect
 	cloud.google.com/go/compute/metadata v0.9.0 // indirect

@@ -26,6 +26,12 @@ type Config struct {
 	// BounceAddress (TABI_BOUNCE_ADDRESS) is where mails are returned to that cannot be delivered: bounces@example.com, with a token
 	// after a +, or bounces-*@example.com, with the token in place of the *. Default: the address of MailFrom, without a token.
 	BounceAddress string
+	// DKIMKey (TABI_DKIM_KEY) has the private keys that sign mails over SMTP, in PEM form. None: mails are not signed here.
+	DKIMKey string
+	// DKIMSelector (TABI_DKIM_SELECTOR) has the name of each key in DNS, separated by commas. Needed with DKIMKey.
+	DKIMSelector string
+	// DKIMDomain (TABI_DKIM_DOMAIN) is the domain that signs. Default: that of MailFrom.
+	DKIMDomain string
 	// Proofs sign mails, so that a bounce can prove which one it is about. None: nothing is signed.
 	Proofs signedlink.Secrets
 	// SMTPConnections (TABI_SMTP_CONNECTIONS) is how many connections to the mail server may be open at once.

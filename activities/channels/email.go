@@ -17,6 +17,7 @@ import (
 
 	gomail "github.com/wneessen/go-mail"
 
+	"github.com/tabi-journeys/tabi/activities/channels/dkim"
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/clock"
@@ -51,6 +52,7 @@ type email struct {
 	domain  string
 	returns *returnPath // nil: mails are returned to the sender
 	proofs  signedlink.Secrets
+	signer  *dkim.Signer // nil: the mail server signs, or nobody
 	pool    *pool
 	timeout time.Duration
 }
@@ -75,6 +77,10 @@ func openEmail(cfg Config) (channel.Channel, error) {
 			errs = append(errs, variable("TABI_BOUNCE_ADDRESS", "%w", err))
 		}
 	}
+	signer, err := DKIM(cfg)
+	if err != nil {
+		errs = append(errs, err)
+	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
@@ -85,7 +91,7 @@ func openEmail(cfg Config) (channel.Channel, error) {
 	_, domain, _ := strings.Cut(from.Address, "@")
 	server.current = cfg.SMTPCurrent
 	return &email{
-		spec: emailSpec, from: from, domain: domain, returns: returns, proofs: cfg.Proofs,
+		spec: emailSpec, from: from, domain: domain, returns: returns, proofs: cfg.Proofs, signer: signer,
 		pool: newPool(server, cfg.SMTPConnections), timeout: cfg.Timeout,
 	}, nil
 }
@@ -299,5 +305,12 @@ func (e *email) compose(m channel.Message, to address.Mail) ([]byte, error) {
 	if _, err := msg.WriteTo(&raw); err != nil {
 		return nil, errors.New("the mail could not be composed")
 	}
-	return raw.Bytes(), nil
+	if e.signer == nil {
+		return raw.Bytes(), nil
+	}
+	sealed, err := e.signer.Sign(raw.Bytes())
+	if err != nil {
+		return nil, errors.New("the mail could not be signed (DKIM)")
+	}
+	return sealed, nil
 }

@@ -79,7 +79,7 @@ type Config struct {
 
 	Classifier httpclassifier.Options // asked before the built-in classifier; no URL: not asked
 	provided   map[string]*Secret     // settings of providers, by variable: see providerSettings
-	secrets    struct{ smtp, fcm, sms, webhook, classifier, classifierURL Secret }
+	secrets    struct{ dkim, smtp, fcm, sms, webhook, classifier, classifierURL Secret }
 
 	RelayWorkers    int
 	HandoffReturn   time.Duration // wall time that a hand-off stays with an agent who gives no sign; 0: forever
@@ -158,6 +158,7 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 		}
 	}
 	ch := &c.Channels
+	ch.DKIMKey = string(c.secrets.dkim)
 	ch.SMTPURL, ch.FCMCredentials = string(c.secrets.smtp), string(c.secrets.fcm)
 	ch.Keys, ch.PublicURL = c.providerKeys(), c.PublicURL
 	ch.SMSSecret, ch.WebhookSecret = string(c.secrets.sms), string(c.secrets.webhook)

@@ -12,5 +12,15 @@ func (c *Config) mailSettings() []setting {
 				"of a *; empty: the sender's",
 			str(&ch.BounceAddress, ""),
 		},
+		{
+			Channels,
+			"dkim-key",
+			"TABI_DKIM_KEY",
+			"private key that signs mails over SMTP, in PEM form: RSA, Ed25519, or one of each; empty: the mail server signs, or nobody",
+			hid(&c.secrets.dkim),
+		},
+		{Channels, "dkim-selector", "TABI_DKIM_SELECTOR", "name of the key in DNS; one for each key, separated by commas",
+			str(&ch.DKIMSelector, "")},
+		{Channels, "dkim-domain", "TABI_DKIM_DOMAIN", "domain that signs; empty: that of mail-from", str(&ch.DKIMDomain, "")},
 	}
 }

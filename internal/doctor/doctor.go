@@ -42,6 +42,8 @@ type Finding struct {
 type Patient struct {
 	Config  *app.Config
 	Environ []string // as os.Environ returns it
+	// LookupTXT asks DNS; nil: that of this machine.
+	LookupTXT func(ctx context.Context, name string) ([]string, error)
 
 	db        *sqldb.Database // nil: not reached
 	store     *engine.Engine  // nil: not opened
@@ -131,6 +133,7 @@ func checks() []check {
 		{"gateway", "sign-in", nothing, signIn},
 
 		{"channels", "e-mail", nothing, mail},
+		{"channels", "DKIM", nothing, signatures},
 		{"channels", "providers", nothing, providers},
 		{"channels", "reports", nothing, reports},
 	}

@@ -1,13 +1,17 @@
 package doctor_test
 
 import (
+	"context"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -35,6 +39,12 @@ import (
 // examine examines an installation with an environment.
 func examine(t *testing.T, env map[string]string) map[string][]doctor.Finding {
 	t.Helper()
+	return examineWith(t, env, func(context.Context, string) ([]string, error) { return nil, errors.New("tests have no DNS") })
+}
+
+// examineWith is examine with an answer of DNS.
+func examineWith(t *testing.T, env map[string]string, dns func(context.Context, string) ([]string, error)) map[string][]doctor.Finding {
+	t.Helper()
 	cfg := &app.Config{}
 	fs := pflag.NewFlagSet("test", pflag.ContinueOnError)
 	cfg.Register(fs, app.Storage|app.Temporal|app.HTTP|app.Channels|app.Work|app.Relay|app.Words)
@@ -47,7 +57,7 @@ func examine(t *testing.T, env map[string]string) map[string][]doctor.Finding {
 		environ = append(environ, name+"="+value)
 	}
 	out := map[string][]doctor.Finding{}
-	for _, f := range doctor.Examine(t.Context(), &doctor.Patient{Config: cfg, Environ: environ}) {
+	for _, f := range doctor.Examine(t.Context(), &doctor.Patient{Config: cfg, Environ: environ, LookupTXT: dns}) {
 		name := f.Area + "/" + f.Check
 		out[name] = append(out[name], f)
 		for _, secret := range []string{"p@ss", "hush", env["TABI_SECRET"]} {
@@ -299,4 +309,40 @@ func TestCertificates(t *testing.T) {
 	}
 	found := examine(t, map[string]string{"TABI_DATA_DIR": t.TempDir(), "TABI_TLS_CERT": "/nowhere", "TABI_TLS_KEY": "/nowhere"})
 	has(t, found, "gateway/certificate", doctor.Fail, "/nowhere")
+}
+
+// What DNS says of the keys that sign mails is compared with them.
+func TestSignaturesOfMails(t *testing.T) {
+	t.Parallel()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "dkim.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	public, _ := private.Public().(ed25519.PublicKey)
+	record := "v=DKIM1; k=ed25519; p=" + base64.StdEncoding.EncodeToString(public)
+	env := map[string]string{"TABI_DATA_DIR": t.TempDir(), "TABI_MAIL_FROM": "shop@mail.example.com", "TABI_DKIM_KEY": "@" + file,
+		"TABI_DKIM_SELECTOR": "s1", "TABI_DKIM_DOMAIN": "example.com"}
+	says := func(text string) func(context.Context, string) ([]string, error) {
+		return func(context.Context, string) ([]string, error) { return []string{text}, nil }
+	}
+	has(t, examineWith(t, env, says(record)), "channels/DKIM", doctor.OK, "s1._domainkey.example.com has the key")
+	found := examineWith(t, env, says("v=DKIM1; k=ed25519; p=AAAA"))
+	has(t, found, "channels/DKIM", doctor.Fail, "p= is another key")
+	if do := found["channels/DKIM"][0].Do; !strings.Contains(do, record) {
+		t.Errorf("it does not say what to publish: %s", do)
+	}
+	has(t, examine(t, env), "channels/DKIM", doctor.Warn, "DNS does not answer")
+	env["TABI_DKIM_DOMAIN"] = "example.org"
+	has(t, examineWith(t, env, says(record)), "channels/DKIM", doctor.Warn, "not the domain of TABI_MAIL_FROM")
+	delete(env, "TABI_DKIM_SELECTOR")
+	has(t, examine(t, env), "channels/DKIM", doctor.Fail, "TABI_DKIM_SELECTOR: must be set")
+	has(t, examine(t, map[string]string{"TABI_DATA_DIR": t.TempDir()}), "channels/DKIM", doctor.Note, "TABI_DKIM_KEY is not set")
 }
