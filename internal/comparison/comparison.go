@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/gallery"
 	"github.com/tabi-journeys/tabi/internal/journey/diff"
 )
 
@@ -16,10 +17,11 @@ type Report struct {
 	Old string `json:"old,omitempty"`
 	New string `json:"new"`
 	diff.Diff
-	Unread    []string      `json:"not_compared,omitempty"` // of the old side, do not compile
-	Live      []LiveJourney `json:"live,omitempty"`         // with --live
-	Unchanged []string      `json:"unchanged,omitempty"`    // journeys whose open enrollments are all on the new revision already
-	Note      string        `json:"note,omitempty"`         // why Temporal was not asked
+	Said      []gallery.Said `json:"said,omitempty"`         // what messages say otherwise, rendered for sample customers
+	Unread    []string       `json:"not_compared,omitempty"` // of the old side, do not compile
+	Live      []LiveJourney  `json:"live,omitempty"`         // with --live
+	Unchanged []string       `json:"unchanged,omitempty"`    // journeys whose open enrollments are all on the new revision already
+	Note      string         `json:"note,omitempty"`         // why Temporal was not asked
 }
 
 // Comparison is a report and the new side that it is about.
@@ -86,7 +88,10 @@ func Compare(ctx context.Context, w io.Writer, b app.Build, args []string, live 
 			delete(now.Messages, name)
 		}
 	}
-	if out.Diff, err = diff.Compare(&old, &now, renamed); err == nil && one != "" {
+	if out.Diff, err = diff.Compare(&old, &now, renamed); err != nil {
+		return nil, err
+	}
+	if out.Said, err = gallery.Compare(ctx, &old, &now, b.Specs()); err == nil && one != "" {
 		out.narrow(one, from.message || to.message)
 	}
 	return out, err
@@ -98,6 +103,7 @@ func (r *Comparison) narrow(name string, message bool) {
 	r.To.only = name
 	r.Journeys = slices.DeleteFunc(r.Journeys, func(d diff.JourneyDiff) bool { return message || d.Journey != name })
 	r.Messages = slices.DeleteFunc(r.Messages, func(d diff.MessageDiff) bool { return !message || d.Message != name })
+	r.Said = slices.DeleteFunc(r.Said, func(s gallery.Said) bool { return !message || s.Message != name })
 	r.Rules = []diff.RuleDiff{}
 	r.Unread = slices.DeleteFunc(r.Unread, func(other string) bool { return other != name })
 }

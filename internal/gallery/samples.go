@@ -46,7 +46,16 @@ var people = map[string]person{
 
 // Samples are tabi's own sample customers for a message: one who has all that the message reads, and odd ones.
 func Samples(m *journey.Message, specs []channel.Spec) []Sample {
-	reads := readsOf(m, specs)
+	out := samplesFor(readsOf(m, specs))
+	if _, has := m.Languages["ja"]; has {
+		out = out[:len(out)-1] // the Japanese treatment has a Japanese customer
+	}
+	return out
+}
+
+// samplesFor returns customers who have what is read: a typical one, long values, odd characters, one of whom nothing is known, and a
+// Japanese name.
+func samplesFor(reads []read) []Sample {
 	typical := func(language string) Sample {
 		base, _, _ := strings.Cut(strings.ReplaceAll(language, "_", "-"), "-")
 		p, ok := people[strings.ToLower(base)]
@@ -66,10 +75,7 @@ func Samples(m *journey.Message, specs []channel.Spec) []Sample {
 	odd := person{`Zoë "Zizi" <b>O'Neill</b> &`, "髙橋 👩‍👩‍👧 (Ñ)", "São Tomé", "ST", "Africa/Sao_Tome"}
 	marks := filled("odd characters", odd, reads, ordinary)
 	none := Sample{Name: "nothing known", Vars: expr.Vars{Customer: map[string]any{}, Now: now}}
-	out := []Sample{first, long, marks, none}
-	if _, has := m.Languages["ja"]; !has {
-		out = append(out, filled("a Japanese name", people["ja"], reads, ordinary))
-	}
+	out := []Sample{first, long, marks, none, filled("a Japanese name", people["ja"], reads, ordinary)}
 	for i := range out[1:] {
 		out[i+1].Odd = true
 	}

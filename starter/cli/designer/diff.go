@@ -11,6 +11,8 @@ import (
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/app/devmode"
 	"github.com/tabi-journeys/tabi/internal/comparison"
+	"github.com/tabi-journeys/tabi/internal/gallery"
+	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/starter/cli/remote"
 	"github.com/tabi-journeys/tabi/starter/cli/terminal"
 )
@@ -89,6 +91,7 @@ func printComparison(p *terminal.Printer, r *comparison.Comparison) {
 		p.Line("%s → %s: no change in meaning", r.Old, r.New)
 	}
 	_ = r.Diff.Text(p)
+	printSaid(p, r.Said)
 	for _, name := range r.Unread {
 		p.Line("%s: not compared, because it has errors in %s", name, r.Old)
 	}
@@ -103,6 +106,25 @@ func printComparison(p *terminal.Printer, r *comparison.Comparison) {
 		p.Line("nothing changes for the open enrollments of %s", strings.Join(r.Unchanged, ", "))
 	case r.Live != nil && len(r.Live) == 0:
 		p.Line("no enrollment is open")
+	}
+}
+
+// printSaid prints what messages say before and after, as customers read it.
+func printSaid(p *terminal.Printer, said []gallery.Said) {
+	last := ""
+	for _, s := range said {
+		if title := s.Message + ", " + s.Treatment + ", to " + s.Customer; title != last {
+			p.Line("%s:", title)
+			last = title
+		}
+		if s.Markup {
+			p.Line("    the same text in other html: tabi preview %s", s.Message)
+			continue
+		}
+		p.Line("  %s", s.Field)
+		for _, line := range gallery.Lines(s.Old, s.New) {
+			p.Line("    %s", human.Printable(line))
+		}
 	}
 }
 
