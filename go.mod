@@ -62,7 +62,19 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/emersion/go-msgauth v0.7.0
+require (
+	github.com/emersion/go-msgauth v0.7.0
+	github.com/jhillyerd/enmime v1.3.0
+)
+
+require (
+	github.com/cention-sany/utf7 v0.0.0-20170124080048-26cad61bd60a // indirect
+	github.com/gogs/chardet v0.0.0-20211120154057-b7413eaefb8f // indirect
+	github.com/jaytaylor/html2text v0.0.0-20230321000545-74c2419ad056 // indirect
+	github.com/olekukonko/tablewriter v0.0.5 // indirect
+	github.com/pkg/errors v0.9.1 // indirect
+	github.com/ssor/bom v0.0.0-20170718123548-6386211fdfcf // indirect
+)
 
 require (
 	cel.dev/expr v0.25.2 // indirect

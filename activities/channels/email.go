@@ -282,6 +282,9 @@ func (e *email) compose(m channel.Message, to address.Mail) ([]byte, error) {
 	msg.SetDateWithValue(clock.Wall())
 	msg.SetMessageIDWithValue(e.proofs.MessageID(m.Key, e.domain))
 	msg.SetGenHeader(KeyHeader, headerKey(m.Key))
+	// Away notes would come to the bounce address. Exchange reads a header of its own, which must not name NDR: bounces are wanted.
+	msg.SetGenHeader("Auto-Submitted", "auto-generated")
+	msg.SetGenHeader("X-Auto-Response-Suppress", "OOF, AutoReply")
 	if m.Unsubscribe != "" {
 		u, err := url.Parse(m.Unsubscribe)
 		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" ||

@@ -26,6 +26,8 @@ type Options struct {
 	SMTPAddress, FCMAddress, SMSAddress, ChatAddress string
 	// User and Password make the mail server ask for AUTH PLAIN. Default: no AUTH.
 	User, Password string
+	// NoSMTPUTF8 makes the mail server refuse addresses outside ASCII.
+	NoSMTPUTF8 bool
 	// Dir is a folder that keeps what was received, for the next Start. Default: it is kept in memory only.
 	Dir string
 }

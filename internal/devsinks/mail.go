@@ -76,7 +76,7 @@ func startMail(opts Options) (*mailServer, error) {
 	m.server.MaxMessageBytes = maxMail
 	m.server.MaxRecipients = 100
 	m.server.AllowInsecureAuth = true
-	m.server.EnableSMTPUTF8 = true
+	m.server.EnableSMTPUTF8 = !opts.NoSMTPUTF8
 	m.server.ReadTimeout = 10 * headerTimeout
 	m.server.WriteTimeout = headerTimeout
 	m.server.ErrorLog = log.New(io.Discard, "", 0) // a client that goes away is no news

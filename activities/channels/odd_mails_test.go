@@ -1,0 +1,254 @@
+package channels_test
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"mime"
+	"net"
+	"net/mail"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jhillyerd/enmime"
+
+	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/internal/devsinks"
+)
+
+// encodedWord matches a word of RFC 2047.
+var encodedWord = regexp.MustCompile(`=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=`)
+
+// wellFormed checks what every mail must hold on its way, whatever is in it, and returns it as a library that did not write it reads it.
+func wellFormed(t *testing.T, name string, raw []byte) *enmime.Envelope {
+	t.Helper()
+	ends := bytes.Count(raw, []byte("\r\n"))
+	if bytes.Count(raw, []byte("\n")) != ends || bytes.Count(raw, []byte("\r")) != ends {
+		t.Errorf("%s: a CR or LF is alone", name)
+	}
+	head, _, _ := bytes.Cut(raw, []byte("\r\n\r\n"))
+	for line := range bytes.SplitSeq(raw, []byte("\r\n")) {
+		if len(line) > 998 {
+			t.Errorf("%s: a line has %d bytes", name, len(line))
+		}
+	}
+	for _, word := range encodedWord.FindAllString(string(head), -1) {
+		plain, err := new(mime.WordDecoder).Decode(word)
+		if err != nil || !utf8.ValidString(plain) || len(word) > 75 {
+			t.Errorf("%s: the encoded word %s (%d characters): %q %v", name, word, len(word), plain, err)
+		}
+	}
+	if env := string(head); !strings.Contains(env, "Auto-Submitted: auto-generated") || strings.Contains(env, "NDR") {
+		t.Errorf("%s: away notes are not kept away, or bounces are", name)
+	}
+	for _, once := range []string{"From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type"} {
+		if n := len(regexp.MustCompile(`(?mi)^`+once+`:`).FindAll(head, -1)); n != 1 {
+			t.Errorf("%s: %d headers %s", name, n, once)
+		}
+	}
+	env, err := enmime.ReadEnvelope(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	for _, problem := range env.Errors {
+		t.Errorf("%s: %v", name, problem)
+	}
+	if at, err := mail.ParseDate(env.GetHeader("Date")); err != nil || time.Since(at).Abs() > time.Hour {
+		t.Errorf("%s: Date %q: %v", name, env.GetHeader("Date"), err)
+	}
+	if id := env.GetHeader("Message-ID"); !regexp.MustCompile(`^<[^<>\s@]+@[a-z0-9.-]+>$`).MatchString(id) {
+		t.Errorf("%s: Message-ID %q", name, id)
+	}
+	return env
+}
+
+// TestOddMails: what is odd arrives as it was, by the eyes of a library that did not write the mail.
+func TestOddMails(t *testing.T) {
+	t.Parallel()
+	s := start(t, devsinks.Options{})
+	long := strings.Repeat("とても長い件名です。", 12)
+	for name, subject := range map[string]string{
+		"plain": "Hello", "emoji": "🎉 50% off 🛍️ — only 今日", "one long word": strings.Repeat("é", 90),
+		"Japanese":         "【重要】お客様のご注文について",
+		"Japanese, folded": long, "just below 200 bytes": strings.Repeat("旅", 66), "Arabic": "مرحبا بك",
+		"families":          strings.Repeat("👩‍👩‍👧‍👦", 20),
+		"encoded by itself": "=?utf-8?Q?no?=", "quotes": `"Quoted" \ back, <angle> ; (comment)`, "blanks": "two  blanks",
+		"a colon":    "Re: Fw: x",
+		"long ASCII": strings.Repeat("word ", 39) + "end", "a tab's place": "a b", "combining": "e\u0301" + strings.Repeat("a\u0308", 40),
+	} {
+		c := open(t, "email", channels.Config{SMTPURL: s.SMTPURL(), MailFrom: "shop@example.com"})
+		m := mailTo("subject-" + strings.Map(func(r rune) rune {
+			if r >= 'a' && r <= 'z' {
+				return r
+			}
+			return '-'
+		}, name) + "x@example.com")
+		m.Fields["subject"] = subject
+		if r := c.Send(t.Context(), m); r.Outcome != channel.Sent {
+			t.Fatalf("%s: %+v", name, r)
+		}
+		mails := s.Mails()
+		if env := wellFormed(t, name, mails[len(mails)-1].Raw); env.GetHeader("Subject") != subject {
+			t.Errorf("%s: %q arrives as %q", name, subject, env.GetHeader("Subject"))
+		}
+	}
+}
+
+// TestOddAddresses: an address that mail servers can take arrives as they want it, in the envelope and in the header.
+func TestOddAddresses(t *testing.T) {
+	t.Parallel()
+	s := start(t, devsinks.Options{})
+	quoted := strings.NewReplacer(`"`, "")           // the server of the test takes the quotes away; TestLineOfTheRecipient looks at the line
+	for address, want := range map[string][2]string{ // of the envelope, and of the header
+		"a..b@docomo.ne.jp":      {`"a..b"@docomo.ne.jp`, `<"a..b"@docomo.ne.jp>`},
+		".ab@docomo.ne.jp":       {`".ab"@docomo.ne.jp`, `<".ab"@docomo.ne.jp>`},
+		"ab.@ezweb.ne.jp":        {`"ab."@ezweb.ne.jp`, `<"ab."@ezweb.ne.jp>`},
+		"o'neil+a@Example.COM":   {"o'neil+a@example.com", "<o'neil+a@example.com>"},
+		"ana@例え.テスト":             {"ana@xn--r8jz45g.xn--zckzah", "<ana@xn--r8jz45g.xn--zckzah>"},
+		"ana@bücher.example":     {"ana@xn--bcher-kva.example", "<ana@xn--bcher-kva.example>"},
+		"用户@example.com":         {"用户@example.com", "<用户@example.com>"},
+		"josé@例え.jp":             {"josé@xn--r8jz45g.jp", "<josé@xn--r8jz45g.jp>"},
+		longest + "@example.com": {longest + "@example.com", "<" + longest + "@example.com>"},
+	} {
+		c := openMail(t, s)
+		if r := c.Send(t.Context(), mailTo(address)); r.Outcome != channel.Sent {
+			t.Errorf("%s: %+v", address, r)
+			continue
+		}
+		mails := s.Mails()
+		got := mails[len(mails)-1]
+		env := wellFormed(t, address, got.Raw)
+		if quoted.Replace(got.To[0]) != quoted.Replace(want[0]) || env.GetHeader("To") != want[1] {
+			t.Errorf("%s: envelope %s, header %s", address, got.To[0], env.GetHeader("To"))
+		}
+		if to, err := env.AddressList("To"); err != nil || len(to) != 1 {
+			t.Errorf("%s: the header is read as %v %v", address, to, err)
+		}
+	}
+}
+
+// TestLineOfTheRecipient: the command has the quotes that a local part with dots in a row needs, as docomo's servers want it.
+func TestLineOfTheRecipient(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	lines := make(chan string, 20)
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "220 mail.example.com\r\n")
+		for in := bufio.NewScanner(conn); in.Scan(); {
+			lines <- in.Text()
+			reply := "250 2.0.0 ok"
+			if strings.HasPrefix(in.Text(), "RCPT") {
+				reply = "550 5.1.1 enough"
+			}
+			if _, err := io.WriteString(conn, reply+"\r\n"); err != nil || in.Text() == "QUIT" {
+				return
+			}
+		}
+	}()
+	c := open(t, "email", channels.Config{SMTPURL: "smtp://" + l.Addr().String(), MailFrom: "shop@example.com"})
+	c.Send(t.Context(), mailTo("a..b@docomo.ne.jp"))
+	for {
+		select {
+		case line := <-lines:
+			if strings.HasPrefix(line, "RCPT") {
+				if line != `RCPT TO:<"a..b"@docomo.ne.jp>` {
+					t.Error(line)
+				}
+				return
+			}
+		case <-t.Context().Done():
+			t.Fatal("no recipient")
+		}
+	}
+}
+
+// TestOddSenders: the name of the sender arrives as it was written, with a host name in ASCII.
+func TestOddSenders(t *testing.T) {
+	t.Parallel()
+	s := start(t, devsinks.Options{})
+	for from, want := range map[string]mail.Address{
+		`"Tabi, Inc. \"旅\"" <shop@example.com>`:                  {Name: `Tabi, Inc. "旅"`, Address: "shop@example.com"},
+		`旅行のお店 <shop@例え.jp>`:                                     {Name: "旅行のお店", Address: "shop@xn--r8jz45g.jp"},
+		`"Ana @ Shop" <shop@example.com>`:                        {Name: "Ana @ Shop", Address: "shop@example.com"},
+		`🛍️ ` + strings.Repeat("長い", 40) + ` <shop@example.com>`: {Name: "🛍️ " + strings.Repeat("長い", 40), Address: "shop@example.com"},
+		"shop@example.com":                                       {Address: "shop@example.com"},
+	} {
+		c := open(t, "email", channels.Config{SMTPURL: s.SMTPURL(), MailFrom: from})
+		if r := c.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.Sent {
+			t.Errorf("%s: %+v", from, r)
+			continue
+		}
+		mails := s.Mails()
+		got := mails[len(mails)-1]
+		list, err := wellFormed(t, from, got.Raw).AddressList("From")
+		if err != nil || len(list) != 1 || *list[0] != want || got.From != want.Address {
+			t.Errorf("%s: %v %v, envelope %s", from, list, err, got.From)
+		}
+	}
+}
+
+// TestOddBodies: bodies arrive byte by byte, but for the ends of lines, which mails have of one kind.
+func TestOddBodies(t *testing.T) {
+	t.Parallel()
+	s := start(t, devsinks.Options{})
+	for name, body := range map[string]string{
+		"dots": ".\n..\n.a\nb\n.\n", "a long line": strings.Repeat("x", 20_000), "a long line of kanji": strings.Repeat("旅", 5_000),
+		"emoji": "👩‍👩‍👧‍👦 🛍️", "From at the beginning": "From here\nFrom there",
+		"equals signs": "a=3D b=\n=20", "blanks at the ends": "a \nb\t\n",
+		"a boundary": "--\n--=_x--\n", "bare CR": "a\rb", "CRLF": "a\r\nb", "8 bit": "é ü ß",
+		"no end of line": "x", "right to left": "שלום", "nul": "a\x00b",
+	} {
+		c := openMail(t, s)
+		m := mailTo("ana@example.com")
+		html := "<!doctype html><html><body><p>" + strings.NewReplacer("\x00", "", "\r", "").Replace(body) + "</p></body></html>"
+		m.Fields["text"], m.Fields["html"] = body, html
+		if r := c.Send(t.Context(), m); r.Outcome != channel.Sent {
+			t.Errorf("%s: %+v", name, r)
+			continue
+		}
+		mails := s.Mails()
+		raw := mails[len(mails)-1].Raw
+		env := wellFormed(t, name, raw)
+		same := func(got, want string) bool {
+			one := strings.NewReplacer("\r\n", "\n", "\r", "\n")
+			return strings.TrimSuffix(one.Replace(got), "\n") == strings.TrimSuffix(one.Replace(want), "\n")
+		}
+		if !same(env.Text, body) {
+			t.Errorf("%s: the text arrives as %.100q, want %.100q", name, env.Text, body)
+		}
+		if !same(env.HTML, html) {
+			t.Errorf("%s: the html arrives as %.100q", name, env.HTML)
+		}
+		if env.Root.ContentType != "multipart/alternative" || env.Root.FirstChild.ContentType != "text/plain" ||
+			env.Root.FirstChild.NextSibling.ContentType != "text/html" || !strings.EqualFold(env.Root.FirstChild.Charset, "utf-8") {
+			t.Errorf("%s: the parts are not text and HTML, in this order: %s", name, raw)
+		}
+	}
+}
+
+// TestAddressesOutsideASCII: they go only to a server that takes them.
+func TestAddressesOutsideASCII(t *testing.T) {
+	t.Parallel()
+	s := start(t, devsinks.Options{NoSMTPUTF8: true})
+	c := openMail(t, s)
+	if r := c.Send(t.Context(), mailTo("用户@example.com")); r.Outcome != channel.Refused ||
+		!strings.Contains(r.Reason, "outside ASCII") || r.Gone {
+		t.Errorf("got %+v", r)
+	}
+	if r := c.Send(t.Context(), mailTo("ana@例え.jp")); r.Outcome != channel.Sent {
+		t.Errorf("a host name outside ASCII is no reason: %+v", r)
+	}
+}
