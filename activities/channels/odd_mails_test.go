@@ -102,7 +102,8 @@ func TestOddMails(t *testing.T) {
 func TestOddAddresses(t *testing.T) {
 	t.Parallel()
 	s := start(t, devsinks.Options{})
-	quoted := strings.NewReplacer(`"`, "")           // the server of the test takes the quotes away; TestLineOfTheRecipient looks at the line
+	// The server of the test takes the quotes away. TestLineOfTheRecipient looks at the line.
+	quoted, longest := strings.NewReplacer(`"`, ""), strings.Repeat("a", 64)
 	for address, want := range map[string][2]string{ // of the envelope, and of the header
 		"a..b@docomo.ne.jp":      {`"a..b"@docomo.ne.jp`, `<"a..b"@docomo.ne.jp>`},
 		".ab@docomo.ne.jp":       {`".ab"@docomo.ne.jp`, `<".ab"@docomo.ne.jp>`},
