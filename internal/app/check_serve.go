@@ -67,6 +67,7 @@ func (c *Config) credentials() (out []credential.Named) {
 	// Those that a provider has chosen may be anything, except one of ours.
 	add("TABI_CLASSIFIER_TOKEN", string(c.secrets.classifier), true)
 	add("TABI_OIDC_CLIENT_SECRET", string(c.SignIn.ClientSecret), true)
+	add("TABI_BOUNCE_MAILBOX_PASSWORD", string(c.secrets.mailbox), true)
 	add("TABI_DKIM_KEY", string(c.secrets.dkim), true)
 	add("TABI_SMS_SECRET", string(c.secrets.sms), true)
 	add("TABI_WEBHOOK_SECRET", string(c.secrets.webhook), true)

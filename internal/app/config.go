@@ -71,6 +71,9 @@ type Config struct {
 
 	SignIn SignIn
 
+	// BounceMailbox is where mails are returned to; empty: none is read. See mailbox.Parse.
+	BounceMailbox string
+
 	Channels  channels.Config
 	CallAllow string // see call.ParseAllow
 	// TemporalTrusted lets events that come over Temporal change addresses and permissions; see activities.Config.
@@ -79,7 +82,7 @@ type Config struct {
 
 	Classifier httpclassifier.Options // asked before the built-in classifier; no URL: not asked
 	provided   map[string]*Secret     // settings of providers, by variable: see providerSettings
-	secrets    struct{ dkim, smtp, fcm, sms, webhook, classifier, classifierURL Secret }
+	secrets    struct{ dkim, mailbox, smtp, fcm, sms, webhook, classifier, classifierURL Secret }
 
 	RelayWorkers    int
 	HandoffReturn   time.Duration // wall time that a hand-off stays with an agent who gives no sign; 0: forever

@@ -1,5 +1,19 @@
 package app
 
+import "github.com/tabi-journeys/tabi/internal/mailbox"
+
+// Mailbox returns the mailbox of bounces; nil: none is read.
+func (c *Config) Mailbox() (*mailbox.Address, error) {
+	if c.BounceMailbox == "" {
+		return nil, nil
+	}
+	a, err := mailbox.Parse(c.BounceMailbox, string(c.secrets.mailbox))
+	if err != nil {
+		return nil, Usage("--bounce-mailbox (TABI_BOUNCE_MAILBOX): %w", err)
+	}
+	return a, nil
+}
+
 // mailSettings returns the settings of mails that come back.
 func (c *Config) mailSettings() []setting {
 	ch := &c.Channels
@@ -11,6 +25,21 @@ func (c *Config) mailSettings() []setting {
 			"address that mails are returned to over SMTP, such as bounces@example.com: a signed token comes after a +, or in place " +
 				"of a *; empty: the sender's",
 			str(&ch.BounceAddress, ""),
+		},
+		{
+			HTTP,
+			"bounce-mailbox",
+			"TABI_BOUNCE_MAILBOX",
+			"mailbox of the bounce address, whose mails become events: imaps://user@host/INBOX, imap:// (by STARTTLS) or maildir:/path; " +
+				"empty: none is read",
+			str(&c.BounceMailbox, ""),
+		},
+		{
+			HTTP,
+			"bounce-mailbox-password",
+			"TABI_BOUNCE_MAILBOX_PASSWORD",
+			"password of the bounce mailbox",
+			hid(&c.secrets.mailbox),
 		},
 		{
 			Channels,

@@ -21,6 +21,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/gateway/inbound"
 	"github.com/tabi-journeys/tabi/internal/gateway/segment"
+	"github.com/tabi-journeys/tabi/internal/mailbox"
 	"github.com/tabi-journeys/tabi/internal/ratelimit"
 	"github.com/tabi-journeys/tabi/internal/rejection"
 	"github.com/tabi-journeys/tabi/internal/relay"
@@ -45,6 +46,8 @@ type Services struct {
 	untrace func(context.Context) error // ends the export of traces
 	limits  *ratelimit.Limiter
 	doors   *rejection.Recorder // of what comes over Temporal
+	// returned is the mailbox of bounces, which a process with a gateway reads; nil: none.
+	returned *mailbox.Mailbox
 
 	options       client.Options // of Temporal
 	temporalWords string         // where Temporal is, for the log
@@ -169,7 +172,7 @@ func (s *Services) Background() *background.Jobs {
 		keep = nil
 		s.Log.Error("nothing is deleted: the retention cannot be read", zap.Error(err))
 	}
-	jobs := background.New(background.Config{
+	cfg := background.Config{
 		Enrollments: s.Store.Enrollments, Starts: s.Store.Outbox, Home: s.Home,
 		Schedules: s.Store.Enrollments, Intents: s.Store.Intents, Offers: s.Store.Offers,
 		Audit: s.Store.Audit, AuditLog: s.Log.Named("audit"),
@@ -177,7 +180,11 @@ func (s *Services) Background() *background.Jobs {
 		Handoffs: s.Store.Handoffs, HandoffReturn: s.Config.HandoffReturn,
 		Client: s.Temporal, Clock: s.Clock, Logger: s.Log.Named("background"),
 		Keep: keep, Retention: s.retention(),
-	})
+	}
+	if s.returned != nil {
+		cfg.Mailbox = s.returned
+	}
+	jobs := background.New(cfg)
 	s.metrics.registry.MustRegister(jobs)
 	return jobs
 }
@@ -235,6 +242,13 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 	})
 	if err != nil {
 		return nil, &ExitError{Code: ExitUsage, Err: err}
+	}
+	address, err := c.Mailbox()
+	if err != nil {
+		return nil, err
+	}
+	if address != nil {
+		s.returned = mailbox.New(address, g.AcceptMail, s.Store.Database, s.Log.Named("mailbox"))
 	}
 	return g, nil
 }

@@ -72,6 +72,11 @@ const DefaultHandoffReturn = 30 * time.Minute
 // sessionsEvery is how often old sessions are deleted (wall time). They open nothing before.
 const sessionsEvery = 10 * time.Minute
 
+// Mailbox has the mails that were returned.
+type Mailbox interface {
+	Page(ctx context.Context) (more bool, err error)
+}
+
 // Audit logs the entries of the audit log.
 type Audit interface {
 	Log(ctx context.Context, log *zap.Logger, limit int) (more bool, err error)
@@ -88,6 +93,7 @@ type Config struct {
 	Audit       Audit
 	Forgets     Forgets  // nil: none
 	Sessions    Sessions // nil: none are deleted
+	Mailbox     Mailbox  // of bounces; nil: there is none to read
 	Client      client.Client
 	Home        relay.Home  // nil: any Temporal is the right one
 	Clock       clock.Clock // of the installation
@@ -102,6 +108,7 @@ type Config struct {
 	PruneEvery     time.Duration    // default 1 min
 	ForgetEvery    time.Duration    // how often requests to forget a customer are looked for; default 2 s
 	HandoffReturn  time.Duration    // how long a hand-off stays with an agent who gives no sign, in wall time; 0: forever
+	MailboxEvery   time.Duration    // how often the mailbox of bounces is read; default 1 min
 	WalkEvery      time.Duration    // between two pages of customers whose old rows are deleted; default 1 s
 	Keep           retention.Policy // how long each kind of data is kept; nil: forever, and nothing is deleted
 	Retention      Retention        // deletes; required with Keep
@@ -153,6 +160,12 @@ func New(cfg Config) *Jobs {
 	if cfg.Forgets == nil {
 		cfg.ForgetEvery = -1
 	}
+	if cfg.MailboxEvery == 0 {
+		cfg.MailboxEvery = time.Minute
+	}
+	if cfg.Mailbox == nil {
+		cfg.MailboxEvery = -1
+	}
 	if cfg.WalkEvery == 0 {
 		cfg.WalkEvery = walkEvery
 	}
@@ -176,6 +189,7 @@ func (j *Jobs) jobs() []job {
 		{name: "returning idle hand-offs", every: j.cfg.returnEvery, page: j.returnHandoffs},
 		{name: "logging the audit log", every: j.cfg.AuditEvery, page: j.logAudit},
 		{name: "starting to forget customers", every: j.cfg.ForgetEvery, page: j.startForgets},
+		{name: "reading the bounce mailbox", every: j.cfg.MailboxEvery, page: j.readMailbox},
 		{name: "deleting old sessions", every: sessionsEvery, page: j.pruneSessions, late: true},
 		{name: "retention cleanup", every: j.cfg.PruneEvery, page: j.pruneByTime, late: true},
 		{name: "retention cleanup by customer", every: j.cfg.WalkEvery, page: j.pruneByCustomer(), late: true},
@@ -224,6 +238,10 @@ func (j *Jobs) logAudit(ctx context.Context) (more bool, err error) {
 func (j *Jobs) returnHandoffs(ctx context.Context) (more bool, err error) {
 	n, err := j.cfg.Handoffs.ReturnIdle(ctx, j.now(), clock.Wall(), j.cfg.HandoffReturn, handoffPage)
 	return n == handoffPage, err
+}
+
+func (j *Jobs) readMailbox(ctx context.Context) (more bool, err error) {
+	return j.cfg.Mailbox.Page(ctx)
 }
 
 func (j *Jobs) pruneSessions(ctx context.Context) (more bool, err error) {

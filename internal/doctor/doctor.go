@@ -134,6 +134,7 @@ func checks() []check {
 
 		{"channels", "e-mail", nothing, mail},
 		{"channels", "DKIM", nothing, signatures},
+		{"channels", "bounce mailbox", nothing, bounceMailbox},
 		{"channels", "providers", nothing, providers},
 		{"channels", "reports", nothing, reports},
 	}

@@ -340,6 +340,10 @@ func TestSignaturesOfMails(t *testing.T) {
 		t.Errorf("it does not say what to publish: %s", do)
 	}
 	has(t, examine(t, env), "channels/DKIM", doctor.Warn, "DNS does not answer")
+	env["TABI_BOUNCE_MAILBOX"], env["TABI_BOUNCE_MAILBOX_PASSWORD"] = "imap://u@127.0.0.1:1/INBOX", "hush-hush"
+	has(t, examine(t, env), "channels/bounce mailbox", doctor.Fail, "connection refused")
+	env["TABI_BOUNCE_MAILBOX"] = "imaps://host"
+	has(t, examine(t, env), "channels/bounce mailbox", doctor.Fail, "no user")
 	env["TABI_DKIM_DOMAIN"] = "example.org"
 	has(t, examineWith(t, env, says(record)), "channels/DKIM", doctor.Warn, "not the domain of TABI_MAIL_FROM")
 	delete(env, "TABI_DKIM_SELECTOR")

@@ -42,3 +42,22 @@ func signatures(ctx context.Context, p *Patient, r *report) {
 		}
 	}
 }
+
+// bounceMailbox signs in to the mailbox of bounces, and changes nothing there.
+func bounceMailbox(ctx context.Context, p *Patient, r *report) {
+	address, err := p.Config.Mailbox()
+	switch {
+	case err != nil:
+		r.fail("correct it: no gateway starts with it", "%s", err)
+		return
+	case address == nil:
+		r.skip("TABI_BOUNCE_MAILBOX is not set")
+		return
+	}
+	mails, err := address.Try(ctx)
+	if err != nil {
+		r.fail("correct TABI_BOUNCE_MAILBOX and its password, or the network", "%s cannot be read: %s", address, cause(err))
+		return
+	}
+	r.ok("%s is read, and has %d mails", address, mails)
+}

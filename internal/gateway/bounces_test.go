@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -141,6 +142,28 @@ func TestMailsOfBounces(t *testing.T) {
 				t.Errorf("%d bounces, want %d", count, want)
 			}
 		})
+	}
+}
+
+// TestMailboxOfBounces: what is read from a mailbox does the same; a store that is away leaves the mail there.
+func TestMailboxOfBounces(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	_, ref := h.enter()
+	key := h.sent(ref, "email", message.Settlement{Status: contract.StatusSent})
+	m := returned{to: "bounces@example.com", messageID: "1@example.com", final: "ana@example.com", action: "failed", status: "5.1.1",
+		said: "550 5.1.1 user unknown", id: "b1"}
+	if refused, err := h.g.AcceptMail(t.Context(), []byte(m.String())); err != nil || !strings.Contains(refused, "does not prove") {
+		t.Fatalf("%q %v", refused, err)
+	}
+	m.messageID = secrets.MessageID(key, "example.com")
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if refused, err := h.g.AcceptMail(gone, []byte(m.String())); err == nil || refused != "" {
+		t.Errorf("without a store: %q %v", refused, err)
+	}
+	if refused, err := h.g.AcceptMail(t.Context(), []byte(m.String())); err != nil || refused != "" || !h.dead("ana@example.com") {
+		t.Errorf("%q %v", refused, err)
 	}
 }
 

@@ -33,6 +33,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/reports"
 	"github.com/tabi-journeys/tabi/internal/gateway/segment"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
+	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/rejection"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
@@ -253,6 +254,19 @@ func New(cfg Config) (*Gateway, error) {
 	g.registerMetrics()
 	g.handler = g.partWays(g.build())
 	return g, nil
+}
+
+// AcceptMail stores what a mail to the bounce address says, as POST /v1/mail/bounces does. refused is why it is of no use. After an
+// error the mail must come again.
+func (g *Gateway) AcceptMail(ctx context.Context, raw []byte) (refused string, err error) {
+	_, problem, err := g.reports.Mail(ctx, raw, nil)
+	switch {
+	case err != nil && message.IsInput(err):
+		return err.Error(), nil
+	case err != nil || problem == nil:
+		return "", err
+	}
+	return problem.Message, nil
 }
 
 // Handler serves everything.
