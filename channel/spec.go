@@ -35,6 +35,7 @@ type Field struct {
 	Required bool
 	Or       string // a required field may be missing where this one is present
 	HTML     bool   // inserted values are escaped
+	Form     Form   // how a text is written; default: Liquid
 	// Texts makes the value a list of texts, and Items a list of mappings with these fields. A treatment and a rendered message have each
 	// text of a list under a name of its own, counted from 1: values.1, buttons.2.title. Texts and Items of package channel read
 	// them.
@@ -42,6 +43,17 @@ type Field struct {
 	Items []Field
 	Max   int // the most items of a list; 0: no limit
 }
+
+// Form is how a text of a treatment is written, and what a channel gets of it.
+type Form int
+
+// The forms of a text.
+const (
+	FormLiquid Form = iota // Liquid; a channel gets it rendered
+	FormLayout             // the name of a layout of the field html, in messages/_layouts; a channel does not get it
+	FormSender             // a mail address, or Name <address>; Liquid. What comes out as no address is left out
+	FormMJML               // MJML in place of the field html, which it is compiled to at publish; a channel gets html
+)
 
 // Field returns the field that a name in a treatment is of: text, values.1 or buttons.2.title.
 func (s Spec) Field(name string) (f Field, ok bool) {
@@ -140,8 +152,11 @@ func validFields(fields []Field) error {
 		}
 	}
 	for _, f := range fields {
-		if f.Or != "" && !seen[f.Or] {
+		switch {
+		case f.Or != "" && !seen[f.Or]:
 			return fmt.Errorf("field %q: there is no field %q to stand in for it", f.Name, f.Or)
+		case (f.Form == FormLayout || f.Form == FormMJML) && !seen["html"]:
+			return fmt.Errorf("field %q: there is no field html that it is about", f.Name)
 		}
 	}
 	return nil

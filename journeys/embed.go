@@ -3,8 +3,8 @@ package journeys
 
 import "embed"
 
-// Files are the shipped journeys with their messages, intents, actions and policy, and their scenarios
+// Files are the shipped journeys with their messages, layouts, blocks, intents, actions and policy, and their scenarios
 // (*.test.yaml), which no release holds.
 //
-//go:embed *.yaml messages/*.yaml actions/*.yaml
+//go:embed *.yaml all:messages actions/*.yaml
 var Files embed.FS

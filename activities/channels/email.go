@@ -37,6 +37,23 @@ var emailSpec = channel.Spec{
 			Or:       "text",
 		},
 		{Name: "text", Doc: "The body as plain text, for readers without HTML. Made from html where missing."},
+		{
+			Name: "mjml", Form: channel.FormMJML,
+			Doc: "The body as MJML, in place of html: compiled to html when the journeys are published.",
+		},
+		{
+			Name: "layout", Form: channel.FormLayout,
+			Doc: "The frame of the body: the name of a file in messages/_layouts. Empty: none, whatever messages/_defaults.yaml says.",
+		},
+		{Name: "preheader", Doc: "What an inbox shows after the subject: plain text, hidden in the mail itself."},
+		{
+			Name: "from", Form: channel.FormSender,
+			Doc: "The sender, as in \"Shop <shop@example.com>\". Default: that of messages/_defaults.yaml, else of the channel.",
+		},
+		{
+			Name: "reply_to", Form: channel.FormSender,
+			Doc: "Where answers go. Default: that of messages/_defaults.yaml, else the sender.",
+		},
 	},
 }
 
@@ -100,7 +117,15 @@ func (e *email) Spec() channel.Spec { return e.spec }
 func (e *email) Dedupes() bool      { return false }
 
 // Sender returns the address in From.
-func (e *email) Sender(channel.Message) (string, bool) { return e.from.Address, false }
+func (e *email) Sender(m channel.Message) (string, bool) { return e.sender(m).Address, false }
+
+// sender returns who a mail is from: the message's own sender, else the channel's.
+func (e *email) sender(m channel.Message) *mail.Address {
+	if from, err := address.ParseSender(m.Fields["from"]); err == nil {
+		return from
+	}
+	return e.from
+}
 
 // envelope returns the address that the mail with this key is returned to if it cannot be delivered.
 func (e *email) envelope(key string) string {
@@ -276,7 +301,10 @@ func (e *email) compose(m channel.Message, to address.Mail) ([]byte, error) {
 		return nil, errors.New("the subject has a line break or another control character in it")
 	}
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
-	msg.FromMailAddress(e.from)
+	msg.FromMailAddress(e.sender(m))
+	if to, err := address.ParseSender(m.Fields["reply_to"]); err == nil {
+		msg.ReplyToMailAddress(to)
+	}
 	msg.ToMailAddress(to.Header())
 	setSubject(msg, m.Fields["subject"])
 	msg.SetDateWithValue(clock.Wall())

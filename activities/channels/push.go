@@ -26,6 +26,11 @@ var pushSpec = channel.Spec{
 		{Name: "title", Doc: "The title: one line.", Required: true},
 		{Name: "body", Doc: "The text under it.", Required: true},
 		{Name: "link", Doc: "What a tap opens: a web address, or one of the app's own."},
+		{Name: "image", Doc: "The https address of a picture that is shown with the text."},
+		{Name: "buttons", Doc: "Buttons under the text.", Items: []channel.Field{
+			{Name: "title", Doc: "What is on the button: one line.", Required: true},
+			{Name: "link", Doc: "What a tap opens.", Required: true},
+		}},
 	},
 }
 

@@ -21,7 +21,7 @@ type mail struct{ html, text string }
 //
 // The body is parsed and written before the policy sees it: what the policy judges is well-formed, so a tag that is
 // never closed cannot hide what follows it. It is parsed once more after that, for the footer and the text.
-func cleanHTML(source string, opts Options) (mail, error) {
+func cleanHTML(source, preheader string, opts Options) (mail, error) {
 	whole := hasDocument(source)
 	root, err := parseHTML(strings.ToValidUTF8(source, ""), whole)
 	if err != nil {
@@ -46,11 +46,29 @@ func cleanHTML(source string, opts Options) (mail, error) {
 	if opts.Unsubscribe != "" && !links(root, opts.Unsubscribe) {
 		appendFooter(root, opts)
 	}
+	prependPreheader(root, preheader)
 	out, err := writeHTML(root, whole)
 	if err != nil {
 		return mail{}, err
 	}
 	return mail{html: out, text: plainText(root)}, nil
+}
+
+// preheaderStyle hides the preheader from all but the list of an inbox.
+const preheaderStyle = "display:none;font-size:1px;line-height:1px;max-height:0;max-width:0;opacity:0;overflow:hidden;mso-hide:all"
+
+// preheaderFill follows the preheader, so that an inbox does not show the beginning of the mail after a short one.
+var preheaderFill = strings.Repeat("\u00a0\u200c", 60)
+
+// prependPreheader puts the preheader at the beginning of the body.
+func prependPreheader(root *html.Node, text string) {
+	if text == "" {
+		return
+	}
+	body := bodyOf(root)
+	div := &html.Node{Type: html.ElementNode, Data: "div", DataAtom: atom.Div, Attr: []html.Attribute{{Key: "style", Val: preheaderStyle}}}
+	div.AppendChild(&html.Node{Type: html.TextNode, Data: text + preheaderFill})
+	body.InsertBefore(div, body.FirstChild)
 }
 
 // parseHTML parses a document, or a fragment of one, whose nodes it puts into a body element.
@@ -178,6 +196,12 @@ func safeLink(link string) bool {
 	return true
 }
 
+// safeImage reports whether an address can be that of a picture in a notification: an absolute https or http address.
+func safeImage(link string) bool {
+	s := scheme(link)
+	return link == "" || s == "https" || s == "http"
+}
+
 // attribute returns the value of an attribute; empty if it is not there.
 func attribute(n *html.Node, name string) string {
 	for _, a := range n.Attr {
@@ -217,10 +241,7 @@ func unsubscribeWord(language string) string {
 
 // appendFooter adds a line with the unsubscribe link at the end of the body.
 func appendFooter(root *html.Node, opts Options) {
-	body := find(root, atom.Body)
-	if body == nil {
-		body = root
-	}
+	body := bodyOf(root)
 	p := &html.Node{
 		Type:     html.ElementNode,
 		Data:     "p",
@@ -237,6 +258,14 @@ func appendFooter(root *html.Node, opts Options) {
 	p.AppendChild(a)
 	body.AppendChild(p)
 	body.AppendChild(&html.Node{Type: html.TextNode, Data: "\n"})
+}
+
+// bodyOf returns the body of a document, or of a fragment.
+func bodyOf(root *html.Node) *html.Node {
+	if body := find(root, atom.Body); body != nil {
+		return body
+	}
+	return root
 }
 
 // find returns the first element of a kind; nil if there is none.

@@ -52,7 +52,11 @@ func run(ctx context.Context, field, source string, env template.Env, opts Optio
 	}
 	var stop *template.StopError
 	if errors.As(err, &stop) {
-		return "", &Error{Line: stop.Line, Cause: stop.Error()}
+		cause := stop.Error()
+		if stop.File != "" {
+			cause = stop.File + " " + cause
+		}
+		return "", &Error{Line: stop.Line, Cause: cause}
 	}
 	if field == "body" && looksLikeJSON(text) && !json.Valid([]byte(text)) {
 		report(opts, field, template.Note{Filter: "json", Cause: "the text begins as JSON does and is none: it is sent as it is"})

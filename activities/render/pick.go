@@ -14,8 +14,8 @@ import (
 // between lines of the customer's own language.
 //
 // A language matches exactly (ja-JP), else by language and script (zh-Hant for zh-TW), else by its first part (ja), ignoring case.
-// An unknown tone or language changes
-// nothing. The result is nil if the message has no treatment for the channel.
+// An unknown tone or language changes nothing. The result also has the layouts and blocks of the message, which Render
+// needs. It is nil if the message has no treatment for the channel.
 func Pick(m *journey.Message, channel, tone, customers string) journey.Treatment {
 	if m == nil || m.Treatments[channel] == nil {
 		return nil
@@ -25,6 +25,7 @@ func Pick(m *journey.Message, channel, tone, customers string) journey.Treatment
 	if name, ok := human.MatchLanguage(m.Languages, customers); ok {
 		lay(t, m.Languages[name][channel])
 	}
+	maps.Copy(t, m.Parts)
 	return t
 }
 

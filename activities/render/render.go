@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/tabi-journeys/tabi/channel"
+	mailaddress "github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/template"
@@ -54,6 +55,7 @@ func (e *Error) Error() string {
 // singleLine are the fields that are put into headers, notifications and requests: they are rendered as one line.
 var singleLine = map[string]bool{
 	"subject": true, "title": true, "link": true, "url": true, "image": true, "template": true, "language": true, "values": true,
+	"preheader": true, "from": true, "reply_to": true,
 }
 
 // Render renders a treatment for a channel and returns its fields. A value that is missing in the data prints
@@ -67,40 +69,30 @@ func Render(
 	data map[string]any,
 	opts Options,
 ) (map[string]string, error) {
-	html := map[string]bool{"html": spec.Any}
-	for _, f := range spec.Fields {
-		html[f.Name] = f.HTML
-	}
-	kind := func(field string) string { // the name that says what a text is: link of buttons.1.link
-		if f, ok := spec.Field(field); ok {
-			return f.Name
-		}
-		return field
+	html := spec.Any
+	if f, ok := spec.Field(htmlField); ok {
+		html = f.HTML
 	}
 	out := make(map[string]string, len(t)+1)
 	env := environment(v, data, opts)
-	for _, field := range sortedKeys(t) {
-		env.HTML = html[field]
-		text, err := run(ctx, field, t[field], env, opts)
+	for _, name := range sortedKeys(t) {
+		f, known := spec.Field(name)
+		if !known {
+			f = channel.Field{Name: name, HTML: html && name == htmlField}
+		}
+		if journey.IsPart(name) || name == layoutField && (f.Form == channel.FormLayout || !known) {
+			continue
+		}
+		text, err := field(ctx, f, name, t, env, opts)
 		if err != nil {
-			err.Field = field
+			err.Field = name
 			return nil, err
 		}
-		switch {
-		case html[field]:
-			out[field] = text
-		case singleLine[kind(field)]:
-			out[field] = oneLine(text)
-		default:
-			out[field] = clean(text)
-		}
-		if name := kind(field); (name == "link" || name == "image") && !safeLink(out[field]) {
-			out[field] = ""
-		}
+		out[name] = text
 	}
 	dropEmptyItems(spec, out, opts)
-	if source, ok := out["html"]; ok && html["html"] {
-		mail, err := cleanHTML(source, opts)
+	if source, ok := out[htmlField]; ok && html {
+		mail, err := cleanHTML(source, out["preheader"], opts)
 		if err != nil {
 			return nil, &Error{Field: "html", Cause: err.Error()}
 		}
@@ -110,10 +102,61 @@ func Render(
 			return out, nil
 		}
 	}
-	if text := out["text"]; html["html"] && text != "" && opts.Unsubscribe != "" && !strings.Contains(text, opts.Unsubscribe) {
+	if text := out["text"]; html && text != "" && opts.Unsubscribe != "" && !strings.Contains(text, opts.Unsubscribe) {
 		out["text"] = strings.TrimRight(text, "\n") + "\n\n-- \n" + unsubscribeWord(opts.Language) + ": " + opts.Unsubscribe + "\n"
 	}
 	return out, nil
+}
+
+// htmlField is the field that a layout is for, and layoutField the one that names it.
+const (
+	htmlField   = "html"
+	layoutField = "layout"
+)
+
+// field renders one text of a treatment. The error's Field is empty.
+func field(ctx context.Context, f channel.Field, name string, t journey.Treatment, env template.Env, opts Options) (string, *Error) {
+	env.HTML = f.HTML
+	env.Blocks = func(block string) *template.Template {
+		source, ok := t[journey.BlockKey(block)]
+		if !ok {
+			return nil
+		}
+		return parse(source, f.HTML)
+	}
+	if source, ok := t[journey.LayoutKey(t[layoutField])]; ok && name == htmlField {
+		env.Layout = parse(source, f.HTML)
+	}
+	text, err := run(ctx, name, t[name], env, opts)
+	switch {
+	case err != nil:
+		return "", err
+	case f.HTML:
+		return text, nil
+	case f.Form == channel.FormSender:
+		return sender(name, oneLine(text), opts), nil
+	case singleLine[f.Name]:
+		text = oneLine(text)
+	default:
+		text = clean(text)
+	}
+	if f.Name == "link" && !safeLink(text) || f.Name == "image" && !safeImage(text) {
+		return "", nil
+	}
+	return text, nil
+}
+
+// sender returns the sender of a mail as it is written for people; nothing, and a note, if it is no mail address.
+func sender(name, text string, opts Options) string {
+	if text == "" {
+		return ""
+	}
+	from, err := mailaddress.ParseSender(text)
+	if err != nil {
+		report(opts, name, template.Note{Filter: name, Cause: "it came out as no mail address: the mail goes without it"})
+		return ""
+	}
+	return mailaddress.SenderText(from)
 }
 
 // dropEmptyItems removes the items of lists that came out without a text that they need: a button without a title or a link.

@@ -18,7 +18,7 @@ import (
 // is too large together with all other problems.
 const MaxFile = 4 << 20
 
-// ReadFolder reads all YAML files of a journeys folder, sorted by name. It skips folders and files whose name begins
+// ReadFolder reads all files of a journeys folder that lint reads, sorted by name. It skips folders and files whose name begins
 // with a dot.
 func ReadFolder(dir string) ([]lint.File, error) {
 	info, err := os.Stat(dir)
@@ -41,7 +41,7 @@ func ReadFolder(dir string) ([]lint.File, error) {
 			}
 			return nil
 		}
-		if ext := filepath.Ext(path); d.IsDir() || ext != ".yaml" && ext != ".yml" {
+		if d.IsDir() || !lint.IsSource(filepath.ToSlash(path)) {
 			return nil
 		}
 		data, err := readFile(path)
@@ -91,6 +91,9 @@ func Fingerprint(files []lint.File) string {
 // FolderOf returns the journeys folder of a file: the parent of messages/ or actions/, otherwise the file's own folder.
 func FolderOf(path string) string {
 	dir := filepath.Dir(filepath.Clean(path))
+	if lint.IsPart(filepath.ToSlash(filepath.Clean(path))) {
+		return filepath.Dir(filepath.Dir(dir))
+	}
 	if base := filepath.Base(dir); base == "messages" || base == "actions" {
 		return filepath.Dir(dir)
 	}

@@ -81,6 +81,10 @@ func Compare(ctx context.Context, w io.Writer, b app.Build, args []string, live 
 		out.Unread = append(out.Unread, rules)
 		old.Rules = now.Rules
 	}
+	for _, part := range from.brokenParts() {
+		out.Unread = append(out.Unread, part)
+		old.Messages = now.Messages
+	}
 	for _, name := range from.broken() {
 		if now.Journeys[name] != nil && old.Journeys[name] == nil || now.Messages[name] != nil && old.Messages[name] == nil {
 			out.Unread = append(out.Unread, name)

@@ -98,6 +98,19 @@ func (s *Side) brokenRules() []string {
 	return slices.Compact(out)
 }
 
+// brokenParts returns the layouts, blocks and defaults of messages that do not compile. The messages that use them do not compile either.
+func (s *Side) brokenParts() []string {
+	var out []string
+	for _, d := range s.Errors {
+		dir, base := path.Base(path.Dir(d.File)), path.Base(d.File)
+		if lint.IsPart(d.File) || dir == "messages" && base == "_defaults.yaml" {
+			out = append(out, strings.TrimPrefix(dir+"/"+base, "messages/"))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // folderOf returns the folder to read from a revision without a path: that of the other side of the comparison.
 func folderOf(arg string) string {
 	if info, err := os.Stat(arg); err == nil && info.IsDir() {
@@ -159,7 +172,7 @@ func readRevision(ctx context.Context, b app.Build, arg, folder string) (*Side, 
 	return s, s.check(b, files)
 }
 
-// readTree reads the YAML files of a tree of git.
+// readTree reads the files of a tree of git that lint reads.
 func readTree(ctx context.Context, dir, tree, rev string) ([]lint.File, error) {
 	listed, err := runGit(ctx, dir, nil, "ls-tree", "-r", "-z", "--long", "--full-tree", tree)
 	if err != nil {
@@ -171,7 +184,7 @@ func readTree(ctx context.Context, dir, tree, rev string) ([]lint.File, error) {
 	for line := range strings.SplitSeq(string(listed), "\x00") {
 		about, name, _ := strings.Cut(line, "\t")
 		f := strings.Fields(about) // mode, kind, object, size
-		if ext := path.Ext(name); len(f) != 4 || f[1] != "blob" || f[0] == "120000" || ext != ".yaml" && ext != ".yml" || hidden(name) {
+		if len(f) != 4 || f[1] != "blob" || f[0] == "120000" || !lint.IsSource(name) || hidden(name) {
 			continue
 		}
 		if size, err := strconv.Atoi(f[3]); err != nil || size > app.MaxFile {

@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/address"
+	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/localtime"
-	"github.com/tabi-journeys/tabi/internal/journey/template"
 )
 
 // doubtful returns a sentence for each value of a change to the profile that tabi itself reads and cannot use: time zone,
@@ -17,7 +17,7 @@ func doubtful(patch map[string]any) (out []string) {
 		out = append(out, "traits.timezone is "+said)
 	}
 	if said := unusable(patch["language"], "a language code such as ja or pt-BR", "the customer gets messages in no language of their own",
-		validLanguage, template.SuggestLanguage); said != "" {
+		validLanguage, human.SuggestLanguage); said != "" {
 		out = append(out, "traits.language is "+said)
 	}
 	for _, trait := range []string{address.Mailbox, address.Phone, address.PushToken} {
@@ -35,7 +35,7 @@ func validLanguage(text string) bool {
 	if end := strings.IndexAny(text, ",;.@"); end >= 0 {
 		text = text[:end]
 	}
-	return template.ValidLanguage(strings.TrimSpace(text))
+	return human.ValidLanguage(strings.TrimSpace(text))
 }
 
 // maxShown is how much of a value a warning shows, in characters.

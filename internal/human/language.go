@@ -87,3 +87,26 @@ func RightToLeft(name string) bool {
 	script, _ := tag.Script()
 	return slices.Contains(rightToLeft, script.String())
 }
+
+// CanonicalLanguage writes a language as ja-JP; English where it is unknown.
+func CanonicalLanguage(name string) string {
+	name = strings.ReplaceAll(strings.TrimSpace(name), "_", "-")
+	if tag, err := language.Parse(name); err == nil && name != "" {
+		return tag.String()
+	}
+	return "en"
+}
+
+// ValidLanguage reports whether a text is a language by BCP 47.
+func ValidLanguage(name string) bool {
+	_, err := language.Parse(strings.ReplaceAll(name, "_", "-"))
+	return err == nil && name != "" && !strings.ContainsAny(name, " /")
+}
+
+// SuggestLanguage returns the language that a code of a country, or an English name, most likely means, or "".
+func SuggestLanguage(name string) string {
+	return map[string]string{
+		"jp": "ja", "cn": "zh", "tw": "zh-TW", "kr": "ko", "gb": "en-GB", "us": "en-US", "ua": "uk", "cz": "cs", "dk": "da", "gr": "el",
+		"japanese": "ja", "english": "en", "german": "de", "french": "fr", "spanish": "es", "chinese": "zh", "korean": "ko",
+	}[strings.ToLower(strings.TrimSpace(name))]
+}

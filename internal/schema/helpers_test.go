@@ -57,6 +57,8 @@ func refused(t *testing.T, kind string, document any) error {
 func kindOf(name string) string {
 	base := strings.TrimSuffix(strings.TrimSuffix(filepath.Base(name), ".yaml"), ".yml")
 	switch dir := filepath.Base(filepath.Dir(name)); {
+	case dir == "messages" && base == "_defaults":
+		return "defaults"
 	case dir == "messages":
 		return "message"
 	case dir == "actions":

@@ -47,7 +47,7 @@ func (b *builder) fields(s *shape.Schema, fields []channel.Field, whole bool) {
 		switch {
 		case !whole || !f.Required:
 		case f.Or != "":
-			s.AnyOf = shape.Need(f.Name, f.Or)
+			s.AnyOf = shape.Need(append([]string{f.Name, f.Or}, inPlaceOf(fields, f)...)...)
 		default:
 			s.Required = append(s.Required, f.Name)
 		}
@@ -57,7 +57,10 @@ func (b *builder) fields(s *shape.Schema, fields []channel.Field, whole bool) {
 // field is the schema of one text, or of a list.
 func field(b *builder, f channel.Field) *shape.Schema {
 	value := shape.Text()
-	if f.Required || f.Texts {
+	if f.Form == channel.FormLayout {
+		return value.With(f.Doc)
+	}
+	if f.Required || f.Texts || f.Form != channel.FormLiquid {
 		value.MinLength = 1
 	}
 	switch {
@@ -72,4 +75,31 @@ func field(b *builder, f channel.Field) *shape.Schema {
 	}
 	value.MaxItems = f.Max
 	return value.With(f.Doc)
+}
+
+// inPlaceOf returns the fields that may be written in place of another.
+func inPlaceOf(fields []channel.Field, f channel.Field) (names []string) {
+	for _, other := range fields {
+		if other.Form == channel.FormMJML && f.Name == "html" {
+			names = append(names, other.Name)
+		}
+	}
+	return names
+}
+
+// defaults is the schema of messages/_defaults.yaml.
+func (b *builder) defaults() *shape.Schema {
+	keys := shape.Keys{}
+	for _, c := range b.Channels {
+		own := shape.Keys{}
+		for _, f := range c.Fields {
+			if f.Form == channel.FormLayout || f.Form == channel.FormSender {
+				own[f.Name] = field(b, f)
+			}
+		}
+		if len(own) > 0 {
+			keys[c.Name] = shape.Object(own).With("What a message has that does not say otherwise.")
+		}
+	}
+	return shape.Object(keys)
 }

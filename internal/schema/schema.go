@@ -30,6 +30,7 @@ func Kinds() []Kind {
 		{"journey", "<journey>.yaml", "a journey: who enters, what happens, how it ends", (*builder).journey},
 		{"test", "<journey>.test.yaml", "scenarios of a journey, run in simulated time", (*builder).test},
 		{"message", "messages/<message>.yaml", "what is said, per channel", (*builder).message},
+		{"defaults", "messages/_defaults.yaml", "the layout and the senders of all mails", (*builder).defaults},
 		{"actions", "actions/<group>.yaml", "next best actions to choose among", (*builder).actions},
 		{"intents", "intents.yaml", "how intent is inferred", (*builder).intents},
 		{"policy", "policy.yaml", "contact policy: consent, limits, quiet hours, suppression", (*builder).policy},

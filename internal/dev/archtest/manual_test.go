@@ -15,7 +15,8 @@ import (
 )
 
 // file matches an example that names its file in its first line.
-var file = regexp.MustCompile("(?ms)^```yaml\n# ([\\w./-]+\\.yaml)\n(.*?)^```$")
+var file = regexp.MustCompile("(?ms)^```(?:yaml\n# |html\n<!-- |liquid\n\\{% # )" +
+	"([\\w./-]+\\.(?:yaml|html|liquid))(?: -->| %\\})?\n(.*?)^```$")
 
 // The files shown on a page of the manual form a folder that lints, whose scenarios pass; on the page of a
 // kind of step, some go through such a step.
@@ -35,7 +36,11 @@ func TestManualIsPlayed(t *testing.T) {
 			}
 			var files []lint.File
 			for _, m := range file.FindAllStringSubmatch(string(data), -1) {
-				files = append(files, lint.File{Name: m[1], Data: []byte("#\n" + m[2])})
+				data := m[2]
+				if strings.HasSuffix(m[1], ".yaml") {
+					data = "#\n" + data
+				}
+				files = append(files, lint.File{Name: m[1], Data: []byte(data)})
 			}
 			content, tests, diagnostics := scenario.Check(files, lint.Options{Channels: channels.Shipped().Specs()})
 			if diagnostics.Failed(false) {

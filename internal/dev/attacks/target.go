@@ -23,6 +23,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/childproc"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
+	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/journeys"
 )
 
@@ -136,7 +137,7 @@ func (t *target) start(ctx context.Context) (err error) {
 // write writes the shipped journeys and those of the attacks to a folder.
 func write(folder string) error {
 	if err := fs.WalkDir(journeys.Files, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.HasSuffix(path, ".test.yaml") || !strings.HasSuffix(path, ".yaml") {
+		if err != nil || d.IsDir() || strings.HasSuffix(path, ".test.yaml") || !lint.IsSource(path) {
 			return err
 		}
 		data, err := fs.ReadFile(journeys.Files, path)

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"runtime"
-	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -68,7 +67,7 @@ func simulationPart(ctx context.Context, b *bench, _ *server, out *section) erro
 func shipped() (*journey.Content, error) {
 	var files []lint.File
 	err := fs.WalkDir(journeys.Files, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".yaml") {
+		if err != nil || d.IsDir() || !lint.IsSource(path) {
 			return err
 		}
 		data, err := journeys.Files.ReadFile(path)

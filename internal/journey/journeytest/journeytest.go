@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -22,12 +21,19 @@ var channels = []channel.Spec{
 	{
 		Name:    "email",
 		Address: "email",
-		Fields:  []channel.Field{{Name: "subject", Required: true}, {Name: "html", Required: true, HTML: true, Or: "text"}, {Name: "text"}},
+		Fields: []channel.Field{
+			{Name: "subject", Required: true}, {Name: "html", Required: true, HTML: true, Or: "text"}, {Name: "text"},
+			{Name: "mjml", Form: channel.FormMJML}, {Name: "layout", Form: channel.FormLayout}, {Name: "preheader"},
+			{Name: "from", Form: channel.FormSender}, {Name: "reply_to", Form: channel.FormSender},
+		},
 	},
 	{
 		Name:    "push",
 		Address: "push_token",
-		Fields:  []channel.Field{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}},
+		Fields: []channel.Field{
+			{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}, {Name: "image"},
+			{Name: "buttons", Items: []channel.Field{{Name: "title", Required: true}, {Name: "link", Required: true}}},
+		},
 	},
 	{Name: "sms", Address: "phone", Fields: []channel.Field{{Name: "text", Required: true}}},
 	{Name: "app", Fields: []channel.Field{{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"}}},
@@ -62,10 +68,10 @@ func MustCheck(t *testing.T, name, source string, messages map[string]string) *j
 	return content.Journeys[name]
 }
 
-// SplitGolden returns the YAML files of a golden. In them, ␍ is a carriage return and ⇥ a tab.
+// SplitGolden returns the files of a golden that lint reads. In them, ␍ is a carriage return and ⇥ a tab.
 func SplitGolden(archive *txtar.Archive) (files []lint.File) {
 	for _, file := range archive.Files {
-		if ext := filepath.Ext(file.Name); ext == ".yaml" || ext == ".yml" {
+		if lint.IsSource(file.Name) {
 			data := bytes.ReplaceAll(file.Data, []byte("␍\n"), []byte("\r\n"))
 			files = append(files, lint.File{Name: file.Name, Data: bytes.ReplaceAll(data, []byte("⇥"), []byte("\t"))})
 		}

@@ -15,8 +15,8 @@ import (
 )
 
 // File is one file of a project folder. Name is its path as the user knows it, with slashes. Its place under the root
-// determines its role (messages/x.yaml, actions/x.yaml, intents.yaml, policy.yaml, topics.yaml,
-// x.test.yaml, x.yaml).
+// determines its role (messages/x.yaml, messages/_layouts/x.html, messages/_blocks/x.liquid, messages/_defaults.yaml, actions/x.yaml,
+// intents.yaml, policy.yaml, topics.yaml, x.test.yaml, x.yaml).
 type File struct {
 	Root string // the folder that the user named; a prefix of Name, or empty
 	Name string
@@ -50,6 +50,8 @@ func Open(files []File, opts Options) *Folder {
 		journeys: map[string]string{},
 		Intents:  &intentSet{},
 		topics:   &topicSet{},
+		layouts:  map[string]*partFile{},
+		blocks:   map[string]*partFile{},
 		groups:   map[string]*groupInfo{},
 		actions:  map[string]*actionInfo{},
 
@@ -57,15 +59,20 @@ func Open(files []File, opts Options) *Folder {
 	}
 	files = slices.Clone(files)
 	slices.SortStableFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
-	var all, messages, intents, actions, policies, topics, journeys []*fileCheck
+	var all, messages, parts, defaults, intents, actions, policies, topics, journeys []*fileCheck
 	for _, file := range files {
 		f := &fileCheck{Folder: c, folder: file.Root, role: roleOf(file)}
-		f.Document = source.NewDocument(file.Name, file.Data, c.kinds.exprs, f.role != roleMessage && f.role != roleTest)
+		f.Document = source.NewDocument(file.Name, file.Data, c.kinds.exprs, f.role.expressions())
 		switch f.role {
 		case roleNone:
 			continue
 		case roleMessage:
 			messages = append(messages, f)
+		case roleLayout, roleBlock, roleMisplaced:
+			f.Document = source.NewText(file.Name, file.Data)
+			parts = append(parts, f)
+		case roleDefaults:
+			defaults = append(defaults, f)
 		case roleIntents:
 			intents = append(intents, f)
 		case roleActions:
@@ -98,6 +105,9 @@ func Open(files []File, opts Options) *Folder {
 	if f := rootFile(policies); f != nil {
 		f.policyFile()
 	}
+	each(parts, (*fileCheck).claimPart)
+	inParallel(parts, (*fileCheck).partFile)
+	each(defaults, (*fileCheck).defaultsFile)
 	each(messages, (*fileCheck).claimMessage)
 	inParallel(messages, (*fileCheck).messageFile)
 	each(messages, (*fileCheck).keepMessage)
@@ -107,7 +117,12 @@ func Open(files []File, opts Options) *Folder {
 	each(journeys, (*fileCheck).keepJourney)
 	c.vague = slices.ContainsFunc(all, func(f *fileCheck) bool { return f.unsure })
 	each(actions, (*fileCheck).keepActions) // after the journeys: an action they send needs a message
-	c.messageNames(messages, journeys)
+	each(parts, (*fileCheck).blocksRendered)
+	each(messages, (*fileCheck).blocksRendered)
+	c.blockCircles()
+	c.messageNames(messages, parts, journeys)
+	each(messages, (*fileCheck).attachParts)
+	c.unusedParts(slices.Concat(messages, parts, defaults))
 	if !c.vague {
 		c.unusedMessages()
 		unknownTraits(all)
@@ -150,7 +165,7 @@ func inParallel(files []*fileCheck, do func(*fileCheck)) {
 }
 
 // Folder holds what the files of a folder know about each other. While files are checked in parallel,
-// everything in it is read-only except messageFile.used, actionInfo.sent and actionInfo.chosen.
+// everything in it is read-only except messageFile.used, partFile.used, actionInfo.sent and actionInfo.chosen.
 type Folder struct {
 	Opts     Options
 	kinds    *kindSet
@@ -159,6 +174,9 @@ type Folder struct {
 	journeys map[string]string // name → file
 	Intents  *intentSet
 	topics   *topicSet
+	layouts  map[string]*partFile
+	blocks   map[string]*partFile
+	defaults map[string]journey.Treatment // of messages/_defaults.yaml, by channel
 	groups   map[string]*groupInfo
 	actions  map[string]*actionInfo // by name
 
@@ -177,6 +195,7 @@ type fileCheck struct {
 	folder  string // the folder's root
 	role    role
 	message *messageFile
+	part    *partFile
 	group   *groupInfo
 	journey *journeyCheck
 	unsure  bool // some of what may send messages could not be read
@@ -197,14 +216,26 @@ const (
 	roleActions
 	rolePolicy
 	roleTopics
+	roleLayout
+	roleBlock
+	roleMisplaced // among layouts or blocks, with the name of neither
+	roleDefaults
 )
+
+// expressions reports whether a file of the role may hold expressions.
+func (r role) expressions() bool { return r != roleMessage && r != roleDefaults && r != roleTest }
 
 // roleOf returns a file's role, by its place.
 func roleOf(file File) role {
+	if IsPart(file.Name) {
+		return partRole(file.Name)
+	}
 	if path.Ext(file.Name) != ".yaml" && path.Ext(file.Name) != ".yml" {
 		return roleNone
 	}
 	switch base := source.BaseName(file.Name); {
+	case path.Base(path.Dir(file.Name)) == "messages" && base == "_defaults":
+		return roleDefaults
 	case path.Base(path.Dir(file.Name)) == "messages":
 		return roleMessage
 	case path.Base(path.Dir(file.Name)) == "actions":

@@ -20,7 +20,7 @@ import (
 var update = flag.Bool("update", false, "write the goldens anew")
 
 // goldens are folders of journeys with the results of Check: `want` holds the diagnostics, `<journey>.json` the
-// definition, `<journey>.test.json` the scenarios, `rules.json` the rules.
+// definition, `<journey>.test.json` the scenarios, `messages/<message>.json` the message, `rules.json` the rules.
 func goldens(t *testing.T) []string {
 	t.Helper()
 	paths, err := filepath.Glob("testdata/*.txtar")
@@ -48,6 +48,9 @@ func TestGolden(t *testing.T) {
 					var what any = content.Journeys[name]
 					if tested, ok := strings.CutSuffix(name, ".test"); ok {
 						what = tests[tested]
+					}
+					if message, ok := strings.CutPrefix(name, "messages/"); ok {
+						what = content.Messages[message]
 					}
 					if name == "rules" {
 						what = content.Rules

@@ -20,7 +20,7 @@ import (
 // page on scenarios.
 const manual = "../../../docs/language"
 
-var rulePages = []string{"intents.md", "actions.md", "policy.md", "topics.md"}
+var rulePages = []string{"intents.md", "actions.md", "policy.md", "topics.md", "layouts.md"}
 
 // results describes what a kind stores in steps.<id>.
 func results(kind journey.Kind) string {
@@ -125,8 +125,8 @@ func TestManualTables(t *testing.T) {
 }
 
 var (
-	fenced  = regexp.MustCompile("(?ms)^```yaml(?: ([a-z-]+))?\n(.*?)^```$")
-	fileTop = regexp.MustCompile(`^# ([\w./-]+\.yaml)\n`)
+	fenced  = regexp.MustCompile("(?ms)^```(?:yaml|html|liquid)(?: ([a-z-]+))?\n(.*?)^```$")
+	fileTop = regexp.MustCompile(`^(?:# |<!-- |\{% # )([\w./-]+\.(?:yaml|html|liquid))(?: -->| %\})?\n`)
 )
 
 // manualExample is a YAML block of the manual.

@@ -7,10 +7,10 @@ import (
 	"sync/atomic"
 
 	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
-	"github.com/tabi-journeys/tabi/internal/journey/template"
 )
 
 // messageFile holds what the checks need to know about a message.
@@ -73,13 +73,14 @@ func (f *fileCheck) messageFile() {
 	message.Languages = f.variants(m, "languages", "a language")
 	if n := m.Get("languages"); n != nil && n.Shape == source.Map {
 		for _, name := range n.Keys {
-			if name.Shape == source.Scalar && name.Text != "" && !template.ValidLanguage(name.Text) {
-				f.Report(name.Pos, "bad-value", template.SuggestLanguage(name.Text),
+			if name.Shape == source.Scalar && name.Text != "" && !human.ValidLanguage(name.Text) {
+				f.Report(name.Pos, "bad-value", human.SuggestLanguage(name.Text),
 					"%q is no language: write a code such as ja or pt-BR", name.Text)
 			}
 		}
 	}
 	m.Done()
+	f.withDefaults(message)
 	if f.Errors == 0 {
 		info.message = message
 	}
@@ -142,16 +143,21 @@ func (f *fileCheck) fields(
 	if m == nil {
 		return false
 	}
+	compiled := f.oneSource(m, fields)
 	for _, field := range fields {
 		value := m.Get(field.Name)
 		switch {
+		case value != nil && field.Form == channel.FormMJML:
+			if text, ok := f.mjml(value); ok {
+				keep(htmlKey, text)
+			}
 		case value != nil && (field.Texts || len(field.Items) > 0):
 			f.list(value, spec, field, keep)
 		case value != nil:
 			if text, ok := f.field(value, spec, field); ok {
 				keep(field.Name, text)
 			}
-		case !field.Required || !whole || field.Or != "" && m.Get(field.Or) != nil:
+		case !field.Required || !whole || field.Or != "" && m.Get(field.Or) != nil || field.Name == htmlKey && compiled:
 		case field.Or != "":
 			m.Need(field.Name, spec.Name+" needs it, or "+field.Or)
 		default:
@@ -184,23 +190,57 @@ func (f *fileCheck) list(n *source.Node, spec channel.Spec, field channel.Field,
 
 // field reads and checks one text.
 func (f *fileCheck) field(n *source.Node, spec channel.Spec, field channel.Field) (text string, ok bool) {
+	if field.Form == channel.FormLayout {
+		return f.layoutNamed(n)
+	}
 	text, ok = f.Text(n, field.Name)
 	if !ok {
 		return "", false
 	}
-	if field.Required && text == "" {
+	if text == "" && (field.Required || field.Form == channel.FormSender) {
 		f.Report(n.Pos, "bad-value", "", "%s is empty", field.Name)
+		return text, true
 	}
 	switch {
+	case field.Form == channel.FormSender:
+		f.sender(field, n)
 	case field.HTML:
 		f.addresses(n)
 	case field.Name == "link" || field.Name == "url" || field.Name == "image":
 		f.address(n)
-	case field.Name == "language" && text != "" && !strings.Contains(text, "{") && !template.ValidLanguage(text):
-		f.Report(n.Pos, "bad-value", template.SuggestLanguage(text), "%q is no language: write a code such as ja or pt-BR", text)
+	case field.Name == "language" && text != "" && !strings.Contains(text, "{") && !human.ValidLanguage(text):
+		f.Report(n.Pos, "bad-value", human.SuggestLanguage(text), "%q is no language: write a code such as ja or pt-BR", text)
 	}
 	f.template(n, field.HTML, spec.Name == "webhook" && field.Name == "body")
 	return text, true
+}
+
+// htmlKey is the field that MJML is compiled to, and that has a layout.
+const htmlKey = "html"
+
+// oneSource reports whether html is written as MJML, and reports html and MJML beside each other at the second of them.
+func (f *fileCheck) oneSource(m *source.Mapping, fields []channel.Field) (compiled bool) {
+	for _, field := range fields {
+		if field.Form != channel.FormMJML || m.Index(field.Name) < 0 {
+			continue
+		}
+		compiled = true
+		if html := m.Index(htmlKey); html >= 0 {
+			second := m.Node.Keys[max(html, m.Index(field.Name))]
+			f.Report(second.Pos, "unknown-key", "", "%s is written in place of %s: use one or the other", field.Name, htmlKey)
+		}
+	}
+	return compiled
+}
+
+// sender checks a mail address that is written out. What Liquid makes of others is known when a mail is sent.
+func (f *fileCheck) sender(field channel.Field, n *source.Node) {
+	if strings.Contains(n.Text, "{{") || strings.Contains(n.Text, "{%") {
+		return
+	}
+	if _, err := address.ParseSender(n.Text); err != nil {
+		f.Report(n.Pos, "bad-value", "", "%s %v; write shop@example.com, or Shop <shop@example.com>", field.Name, err)
+	}
 }
 
 // unusedMessages warns about messages that no journey sends.

@@ -171,7 +171,7 @@ type stepReader struct {
 func (r *stepReader) Expr(n *source.Node, want expr.Want) expr.Expr { return r.expr(n, want) }
 
 // Template checks a Liquid template.
-func (r *stepReader) Template(n *source.Node) { r.template(n, false, r.step.kind == "call") }
+func (r *stepReader) Template(n *source.Node) { _ = r.template(n, false, r.step.kind == "call") }
 
 // Intent reads the name of an intent, and reports one that does not exist.
 func (r *stepReader) Intent(n *source.Node) string { return r.intentName(n) }

@@ -17,8 +17,9 @@ import (
 
 // templateUse is a checked template, kept until it is known what its names can mean.
 type templateUse struct {
-	node  *source.Node
-	names []template.Name
+	node    *source.Node
+	names   []template.Name
+	renders []template.Render
 }
 
 // at returns the position of an offset in bytes of a template.
@@ -30,14 +31,21 @@ func (u templateUse) at(offset int) source.Pos {
 }
 
 // template checks a Liquid template at its position in the file. With json, a text that begins as JSON does is one.
-func (f *fileCheck) template(n *source.Node, html, json bool) {
+func (f *fileCheck) template(n *source.Node, html, json bool) template.Checked {
 	checked := template.Check(n.Text, html)
-	use := templateUse{n, checked.Names}
+	use := templateUse{n, checked.Names, checked.Renders}
 	for _, problem := range checked.Problems {
 		f.Report(use.at(problem.Offset), cmp.Or(problem.Code, "bad-template"), problem.Hint, "%s", problem.Message)
 	}
 	if len(checked.Problems) > 0 {
-		return
+		for _, r := range use.renders { // they are used once the template is mended
+			f.use(f.blocks[r.Block.Text])
+		}
+		return checked
+	}
+	if f.message == nil && f.part == nil && len(use.renders) > 0 {
+		f.Report(use.at(use.renders[0].Block.Offset), "bad-template", "", "only messages, layouts and blocks can render a block")
+		return checked
 	}
 	f.templates = append(f.templates, use)
 	for _, name := range use.names {
@@ -50,6 +58,7 @@ func (f *fileCheck) template(n *source.Node, html, json bool) {
 			f.Report(use.at(problem.Offset), problem.Code, "", "%s", problem.Message)
 		}
 	}
+	return checked
 }
 
 // templateRoots are the variables of templates.
@@ -158,7 +167,21 @@ func (f *fileCheck) templateName(use templateUse, name template.Name, s *scope, 
 	}
 	root := name[0]
 	roots := templateRoots
-	if own {
+	switch {
+	case f.part != nil && f.part.layout:
+		roots = append([]string{"content"}, roots...)
+	case f.part != nil && f.part.given[root.Text]:
+		return
+	case f.part != nil && !slices.Contains(roots, root.Text):
+		// A parameter that nothing gives is empty. One that looks like customer, and is read like it, is a slip.
+		for _, meant := range roots {
+			if len(name) > 1 && oneLetterApart([]rune(root.Text), []rune(meant)) {
+				f.Report(use.at(root.Offset), "bad-template", meant,
+					"there is no variable %q, and nothing gives it to the block", root.Text)
+			}
+		}
+		return
+	case own:
 		roots = slices.DeleteFunc(slices.Clone(roots), func(r string) bool { return slices.Contains(messageRoots, r) })
 	}
 	switch {
@@ -210,6 +233,7 @@ type sender struct {
 	data          []string
 	transactional bool // a step sends it so
 	topicless     bool // something sends it without a topic
+	acts          bool // an action sends it
 }
 
 // senders returns who sends each message.
@@ -221,6 +245,7 @@ func (c *Folder) senders(journeys []*fileCheck) map[string]*sender {
 			s = &sender{}
 			out[message] = s
 		}
+		s.acts = s.acts || j == nil
 		if j != nil && !slices.Contains(s.journeys, j) {
 			s.journeys = append(s.journeys, j)
 		}
@@ -258,28 +283,73 @@ func (c *Folder) senders(journeys []*fileCheck) map[string]*sender {
 	return out
 }
 
-// messageNames checks the names in messages, once it is known who sends them.
-func (c *Folder) messageNames(messages, journeys []*fileCheck) {
+// messageNames checks the names in messages, layouts and blocks, once it is known who sends them.
+func (c *Folder) messageNames(messages, parts, journeys []*fileCheck) {
 	sure := !c.vague && !c.lostActions && !slices.ContainsFunc(journeys, func(f *fileCheck) bool { return f.journey == nil })
 	var senders map[string]*sender
 	if sure {
 		senders = c.senders(journeys)
 	}
+	users := map[*partFile]*sender{} // who sends the messages that have a layout or block
+	known := sure
 	for _, f := range messages {
-		before := f.Errors
-		var s *scope
-		if who := senders[source.BaseName(f.File)]; who != nil {
-			whole := scopeOf(who.journeys, who.data, false)
-			s = &whole
-			f.emptyLinks(f.templates, who)
-		}
-		for _, use := range f.templates {
-			for _, name := range use.names {
-				f.templateName(use, name, s, false)
+		who := senders[source.BaseName(f.File)]
+		if f.message != nil && f.message.message != nil {
+			uses, _ := f.partsOf()
+			for _, p := range uses {
+				if p == nil {
+					continue
+				}
+				if users[p] == nil {
+					users[p] = &sender{}
+				}
+				users[p].add(who)
 			}
+		} else {
+			known = false // it is not known what it uses
 		}
-		if f.Errors > before && f.message != nil && f.message.message != nil {
-			delete(c.Content.Messages, f.message.message.Name)
+		f.namesOf(who)
+	}
+	for _, f := range parts {
+		who := users[f.part]
+		if !known || who != nil && len(who.journeys) == 0 && !who.acts {
+			who = nil
+		}
+		f.namesOf(who)
+	}
+}
+
+// namesOf checks the names in the file's templates. who sends them; nil: it is not known, or nothing does.
+func (f *fileCheck) namesOf(who *sender) {
+	before := f.Errors
+	var s *scope
+	if who != nil {
+		whole := scopeOf(who.journeys, who.data, false)
+		s = &whole
+		f.emptyLinks(f.templates, who)
+	}
+	for _, use := range f.templates {
+		for _, name := range use.names {
+			f.templateName(use, name, s, false)
 		}
 	}
+	if f.Errors > before {
+		f.drop()
+	}
+}
+
+// add adds what sends another message.
+func (s *sender) add(other *sender) {
+	if other == nil {
+		return
+	}
+	for _, j := range other.journeys {
+		if !slices.Contains(s.journeys, j) {
+			s.journeys = append(s.journeys, j)
+		}
+	}
+	s.data = append(s.data, other.data...)
+	s.acts = s.acts || other.acts
+	s.transactional = s.transactional || other.transactional
+	s.topicless = s.topicless || other.topicless
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
-	"github.com/tabi-journeys/tabi/internal/journey/template"
 )
 
 // topicSet holds what the checks need to know about the folder's topics.
@@ -96,8 +95,8 @@ func (f *fileCheck) inLanguages(m *source.Mapping, key string) map[string]string
 	}
 	out := map[string]string{}
 	for i, name := range n.Keys {
-		if name.Shape != source.Scalar || !template.ValidLanguage(name.Text) {
-			f.Report(name.Pos, "bad-value", template.SuggestLanguage(name.Text), "%q is no language: write a code such as ja or pt-BR",
+		if name.Shape != source.Scalar || !human.ValidLanguage(name.Text) {
+			f.Report(name.Pos, "bad-value", human.SuggestLanguage(name.Text), "%q is no language: write a code such as ja or pt-BR",
 				name.Text)
 			continue
 		}

@@ -8,7 +8,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
-	"github.com/tabi-journeys/tabi/internal/journey/template"
 )
 
 // expectation is an expect mapping while it is read.
@@ -209,8 +208,8 @@ func (e *expectation) said(n *source.Node, list string, i int) Said {
 func (e *expectation) content(m *source.Mapping, out *Said) {
 	if v := m.Get("language"); v != nil {
 		text, ok := e.Word(v, "language")
-		if ok && !template.ValidLanguage(text) {
-			e.Report(v.Pos, "bad-value", template.SuggestLanguage(text), "%q is no language: write a code such as ja or pt-BR", text)
+		if ok && !human.ValidLanguage(text) {
+			e.Report(v.Pos, "bad-value", human.SuggestLanguage(text), "%q is no language: write a code such as ja or pt-BR", text)
 		}
 		out.Language = text
 	}

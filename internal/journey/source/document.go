@@ -7,12 +7,13 @@ import (
 	"strings"
 )
 
-// Document is one YAML file while it is read: its nodes, and the problems found so far.
+// Document is one file while it is read: its nodes, and the problems found so far.
 type Document struct {
 	File    string
 	data    []byte
 	keys    ExprKeys
 	exprs   bool // the file may hold expressions
+	plain   bool // the file is a text, not YAML
 	Src     *source
 	Root    *Node
 	hidden  []span // values that YAML could not parse
@@ -25,6 +26,11 @@ type Document struct {
 // NewDocument returns a document to be read with Read.
 func NewDocument(file string, data []byte, keys ExprKeys, exprs bool) *Document {
 	return &Document{File: file, data: data, keys: keys, exprs: exprs}
+}
+
+// NewText returns a document of a file that is one text: its Root is a text node that begins at 1:1.
+func NewText(file string, data []byte) *Document {
+	return &Document{File: file, data: data, plain: true}
 }
 
 // BaseName returns a file's name without folder and extension.
@@ -40,6 +46,10 @@ func (f *Document) Read() {
 	src, text, problem := readSource(f.File, f.data)
 	f.Src = src
 	src.keys, src.exprs = f.keys, f.exprs
+	if f.plain && problem == nil {
+		f.Root = &Node{Pos: Pos{1, 1}, Text: text, Tag: "str", plain: true, src: src}
+		return
+	}
 	if problem == nil {
 		f.Root, problem = parseYAML(src, text)
 	}

@@ -14,6 +14,9 @@ func (n *Node) At(i int) Pos {
 	}
 	a := aligner{src: n.src, line: n.Line, col: n.Col}
 	value := []rune(n.Text)
+	if n.plain {
+		return plainAt(value, i)
+	}
 	switch {
 	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
 		return a.block(value, i)
@@ -25,6 +28,17 @@ func (n *Node) At(i int) Pos {
 		return a.flow(value, i, true)
 	}
 	return a.flow(value, i, false)
+}
+
+// plainAt returns the position of a character of a file that is one text.
+func plainAt(value []rune, i int) Pos {
+	at := Pos{1, 1}
+	for _, r := range value[:min(i, len(value))] {
+		if at.Col++; r == '\n' {
+			at = Pos{at.Line + 1, 1}
+		}
+	}
+	return at
 }
 
 // aligner walks the source in parallel with the value that was read from it.

@@ -39,6 +39,7 @@ type Node struct {
 	Items  []*Node
 
 	Style yaml.Style
+	plain bool // the text of a whole file
 	src   *source
 }
 

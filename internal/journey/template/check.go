@@ -14,6 +14,15 @@ import (
 type Checked struct {
 	Problems []Problem
 	Names    []Name // of variables that the template does not assign itself
+	Renders  []Render
+	Reads    []string // the first part of each name, those that the template assigns itself too; sorted
+}
+
+// Render is a block that a template renders.
+type Render struct {
+	Block  Part // at the opening quote of its name
+	Params []Part
+	Alias  string // the parameter of with or for without as: the block's own name; empty: neither
 }
 
 // Name is a variable that a template reads, with the names after its points, up to the first that is computed.
@@ -34,7 +43,15 @@ func Check(source string, html bool) Checked {
 	}
 	out := Checked{Problems: p.problems}
 	slices.SortStableFunc(out.Problems, func(a, b Problem) int { return a.Offset - b.Offset })
+	for _, tag := range t.renders {
+		r := Render{Block: tag.block, Params: tag.params()}
+		if tag.with != nil && !tag.named {
+			r.Alias = tag.alias.Text
+		}
+		out.Renders = append(out.Renders, r)
+	}
 	for _, use := range t.uses {
+		out.Reads = append(out.Reads, use.root)
 		if t.assigned[use.root] {
 			continue
 		}
@@ -54,6 +71,8 @@ func Check(source string, html bool) Checked {
 		}
 		out.Names = append(out.Names, name)
 	}
+	slices.Sort(out.Reads)
+	out.Reads = slices.Compact(out.Reads)
 	return out
 }
 
@@ -150,7 +169,7 @@ func (p *parser) literal(c *call, at int, want kind, v any) {
 			value(hint, "%q is no currency: write a code such as JPY or EUR", s)
 		}
 	case languageKind:
-		if !ValidLanguage(s) {
+		if !human.ValidLanguage(s) {
 			value("", "%q is no language: write a code such as ja or pt-BR", s)
 		}
 	}

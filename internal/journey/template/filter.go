@@ -3,7 +3,8 @@ package template
 import (
 	"maps"
 	"slices"
-	"strings"
+
+	plaintext "github.com/tabi-journeys/tabi/internal/journey/template/text"
 )
 
 // kind is what an argument of a filter has to be. Lint asks it of literals; at run time an odd value costs itself only.
@@ -166,20 +167,8 @@ func textFilter(name string, do func(string) string) filter {
 
 // eachText applies do to the text of a value, and between the tags of markup.
 func eachText(in any, do func(string) string) any {
-	m, ok := in.(Markup)
-	if !ok {
-		return do(toText(in))
+	if m, ok := in.(Markup); ok {
+		return Markup(plaintext.Between(string(m), do))
 	}
-	var b strings.Builder
-	rest := string(m)
-	for rest != "" {
-		at := tagMark.FindStringIndex(rest)
-		if at == nil {
-			at = []int{len(rest), len(rest)}
-		}
-		b.WriteString(escapeHTML(do(unescapeHTML(rest[:at[0]]))))
-		b.WriteString(rest[at[0]:at[1]])
-		rest = rest[at[1]:]
-	}
-	return Markup(b.String())
+	return do(toText(in))
 }

@@ -5,7 +5,8 @@ import (
 
 	"github.com/bojanz/currency"
 	"github.com/cockroachdb/apd/v3"
-	"golang.org/x/text/language"
+
+	"github.com/tabi-journeys/tabi/internal/human"
 )
 
 // numberFilters are the filters of numbers.
@@ -105,35 +106,12 @@ func (c *filterCall) amount(in any) (n *number, ok bool) {
 // locale returns the language that a number or date is written in: of an argument, else the customer's.
 func (c *filterCall) locale(v any) string {
 	if given(v) {
-		if name := toText(v); ValidLanguage(name) {
-			return canonical(name)
+		if name := toText(v); human.ValidLanguage(name) {
+			return human.CanonicalLanguage(name)
 		}
 		c.odd("the argument is no language: the customer's is used")
 	}
-	return canonical(c.Language)
-}
-
-// canonical writes a language as ja-JP; English where it is unknown.
-func canonical(name string) string {
-	name = strings.ReplaceAll(strings.TrimSpace(name), "_", "-")
-	if tag, err := language.Parse(name); err == nil && name != "" {
-		return tag.String()
-	}
-	return "en"
-}
-
-// ValidLanguage reports whether a text is a language by BCP 47.
-func ValidLanguage(name string) bool {
-	_, err := language.Parse(strings.ReplaceAll(name, "_", "-"))
-	return err == nil && name != "" && !strings.ContainsAny(name, " /")
-}
-
-// SuggestLanguage returns the language that a code of a country, or an English name, most likely means, or "".
-func SuggestLanguage(name string) string {
-	return map[string]string{
-		"jp": "ja", "cn": "zh", "tw": "zh-TW", "kr": "ko", "gb": "en-GB", "us": "en-US", "ua": "uk", "cz": "cs", "dk": "da", "gr": "el",
-		"japanese": "ja", "english": "en", "german": "de", "french": "fr", "spanish": "es", "chinese": "zh", "korean": "ko",
-	}[strings.ToLower(strings.TrimSpace(name))]
+	return human.CanonicalLanguage(c.Language)
 }
 
 // money writes an amount of a currency.

@@ -5,8 +5,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/cases"
-	"golang.org/x/text/language"
+	plaintext "github.com/tabi-journeys/tabi/internal/journey/template/text"
 )
 
 // textFilters are the filters of texts.
@@ -25,11 +24,11 @@ var textFilters = []filter{
 			}
 			first = false
 			r, size := utf8.DecodeRuneInString(s)
-			return upper(string(r)) + strings.ToLower(s[size:])
+			return plaintext.Upper(string(r)) + strings.ToLower(s[size:])
 		})
 	}},
 	{name: "downcase", run: func(_ *filterCall, in any, _ []any) any { return eachText(in, strings.ToLower) }},
-	{name: "upcase", run: func(_ *filterCall, in any, _ []any) any { return eachText(in, upper) }},
+	{name: "upcase", run: func(_ *filterCall, in any, _ []any) any { return eachText(in, plaintext.Upper) }},
 	{
 		name: "default", args: []kind{anyKind}, named: map[string]kind{"allow_false": boolKind},
 		run: func(_ *filterCall, in any, args []any) any { return defaultTo(in, args) },
@@ -42,8 +41,8 @@ var textFilters = []filter{
 		}
 		return b.String()
 	}),
-	textFilter("handle", handle),
-	textFilter("handleize", handle),
+	textFilter("handle", plaintext.Handle),
+	textFilter("handleize", plaintext.Handle),
 	{name: "lstrip", run: func(_ *filterCall, in any, _ []any) any { return keep(in, strings.TrimLeft) }},
 	{name: "rstrip", run: func(_ *filterCall, in any, _ []any) any { return keep(in, strings.TrimRight) }},
 	{name: "strip", run: func(_ *filterCall, in any, _ []any) any { return keep(in, strings.Trim) }},
@@ -92,7 +91,7 @@ var textFilters = []filter{
 		if utf8.RuneCountInString(s) <= length {
 			return s
 		}
-		return firstCharacters(s, length-utf8.RuneCountInString(end)) + end
+		return plaintext.FirstCharacters(s, length-utf8.RuneCountInString(end)) + end
 	}},
 	{name: "truncatewords", args: []kind{wholeKind, anyKind}, run: func(c *filterCall, in any, args []any) any {
 		if in == nil {
@@ -132,16 +131,6 @@ var textFilters = []filter{
 	}},
 }
 
-// upper writes large letters, ß as SS.
-func upper(s string) string {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return cases.Upper(language.Und).String(s)
-		}
-	}
-	return strings.ToUpper(s)
-}
-
 // defaultTo returns the first argument where a value is missing, empty or false.
 func defaultTo(in any, args []any) any {
 	allow := false
@@ -178,7 +167,7 @@ func markupOf(v any, trusted bool) Markup {
 	if trusted {
 		return Markup(toText(v))
 	}
-	return Markup(escapeHTML(toText(v)))
+	return Markup(plaintext.EscapeHTML(toText(v)))
 }
 
 // concat puts two texts after each other. With markup the other is escaped, unless it is markup too.
@@ -223,42 +212,6 @@ func (c *filterCall) replace(in, old, by any, times int) any {
 		return Markup(out)
 	}
 	return out
-}
-
-// firstCharacters returns the first n characters as a reader sees them: an emoji of several code points stays whole.
-func firstCharacters(s string, n int) string {
-	if n <= 0 {
-		return ""
-	}
-	end, count := 0, 0
-	for i := range s {
-		if count == n {
-			end = i
-			break
-		}
-		count++
-		end = len(s)
-	}
-	for end > 0 && end < len(s) { // do not cut a character off from what joins it
-		r, _ := utf8.DecodeRuneInString(s[end:])
-		last, size := utf8.DecodeLastRuneInString(s[:end])
-		if !joins(r) && last != '\u200d' {
-			break
-		}
-		end -= size
-	}
-	return s[:end]
-}
-
-// joins reports whether a code point belongs to the character before it.
-func joins(r rune) bool {
-	return r == '\u200d' || unicode.Is(unicode.M, r) || r >= 0x1f3fb && r <= 0x1f3ff
-}
-
-func handle(s string) string {
-	return strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && r != '_'
-	}), "-")
 }
 
 // slice returns a part of a text or a list.

@@ -6,17 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"html"
 	"net/url"
-	"regexp"
 	"strings"
 	"unicode/utf8"
-)
 
-var (
-	tagMark   = regexp.MustCompile(`(?s)<.*?>`)
-	blockMark = regexp.MustCompile(`(?s)<script.*?</script>|<!--.*?-->|<style.*?</style>`)
-	entity    = regexp.MustCompile(`^&(?:[a-zA-Z][a-zA-Z0-9]*|#\d+|#[xX][0-9a-fA-F]+);`)
+	plaintext "github.com/tabi-journeys/tabi/internal/journey/template/text"
 )
 
 // webFilters are the filters of HTML, addresses and encodings. In HTML the result of those that write tags is markup.
@@ -26,7 +20,7 @@ var webFilters = []filter{
 		if m, ok := in.(Markup); ok {
 			return m
 		}
-		out := escapeOnce(toText(in))
+		out := plaintext.EscapeOnce(toText(in))
 		if c.HTML {
 			return Markup(out)
 		}
@@ -43,7 +37,7 @@ var webFilters = []filter{
 		if m, ok := in.(Markup); ok {
 			return m.plain()
 		}
-		return stripTags(toText(in))
+		return plaintext.StripTags(toText(in))
 	}},
 	{name: "link_to", min: 1, args: []kind{anyKind, anyKind}, run: func(c *filterCall, in any, args []any) any {
 		address := strings.TrimSpace(toText(args[0]))
@@ -59,9 +53,9 @@ var webFilters = []filter{
 		}
 		title := ""
 		if given(arg(args, 1)) {
-			title = ` title="` + escapeHTML(toText(args[1])) + `"`
+			title = ` title="` + plaintext.EscapeHTML(toText(args[1])) + `"`
 		}
-		return Markup(`<a href="`+escapeHTML(address)+`"`+title+`>`) + markupOf(in, false) + "</a>"
+		return Markup(`<a href="`+plaintext.EscapeHTML(address)+`"`+title+`>`) + markupOf(in, false) + "</a>"
 	}},
 	{name: "url_encode", run: func(_ *filterCall, in any, _ []any) any {
 		if in == nil {
@@ -97,7 +91,7 @@ func escape(c *filterCall, in any, _ []any) any {
 	if in == nil || c.HTML {
 		return in
 	}
-	return escapeHTML(toText(in))
+	return plaintext.EscapeHTML(toText(in))
 }
 
 // decode reads base64; a text that is none stays as it is.
@@ -111,38 +105,4 @@ func decode(encoding *base64.Encoding) func(*filterCall, any, []any) any {
 		}
 		return string(out)
 	}
-}
-
-var escaper = strings.NewReplacer("&", "&amp;", ">", "&gt;", "<", "&lt;", `"`, "&quot;", "'", "&#39;")
-
-func escapeHTML(s string) string   { return escaper.Replace(s) }
-func unescapeHTML(s string) string { return html.UnescapeString(s) }
-
-// stripTags removes tags, comments, scripts and styles.
-func stripTags(s string) string {
-	if !strings.Contains(s, "<") {
-		return s
-	}
-	return tagMark.ReplaceAllString(blockMark.ReplaceAllString(s, ""), "")
-}
-
-// escapeOnce escapes what is not an entity already.
-func escapeOnce(s string) string {
-	var b strings.Builder
-	for s != "" {
-		at := strings.IndexByte(s, '&')
-		if at < 0 {
-			b.WriteString(escapeHTML(s))
-			break
-		}
-		b.WriteString(escapeHTML(s[:at]))
-		if m := entity.FindString(s[at:]); m != "" {
-			b.WriteString(m)
-			s = s[at+len(m):]
-		} else {
-			b.WriteString("&amp;")
-			s = s[at+1:]
-		}
-	}
-	return b.String()
 }

@@ -38,7 +38,7 @@ func CheckJSON(source string) []Problem {
 		return nil
 	}
 	t := Parse(source, false)
-	if len(t.Problems) > 0 {
+	if len(t.Problems) > 0 || len(t.renders) > 0 { // what a block inserts is not known here
 		return nil
 	}
 	r := &run{ctx: context.Background(), source: source, out: &strings.Builder{}, specimens: true}

@@ -189,6 +189,8 @@ func (l lookup) value(r *run) any {
 		if v, ok = r.Vars[l.root]; !ok {
 			if n, counted := r.counters[l.root]; counted {
 				v = n
+			} else if l.root == contentName && r.content != nil {
+				v = r.content
 			} else if r.specimens {
 				v = specimen{}
 			}

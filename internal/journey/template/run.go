@@ -17,6 +17,7 @@ const (
 	maxHeld   = 4 * MaxOutput // bytes of text in a template's own variables, or made by one filter
 	maxWork   = 50_000_000    // bytes and items that filters read
 	maxNotes  = 20
+	maxNested = 20 // blocks in blocks
 )
 
 // Reasons for stopping a template.
@@ -26,6 +27,7 @@ var (
 	errHeld    = fmt.Errorf("its variables hold more than %d KiB", maxHeld>>10)
 	errWork    = errors.New("its filters read too much")
 	errTime    = errors.New("takes too long")
+	errDepth   = fmt.Errorf("its blocks nest deeper than %d", maxNested)
 )
 
 // Env is what a template is rendered with. Vars are never changed.
@@ -34,10 +36,14 @@ type Env struct {
 	Zone     *time.Location // the customer's; nil: UTC
 	Language string         // the customer's; empty: English
 	HTML     bool           // escape what is inserted
+
+	Layout *Template                   // rendered around the template, which it inserts as {{ content }}; nil: none
+	Blocks func(name string) *Template // the blocks that {% render %} names; nil: there are none
 }
 
 // Note says that a value was odd and what was done about it. It holds no customer data.
 type Note struct {
+	File   string // "the layout", or "the block footer"; empty: the template itself
 	Line   int    // of the template, from 1; 0: unknown
 	Filter string // or tag
 	Cause  string
@@ -45,14 +51,19 @@ type Note struct {
 
 // String returns the note as a sentence for a log.
 func (n Note) String() string {
-	if n.Line == 0 {
-		return n.Filter + ": " + n.Cause
+	where := ""
+	if n.File != "" {
+		where = n.File + ", "
 	}
-	return fmt.Sprintf("line %d, %s: %s", n.Line, n.Filter, n.Cause)
+	if n.Line == 0 {
+		return where + n.Filter + ": " + n.Cause
+	}
+	return fmt.Sprintf("%sline %d, %s: %s", where, n.Line, n.Filter, n.Cause)
 }
 
 // StopError says which limit stopped a template.
 type StopError struct {
+	File  string // "the layout", or "the block footer"; empty: the template itself
 	Line  int
 	Cause error
 }
@@ -86,9 +97,11 @@ type run struct {
 	work     int
 	at       int // offset of the mark being rendered
 	notes    []Note
-	err      error
-	failedAt int
+	err      *StopError
 	loop     *loop
+	file     string // of the layout or block being rendered
+	content  any    // of a layout
+	depth    int    // of blocks in blocks
 
 	specimens bool // every variable is a specimen: see CheckJSON
 }
@@ -105,8 +118,11 @@ func (t *Template) Render(ctx context.Context, env Env) (text string, notes []No
 	} else {
 		r.all(t.body)
 	}
+	if env.Layout != nil && r.err == nil {
+		r.frame(env.Layout)
+	}
 	if r.err != nil {
-		return "", r.notes, &StopError{Line: r.line(r.failedAt), Cause: r.err}
+		return "", r.notes, r.err
 	}
 	return r.out.String(), r.notes, nil
 }
@@ -117,14 +133,14 @@ func (r *run) line(at int) int { return 1 + strings.Count(r.source[:min(at, len(
 // stop ends the rendering; the first reason counts.
 func (r *run) stop(why error) flow {
 	if r.err == nil {
-		r.err, r.failedAt = why, r.at
+		r.err = &StopError{File: r.file, Line: r.line(r.at), Cause: why}
 	}
 	return stopped
 }
 
 // note records an odd value.
 func (r *run) note(at int, filter, format string, args ...any) {
-	n := Note{r.line(at), filter, fmt.Sprintf(format, args...)}
+	n := Note{r.file, r.line(at), filter, fmt.Sprintf(format, args...)}
 	if len(r.notes) < maxNotes && !slices.Contains(r.notes, n) {
 		r.notes = append(r.notes, n)
 	}
@@ -153,7 +169,10 @@ func (r *run) write(s string) flow {
 // set gives a variable of the template a value.
 func (r *run) set(name string, v any) flow {
 	if r.locals == nil {
-		r.locals, r.held = map[string]any{}, map[string]int{}
+		r.locals = map[string]any{}
+	}
+	if r.held == nil {
+		r.held = map[string]int{}
 	}
 	size := sizeOf(v)
 	r.heldSum += size - r.held[name]

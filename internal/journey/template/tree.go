@@ -15,7 +15,7 @@ var blocks = map[string][]string{
 
 // tagNames are the tags a message may use.
 var tagNames = strings.Fields(`
-assign break capture case comment continue cycle decrement doc echo else elsif for if increment liquid raw tablerow unless when`)
+assign break capture case comment continue cycle decrement doc echo else elsif for if increment liquid raw render tablerow unless when`)
 
 // Template is a parsed template. It is immutable and safe for concurrent use.
 type Template struct {
@@ -23,6 +23,7 @@ type Template struct {
 	body     []node
 	Problems []Problem // faults; a template with faults cannot be rendered
 	uses     []lookup
+	renders  []*renderTag
 	assigned map[string]bool // names that the template gives a value
 }
 
@@ -34,6 +35,7 @@ type parser struct {
 	next     int
 	problems []Problem
 	uses     []lookup
+	renders  []*renderTag
 	assigned map[string]bool
 	depth    int
 	calls    []*call
@@ -61,7 +63,7 @@ func parse(source string, html bool) (*Template, *parser) {
 	}
 	p.scan()
 	body, _ := p.nodes(nil)
-	return &Template{source: source, body: body, Problems: p.problems, uses: p.uses, assigned: p.assigned}, p
+	return &Template{source: source, body: body, Problems: p.problems, uses: p.uses, renders: p.renders, assigned: p.assigned}, p
 }
 
 // nodes parses up to the tag that ends the open block, or to one that divides it, and returns that tag.
@@ -151,8 +153,13 @@ func (p *parser) tagNode(t token) node {
 			return counter{name, t.name == "increment"}
 		}
 		return nil
-	case "include", "render", "layout", "section":
-		p.report(t.at, "", "a message cannot %s another file", t.name)
+	case "render":
+		return p.render(t)
+	case "include", "section":
+		p.report(t.at, "render", "there is no tag %q: a block is inserted by {%% render \"name\" %%}", t.name)
+		return nil
+	case "layout":
+		p.report(t.at, "", "there is no tag %q: the key layout of a mail names its layout", t.name)
 		return nil
 	}
 	name, end := strings.CutPrefix(t.name, "end")

@@ -11,13 +11,15 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	plaintext "github.com/tabi-journeys/tabi/internal/journey/template/text"
 )
 
 // Markup is text that is HTML already: it is inserted without escaping.
 type Markup string
 
 // plain returns the text that a reader sees.
-func (m Markup) plain() string { return html.UnescapeString(stripTags(string(m))) }
+func (m Markup) plain() string { return html.UnescapeString(plaintext.StripTags(string(m))) }
 
 // interval is a range of whole numbers, both ends included.
 type interval struct{ from, to int }

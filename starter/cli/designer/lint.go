@@ -68,8 +68,8 @@ func lintPaths(b app.Build, paths []string) (source.Diagnostics, int, error) {
 		}
 		root := filepath.Clean(path)
 		if !info.IsDir() {
-			if ext := filepath.Ext(path); ext != ".yaml" && ext != ".yml" {
-				return nil, 0, app.Usage("%s is not a YAML file", path)
+			if !lint.IsSource(filepath.ToSlash(filepath.Clean(path))) {
+				return nil, 0, app.Usage("%s is not a YAML file, nor a layout or block of messages", path)
 			}
 			root = app.FolderOf(path)
 		}
