@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/mail"
 	"net/textproto"
 	"net/url"
@@ -18,6 +19,7 @@ import (
 	gomail "github.com/wneessen/go-mail"
 
 	"github.com/tabi-journeys/tabi/activities/channels/dkim"
+	"github.com/tabi-journeys/tabi/activities/channels/mailapi"
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/clock"
@@ -60,7 +62,7 @@ var emailSpec = channel.Spec{
 // KeyHeader is the header with the ledger key of a mail.
 const KeyHeader = "X-Tabi-Key"
 
-// email sends over SMTP with pooled connections. SMTP has no way to drop a repeat, so an unknown outcome stays
+// email sends over SMTP with pooled connections, or by the API of a provider. SMTP has no way to drop a repeat, so an unknown outcome stays
 // unknown. The Message-ID, which is the same on each attempt, lets mail readers and people see that two mails are
 // one.
 type email struct {
@@ -70,18 +72,29 @@ type email struct {
 	returns *returnPath // nil: mails are returned to the sender
 	proofs  signedlink.Secrets
 	signer  *dkim.Signer // nil: the mail server signs, or nobody
-	pool    *pool
 	timeout time.Duration
+
+	pool *pool // nil: the API is used
+
+	api    mailapi.API
+	client *http.Client // of the API
 }
 
 func openEmail(cfg Config) (channel.Channel, error) {
 	if cfg.SMTPURL == "" {
 		return nil, &channel.NotConfiguredError{Setting: "TABI_SMTP_URL"}
 	}
+	e := &email{spec: emailSpec, timeout: cfg.Timeout}
 	var errs []error
-	server, err := parseSMTPURL(cfg.SMTPURL, cfg.RootCAs)
-	if err != nil {
+	if _, api := mailapi.Named(cfg.SMTPURL); api {
+		if err := e.openAPI(cfg); err != nil {
+			errs = append(errs, err)
+		}
+	} else if server, err := parseSMTPURL(cfg.SMTPURL, cfg.RootCAs); err != nil {
 		errs = append(errs, variable("TABI_SMTP_URL", "%w", err))
+	} else {
+		server.current = cfg.SMTPCurrent
+		e.pool = newPool(server, cfg.SMTPConnections)
 	}
 	if strings.TrimSpace(cfg.MailFrom) == "" {
 		errs = append(errs, variable("TABI_MAIL_FROM", "must be set with TABI_SMTP_URL: the sender of mails"))
@@ -90,6 +103,7 @@ func openEmail(cfg Config) (channel.Channel, error) {
 	}
 	var returns *returnPath
 	if cfg.BounceAddress != "" {
+		var err error
 		if returns, err = parseReturnPath(cfg.BounceAddress, cfg.Proofs); err != nil {
 			errs = append(errs, variable("TABI_BOUNCE_ADDRESS", "%w", err))
 		}
@@ -105,16 +119,16 @@ func openEmail(cfg Config) (channel.Channel, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, domain, _ := strings.Cut(from.Address, "@")
-	server.current = cfg.SMTPCurrent
-	return &email{
-		spec: emailSpec, from: from, domain: domain, returns: returns, proofs: cfg.Proofs, signer: signer,
-		pool: newPool(server, cfg.SMTPConnections), timeout: cfg.Timeout,
-	}, nil
+	e.from, e.returns, e.proofs = from, returns, cfg.Proofs
+	_, e.domain, _ = strings.Cut(from.Address, "@")
+	if e.api == nil { // providers sign by themselves
+		e.signer = signer
+	}
+	return e, nil
 }
 
 func (e *email) Spec() channel.Spec { return e.spec }
-func (e *email) Dedupes() bool      { return false }
+func (e *email) Dedupes() bool      { return e.api != nil && e.api.Dedupes() }
 
 // Sender returns the address in From.
 func (e *email) Sender(m channel.Message) (string, bool) { return e.sender(m).Address, false }
@@ -137,7 +151,12 @@ func (e *email) envelope(key string) string {
 
 // Close closes the connections.
 func (e *email) Close() error {
-	e.pool.close()
+	if e.pool != nil {
+		e.pool.close()
+	}
+	if e.client != nil {
+		e.client.CloseIdleConnections()
+	}
 	return nil
 }
 
@@ -156,6 +175,9 @@ func (e *email) Send(ctx context.Context, m channel.Message) channel.Receipt {
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
+	if e.api != nil {
+		return e.sendByAPI(ctx, m, to, raw)
+	}
 	for {
 		s, reused, err := e.pool.get(ctx)
 		if err != nil {

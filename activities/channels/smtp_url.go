@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/tabi-journeys/tabi/activities/channels/mailapi"
 	"github.com/tabi-journeys/tabi/internal/address"
 )
 
@@ -48,7 +49,7 @@ func parseSMTPURL(raw string, roots *x509.CertPool) (*server, error) {
 			s.port = "465"
 		}
 	default:
-		return nil, errors.New("must begin with smtp:// or smtps://")
+		return nil, errors.New("must begin with smtp://, smtps:// or the name of a provider: " + strings.Join(mailapi.Names(), ", "))
 	}
 	if s.host == "" {
 		return nil, errors.New("has no host: smtp://user:password@host:587")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -20,7 +21,8 @@ import (
 type Webhook struct {
 	// Open opens the receiver under test, with a clock.
 	Open func(t *testing.T, now func() time.Time) webhook.Receiver
-	// Sign returns the request by which the provider sends a body at a time, signed as it does.
+	// Sign returns the request by which the provider sends a body at a time, signed as it does. Where the signature is in the body, body is
+	// the part that it is about.
 	Sign func(t *testing.T, body []byte, at time.Time) *http.Request
 	// Forge makes the signature of a request one of somebody else.
 	Forge func(r *http.Request)
@@ -31,6 +33,8 @@ type Webhook struct {
 	SignsBody bool
 	// SignsTime: the signature covers a time, so that an old request is refused.
 	SignsTime bool
+	// Window is how old a request may be. Default: channel.ReplayWindow.
+	Window time.Duration
 
 	// Recorded are bodies as the provider sends them.
 	Recorded []Recorded
@@ -47,15 +51,15 @@ type Recorded struct {
 	Answer  string // see channel.Received
 }
 
-// window is the time of a request that is as old as it may be.
-const window = channel.ReplayWindow - time.Second
-
 // ExerciseReceiver runs the suite of receivers: recorded bodies, repeats, forged, changed and old requests, other orders, odd bodies,
 // concurrency.
 func ExerciseReceiver(t *testing.T, w Webhook) {
 	t.Helper()
 	if w.Now.IsZero() {
 		w.Now = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	}
+	if w.Window == 0 {
+		w.Window = channel.ReplayWindow
 	}
 	if len(w.Recorded) == 0 {
 		t.Fatal("no body is recorded")
@@ -64,7 +68,8 @@ func ExerciseReceiver(t *testing.T, w Webhook) {
 	first := w.Recorded[0].Body
 	receive := func(t *testing.T, body []byte, at time.Time) (channel.Received, error) {
 		t.Helper()
-		return r.Receive(w.Sign(t, body, at), body)
+		req := w.Sign(t, body, at)
+		return r.Receive(req, sent(t, req))
 	}
 
 	for _, one := range w.Recorded {
@@ -114,30 +119,35 @@ func ExerciseReceiver(t *testing.T, w Webhook) {
 	t.Run("forged", func(t *testing.T) {
 		req := w.Sign(t, first, w.Now)
 		w.Forge(req)
-		refused(t, req, first)
+		refused(t, req, sent(t, req))
 	})
 	t.Run("unsigned", func(t *testing.T) {
 		refused(t, httptest.NewRequest(http.MethodPost, "/v1/providers/x", bytes.NewReader(first)), first)
 	})
 	if w.SignsBody {
 		t.Run("changed body", func(t *testing.T) {
-			changed := bytes.ReplaceAll(first, []byte("example.com"), []byte("example.org"))
-			if bytes.Equal(changed, first) {
-				changed = append([]byte(" "), first...)
+			req := w.Sign(t, first, w.Now)
+			signed := sent(t, req)
+			changed := bytes.ReplaceAll(signed, []byte("example.com"), []byte("example.org"))
+			if bytes.Equal(changed, signed) {
+				changed = append([]byte(" "), signed...)
 			}
-			refused(t, w.Sign(t, first, w.Now), changed)
+			refused(t, req, changed)
 		})
 	}
 	if w.SignsTime {
 		t.Run("as old as may be", func(t *testing.T) {
-			if _, err := receive(t, first, w.Now.Add(-window)); err != nil {
+			if _, err := receive(t, first, w.Now.Add(time.Second-w.Window)); err != nil {
 				t.Error(err)
 			}
 		})
 		for name, at := range map[string]time.Time{
-			"too old": w.Now.Add(-channel.ReplayWindow - 2*time.Second), "of the future": w.Now.Add(channel.ReplayWindow + 2*time.Second),
+			"too old": w.Now.Add(-w.Window - 2*time.Second), "of the future": w.Now.Add(channel.ReplayWindow + 2*time.Second),
 		} {
-			t.Run(name, func(t *testing.T) { refused(t, w.Sign(t, first, at), first) })
+			t.Run(name, func(t *testing.T) {
+				req := w.Sign(t, first, at)
+				refused(t, req, sent(t, req))
+			})
 		}
 	}
 	if len(w.Unknown) > 0 {
@@ -182,8 +192,9 @@ func ExerciseReceiver(t *testing.T, w Webhook) {
 		for i := range 16 {
 			one := w.Recorded[i%len(w.Recorded)]
 			req := w.Sign(t, one.Body, w.Now)
+			body := sent(t, req)
 			wg.Go(func() {
-				got, err := r.Receive(req, one.Body)
+				got, err := r.Receive(req, body)
 				if err != nil {
 					t.Error(err)
 				}
@@ -192,6 +203,17 @@ func ExerciseReceiver(t *testing.T, w Webhook) {
 		}
 		wg.Wait()
 	})
+}
+
+// sent returns the body of a request, which can be read again.
+func sent(t *testing.T, req *http.Request) []byte {
+	t.Helper()
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	return body
 }
 
 // sameReports compares reports. Times are compared as moments.

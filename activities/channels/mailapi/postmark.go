@@ -1,7 +1,10 @@
 package mailapi
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -10,18 +13,97 @@ import (
 	"github.com/tabi-journeys/tabi/channel/webhook"
 )
 
-// Postmark signs no webhooks: it calls a URL with the user and password of HTTP basic auth that were set for it.
-// https://postmarkapp.com/developer/webhooks/webhooks-overview
+// Postmark: https://postmarkapp.com/developer/api/email-api. It drops no repeats. It signs no webhooks: it calls a URL with the user
+// and password of HTTP basic auth that were set for it. https://postmarkapp.com/developer/webhooks/webhooks-overview
 
-// postmarkWebhook is the variable with user:password of the webhook.
-const postmarkWebhook = "TABI_POSTMARK_WEBHOOK"
+const (
+	postmarkToken   = "TABI_POSTMARK_TOKEN"
+	postmarkWebhook = "TABI_POSTMARK_WEBHOOK" // user:password of the webhook
+)
 
-var postmark = provider.Provider{
-	Name: "postmark", Channel: email, Receiver: postmarkReceiver,
-	Settings: []provider.Setting{{
-		Name: postmarkWebhook, Use: provider.Reports, Own: true,
-		Doc: "user:password in the URL of Postmark's webhooks, https://user:password@host/v1/providers/postmark",
-	}},
+var postmark = api{
+	Provider: provider.Provider{
+		Name: "postmark", Channel: email, Receiver: postmarkReceiver,
+		Settings: []provider.Setting{
+			{Name: postmarkToken, Use: provider.Sends, Doc: "server token of Postmark, for postmark:// in email-url"},
+			{
+				Name: postmarkWebhook, Use: provider.Reports, Own: true,
+				Doc: "user:password in the URL of Postmark's webhooks, https://user:password@host/v1/providers/postmark",
+			},
+		},
+	},
+	open: func(u *url.URL, q url.Values, keys provider.Keys) (API, error) {
+		stream := q.Get("stream")
+		q.Del("stream")
+		at, err := base(q, "https://api.postmarkapp.com")
+		if u.Host != "" {
+			err = errors.New("has a host, which postmark:// does not know")
+		}
+		return postmarkAPI{at: at, token: keys[postmarkToken], stream: stream}, err
+	},
+}
+
+type postmarkAPI struct{ at, token, stream string }
+
+func (a postmarkAPI) Base() string  { return a.at }
+func (a postmarkAPI) Dedupes() bool { return false }
+
+// maxMetadata is the longest value of Postmark's metadata, in characters. The key of a longer one is found by the id of the message.
+const maxMetadata = 80
+
+func (a postmarkAPI) Request(_ context.Context, m Mail) (Request, error) {
+	p, err := take(m.Raw)
+	if err != nil {
+		return Request{}, err
+	}
+	headers := []map[string]string{{"Name": "X-PM-KeepID", "Value": "true"}} // of the mail's own Message-ID
+	for _, h := range p.Headers {
+		headers = append(headers, map[string]string{"Name": h.Name, "Value": h.Value})
+	}
+	body := map[string]any{"From": p.From, "To": m.To, "Subject": p.Subject, "Headers": headers}
+	for name, value := range map[string]string{"ReplyTo": p.ReplyTo, "HtmlBody": p.HTML, "TextBody": p.Text, "MessageStream": a.stream} {
+		if value != "" {
+			body[name] = value
+		}
+	}
+	if len(m.Key) <= maxMetadata {
+		body["Metadata"] = map[string]string{metadataKey: m.Key}
+	}
+	return post(a.at+"/email", body, "X-Postmark-Server-Token", a.token)
+}
+
+// Codes of https://postmarkapp.com/developer/api/overview#error-codes.
+const (
+	postmarkMaintenance = 100
+	postmarkInvalid     = 300
+	postmarkInactive    = 406 // the address bounced, complained, or was suppressed by hand
+)
+
+// postmarkSettings are the codes that are about the account, the sender or the stream.
+var postmarkSettings = map[int]bool{10: true, 400: true, 401: true, 405: true, 411: true, 412: true, 413: true, 701: true, 1235: true}
+
+func (a postmarkAPI) Receipt(got Answer) channel.Receipt {
+	var said struct {
+		ErrorCode          int
+		Message, MessageID string
+	}
+	got.json(&said)
+	code := ""
+	if said.ErrorCode != 0 {
+		code = strconv.Itoa(said.ErrorCode)
+	}
+	reason := got.says("Postmark", code, said.Message)
+	switch {
+	case got.Status/100 == 2 && said.ErrorCode == 0:
+		return channel.Receipt{Outcome: channel.Sent, ProviderID: said.MessageID}
+	case said.ErrorCode == postmarkInactive, said.ErrorCode == postmarkInvalid && aboutTo.MatchString(said.Message):
+		return gone(reason)
+	case postmarkSettings[said.ErrorCode]:
+		return got.wrong(reason, postmarkToken+", the sender or the stream in "+setting)
+	case said.ErrorCode == postmarkMaintenance:
+		return got.busy(reason)
+	}
+	return got.receipt(reason, postmarkToken)
 }
 
 // postmarkEvent is the body of a webhook of Postmark, of any RecordType.
