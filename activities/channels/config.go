@@ -14,14 +14,15 @@ import (
 // Config configures the channels. Package app fills it from flags and the environment variables named here. Its secrets
 // never appear in errors or logs.
 type Config struct {
-	// SMTPURL (TABI_SMTP_URL) is the mail server: smtp://user:password@host:port, or smtps:// for TLS from the first
+	// EmailURL (TABI_EMAIL_URL) is what sends mails: the API of a provider, as in postmark:// or ses://eu-west-1 (package mailapi), whose
+	// keys are in Keys; or a mail server: smtp://user:password@host:port, or smtps:// for TLS from the first
 	// byte. STARTTLS is required, unless the server is on this machine: there it is used if it is offered, and required with
 	// ?tls=required. It is never used with ?tls=none.
 	// A password goes over an encrypted connection or to this machine only. Default ports: 587, and 465 for smtps.
-	SMTPURL string
-	// SMTPCurrent returns SMTPURL with user and password of now, for new connections; nil: those of SMTPURL stay.
-	SMTPCurrent func() string
-	// MailFrom (TABI_MAIL_FROM) is the sender: "Shop <shop@example.com>". Needed with SMTPURL.
+	EmailURL string
+	// EmailCurrent returns EmailURL with user and password of now, for new connections; nil: those of EmailURL stay.
+	EmailCurrent func() string
+	// MailFrom (TABI_MAIL_FROM) is the sender: "Shop <shop@example.com>". Needed with EmailURL.
 	MailFrom string
 	// BounceAddress (TABI_BOUNCE_ADDRESS) is where mails are returned to that cannot be delivered: bounces@example.com, with a token
 	// after a +, or bounces-*@example.com, with the token in place of the *. Default: the address of MailFrom, without a token.

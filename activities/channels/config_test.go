@@ -41,7 +41,7 @@ func TestUnconfiguredChannelsExplainThemselves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"email": "TABI_SMTP_URL", "push": "TABI_FCM_CREDENTIALS", "sms": "TABI_SMS_URL",
+	for name, want := range map[string]string{"email": "TABI_EMAIL_URL", "push": "TABI_FCM_CREDENTIALS", "sms": "TABI_SMS_URL",
 		"webhook": "TABI_WEBHOOK_SECRET", "line": "TABI_LINE_TOKEN", "whatsapp": "TABI_WHATSAPP_TOKEN"} {
 		r := all[name].Send(t.Context(), channel.Message{Key: "k", Address: "ana@example.com"})
 		if r.Outcome != channel.Refused || r.Gone || !strings.HasPrefix(r.Reason, channels.NotConfigured) ||
@@ -67,17 +67,17 @@ func TestWrongConfigurationNamesItsVariable(t *testing.T) {
 		cfg  channels.Config
 		want []string
 	}{
-		"scheme": {channels.Config{SMTPURL: "http://u:" + hidden + "@mail", MailFrom: "a@b.c"},
-			[]string{"TABI_SMTP_URL", "smtp://"}},
-		"no from":  {channels.Config{SMTPURL: "smtp://mail"}, []string{"TABI_MAIL_FROM"}},
-		"bad from": {channels.Config{SMTPURL: "smtp://mail", MailFrom: "shop"}, []string{"TABI_MAIL_FROM"}},
-		"both":     {channels.Config{SMTPURL: "mail:25", MailFrom: "shop"}, []string{"TABI_SMTP_URL", "TABI_MAIL_FROM"}},
-		"password": {channels.Config{SMTPURL: "smtp://u:" + hidden + "%zz@mail", MailFrom: "a@b.c"},
-			[]string{"TABI_SMTP_URL", "percent-encoded"}},
-		"no password":   {channels.Config{SMTPURL: "smtp://u@mail", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "password"}},
-		"parameter":     {channels.Config{SMTPURL: "smtp://mail?ssl=1", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "tls"}},
-		"tls value":     {channels.Config{SMTPURL: "smtp://mail?tls=yes", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL", "required"}},
-		"contradiction": {channels.Config{SMTPURL: "smtps://mail?tls=none", MailFrom: "a@b.c"}, []string{"TABI_SMTP_URL"}},
+		"scheme": {channels.Config{EmailURL: "http://u:" + hidden + "@mail", MailFrom: "a@b.c"},
+			[]string{"TABI_EMAIL_URL", "smtp://"}},
+		"no from":  {channels.Config{EmailURL: "smtp://mail"}, []string{"TABI_MAIL_FROM"}},
+		"bad from": {channels.Config{EmailURL: "smtp://mail", MailFrom: "shop"}, []string{"TABI_MAIL_FROM"}},
+		"both":     {channels.Config{EmailURL: "mail:25", MailFrom: "shop"}, []string{"TABI_EMAIL_URL", "TABI_MAIL_FROM"}},
+		"password": {channels.Config{EmailURL: "smtp://u:" + hidden + "%zz@mail", MailFrom: "a@b.c"},
+			[]string{"TABI_EMAIL_URL", "percent-encoded"}},
+		"no password":   {channels.Config{EmailURL: "smtp://u@mail", MailFrom: "a@b.c"}, []string{"TABI_EMAIL_URL", "password"}},
+		"parameter":     {channels.Config{EmailURL: "smtp://mail?ssl=1", MailFrom: "a@b.c"}, []string{"TABI_EMAIL_URL", "tls"}},
+		"tls value":     {channels.Config{EmailURL: "smtp://mail?tls=yes", MailFrom: "a@b.c"}, []string{"TABI_EMAIL_URL", "required"}},
+		"contradiction": {channels.Config{EmailURL: "smtps://mail?tls=none", MailFrom: "a@b.c"}, []string{"TABI_EMAIL_URL"}},
 		"no file":       {channels.Config{FCMCredentials: "/nowhere/account.json"}, []string{"TABI_FCM_CREDENTIALS"}},
 		"not account": {channels.Config{FCMCredentials: `{"type":"authorized_user"}`},
 			[]string{"TABI_FCM_CREDENTIALS", "service account"}},

@@ -81,23 +81,23 @@ type email struct {
 }
 
 func openEmail(cfg Config) (channel.Channel, error) {
-	if cfg.SMTPURL == "" {
-		return nil, &channel.NotConfiguredError{Setting: "TABI_SMTP_URL"}
+	if cfg.EmailURL == "" {
+		return nil, &channel.NotConfiguredError{Setting: "TABI_EMAIL_URL"}
 	}
 	e := &email{spec: emailSpec, timeout: cfg.Timeout}
 	var errs []error
-	if _, api := mailapi.Named(cfg.SMTPURL); api {
+	if _, api := mailapi.Named(cfg.EmailURL); api {
 		if err := e.openAPI(cfg); err != nil {
 			errs = append(errs, err)
 		}
-	} else if server, err := parseSMTPURL(cfg.SMTPURL, cfg.RootCAs); err != nil {
-		errs = append(errs, variable("TABI_SMTP_URL", "%w", err))
+	} else if server, err := parseSMTPURL(cfg.EmailURL, cfg.RootCAs); err != nil {
+		errs = append(errs, variable("TABI_EMAIL_URL", "%w", err))
 	} else {
-		server.current = cfg.SMTPCurrent
+		server.current = cfg.EmailCurrent
 		e.pool = newPool(server, cfg.SMTPConnections)
 	}
 	if strings.TrimSpace(cfg.MailFrom) == "" {
-		errs = append(errs, variable("TABI_MAIL_FROM", "must be set with TABI_SMTP_URL: the sender of mails"))
+		errs = append(errs, variable("TABI_MAIL_FROM", "must be set with TABI_EMAIL_URL: the sender of mails"))
 	} else if _, err := parseFrom(cfg.MailFrom); err != nil {
 		errs = append(errs, variable("TABI_MAIL_FROM", "%w", err))
 	}

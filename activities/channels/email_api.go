@@ -16,7 +16,7 @@ import (
 
 // openAPI opens what sends mails.
 func (e *email) openAPI(cfg Config) error {
-	api, err := mailapi.Open(cfg.SMTPURL, cfg.Keys)
+	api, err := mailapi.Open(cfg.EmailURL, cfg.Keys)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func byAPI(s *mailproviders.Server, name, key string) channels.Config {
 		}
 	}
 	return channels.Config{
-		SMTPURL: apis[name] + "endpoint=" + s.URL, MailFrom: "Héllo Shop <shop@example.com>", Keys: keys, Timeout: 20 * time.Second,
+		EmailURL: apis[name] + "endpoint=" + s.URL, MailFrom: "Héllo Shop <shop@example.com>", Keys: keys, Timeout: 20 * time.Second,
 	}
 }
 
@@ -158,7 +158,7 @@ func TestWrongSettingsOfMailAPIs(t *testing.T) {
 		"postmark://?endpoint=http://api.example.com": "in clear", "postmark://?colour=red": "parameter", "postmark://host": "host",
 		"postmark:///path": "path", "pigeon://x": "postmark://",
 	} {
-		_, err := channels.Shipped().Open(channels.Config{SMTPURL: address, MailFrom: "shop@example.com", Keys: keys})
+		_, err := channels.Shipped().Open(channels.Config{EmailURL: address, MailFrom: "shop@example.com", Keys: keys})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: %v, want %q", address, err, want)
 		}

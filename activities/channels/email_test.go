@@ -25,7 +25,7 @@ func mailTo(address string) channel.Message {
 }
 
 func openMail(t *testing.T, s *devsinks.Sink) channel.Channel {
-	return open(t, "email", channels.Config{SMTPURL: s.SMTPURL(), MailFrom: "Tabi Shop <shop@example.com>"})
+	return open(t, "email", channels.Config{EmailURL: s.SMTPURL(), MailFrom: "Tabi Shop <shop@example.com>"})
 }
 
 func TestEmailConforms(t *testing.T) {
@@ -247,7 +247,7 @@ func TestEmailSurvivesARestartOfTheServer(t *testing.T) {
 func TestEmailBoundsItsConnections(t *testing.T) {
 	t.Parallel()
 	s := start(t, devsinks.Options{})
-	c := open(t, "email", channels.Config{SMTPURL: s.SMTPURL(), MailFrom: "shop@example.com", SMTPConnections: 1})
+	c := open(t, "email", channels.Config{EmailURL: s.SMTPURL(), MailFrom: "shop@example.com", SMTPConnections: 1})
 	s.FailMail(devsinks.Fault{Stage: "rcpt", Hang: true, Times: 1})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan channel.Receipt, 1)
@@ -274,16 +274,16 @@ func TestEmailLogsIn(t *testing.T) {
 	at := func(user, password string) string {
 		return (&url.URL{Scheme: "smtp", User: url.UserPassword(user, password), Host: host}).String()
 	}
-	good := open(t, "email", channels.Config{SMTPURL: at("tabi", "p@ss/word"), MailFrom: "shop@example.com"})
+	good := open(t, "email", channels.Config{EmailURL: at("tabi", "p@ss/word"), MailFrom: "shop@example.com"})
 	if r := good.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.Sent {
 		t.Errorf("got %+v", r)
 	}
-	bad := open(t, "email", channels.Config{SMTPURL: at("tabi", "wrong-secret"), MailFrom: "shop@example.com"})
+	bad := open(t, "email", channels.Config{EmailURL: at("tabi", "wrong-secret"), MailFrom: "shop@example.com"})
 	r := bad.Send(t.Context(), mailTo("ana@example.com"))
 	if r.Outcome != channel.NotSent || !strings.Contains(r.Reason, "AUTH") || strings.Contains(r.Reason, "wrong-secret") {
 		t.Errorf("with a wrong password: %+v", r)
 	}
-	required := open(t, "email", channels.Config{SMTPURL: at("tabi", "x") + "?tls=required", MailFrom: "shop@example.com"})
+	required := open(t, "email", channels.Config{EmailURL: at("tabi", "x") + "?tls=required", MailFrom: "shop@example.com"})
 	if r := required.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.NotSent || !strings.Contains(r.Reason, "STARTTLS") {
 		t.Errorf("with tls=required: %+v", r)
 	}
@@ -298,7 +298,7 @@ func TestPasswordOfTheMailServerIsReadAgain(t *testing.T) {
 	set := func(url string) { now.Store(&url) }
 	set(at("of-yesterday"))
 	c := open(t, "email", channels.Config{
-		SMTPURL: at("of-yesterday"), MailFrom: "shop@example.com", SMTPCurrent: func() string { return *now.Load() },
+		EmailURL: at("of-yesterday"), MailFrom: "shop@example.com", EmailCurrent: func() string { return *now.Load() },
 	})
 	for _, step := range []struct {
 		url  string
@@ -327,7 +327,7 @@ func TestEmailRequiresEncryption(t *testing.T) {
 		"smtp://localhost:" + port:                 channel.Sent,
 		"smtp://127.0.0.1:" + port + "?tls=none":   channel.Sent,
 	} {
-		c := open(t, "email", channels.Config{SMTPURL: url, MailFrom: "shop@example.com"})
+		c := open(t, "email", channels.Config{EmailURL: url, MailFrom: "shop@example.com"})
 		r := c.Send(t.Context(), mailTo("ana@example.com"))
 		if r.Outcome != want || want == channel.NotSent && !strings.Contains(r.Reason, "STARTTLS") {
 			t.Errorf("%s: %+v, want %s", url, r, want)
@@ -345,7 +345,7 @@ func TestEmailNeverBegins(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	c := open(t, "email", channels.Config{SMTPURL: "smtp://" + address, MailFrom: "shop@example.com"})
+	c := open(t, "email", channels.Config{EmailURL: "smtp://" + address, MailFrom: "shop@example.com"})
 	if r := c.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.NotSent || !strings.Contains(r.Reason, "refused") {
 		t.Errorf("got %+v", r)
 	}

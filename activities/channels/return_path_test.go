@@ -23,7 +23,7 @@ func TestMailsAreReturnedWithAProof(t *testing.T) {
 		"b*@例え.jp":                  {"b", "b@xn--r8jz45g.jp"},
 	} {
 		c := open(t, "email", channels.Config{
-			SMTPURL: s.SMTPURL(), MailFrom: "Shop <shop@example.com>", BounceAddress: address, Proofs: proofs,
+			EmailURL: s.SMTPURL(), MailFrom: "Shop <shop@example.com>", BounceAddress: address, Proofs: proofs,
 		})
 		m := mailTo("ana@example.com")
 		m.Key = key
@@ -51,7 +51,7 @@ func TestMailsAreReturnedWithAProof(t *testing.T) {
 		"b*x@example.com": "between", "a..b@example.com": "plain ASCII",
 		"the-bounces-of-the-shop@example.com": "leave room", "b@nowhere": "host name", "bö@example.com": "plain ASCII",
 	} {
-		_, err := channels.Shipped().Open(channels.Config{SMTPURL: s.SMTPURL(), MailFrom: "shop@example.com", BounceAddress: address})
+		_, err := channels.Shipped().Open(channels.Config{EmailURL: s.SMTPURL(), MailFrom: "shop@example.com", BounceAddress: address})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "TABI_BOUNCE_ADDRESS") {
 			t.Errorf("%s: %v", address, err)
 		}

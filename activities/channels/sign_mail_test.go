@@ -36,7 +36,7 @@ func TestMailsAreSigned(t *testing.T) {
 		return []string{"v=DKIM1; k=ed25519; p=" + base64.StdEncoding.EncodeToString(public)}, nil
 	}
 	s := start(t, devsinks.Options{})
-	cfg := channels.Config{SMTPURL: s.SMTPURL(), MailFrom: "お店 <shop@example.com>", DKIMKey: key, DKIMSelector: "s1"}
+	cfg := channels.Config{EmailURL: s.SMTPURL(), MailFrom: "お店 <shop@example.com>", DKIMKey: key, DKIMSelector: "s1"}
 	c := open(t, "email", cfg)
 	for _, text := range []string{"Hello", "...\n.\n..a\n", strings.Repeat("旅", 3000), "blanks  \n \n\n\n", "a\rb\nc\r\n", "tab\t\x00\x7f"} {
 		m := mailTo("ana@example.com")

@@ -247,7 +247,7 @@ func (p *pool) encrypt(c *smtp.Client) error {
 			return errors.New(
 				"STARTTLS: the server does not offer it, and without it nothing is sent to another machine; use smtps://, or " +
 					"?tls=none in " +
-					"TABI_SMTP_URL where the network is trusted",
+					"TABI_EMAIL_URL where the network is trusted",
 			)
 		}
 		return nil
@@ -282,7 +282,7 @@ func (p *pool) authenticate(c *smtp.Client) error {
 	case strings.Contains(mechanisms, " CRAM-MD5 "):
 		auth = smtp.CRAMMD5Auth(user, password)
 	default:
-		return errors.New("AUTH: the server offers none of PLAIN, LOGIN, SCRAM-SHA-256 and CRAM-MD5, but TABI_SMTP_URL has a user")
+		return errors.New("AUTH: the server offers none of PLAIN, LOGIN, SCRAM-SHA-256 and CRAM-MD5, but TABI_EMAIL_URL has a user")
 	}
 	if err := c.Auth(auth); err != nil {
 		return fmt.Errorf("AUTH: %w", err)

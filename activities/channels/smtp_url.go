@@ -21,13 +21,13 @@ const (
 	tlsImplicit = "implicit" // smtps
 )
 
-// server is the mail server that TABI_SMTP_URL names.
+// server is the mail server that TABI_EMAIL_URL names.
 type server struct {
 	host, port     string
 	user, password string
 	encrypt        string // one of the tls constants
 	config         *tls.Config
-	current        func() string // see Config.SMTPCurrent
+	current        func() string // see Config.EmailCurrent
 }
 
 // parseSMTPURL reads smtp://user:password@host:port?tls=none. Its errors never hold the URL, which has the

@@ -117,7 +117,7 @@ func TestMailOverTLS(t *testing.T) {
 				t,
 				"email",
 				channels.Config{
-					SMTPURL:  c.scheme + "://shop:open%20sesame@" + address + c.query,
+					EmailURL: c.scheme + "://shop:open%20sesame@" + address + c.query,
 					MailFrom: "Shop <shop@example.com>",
 					RootCAs:  c.roots,
 				},

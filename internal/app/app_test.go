@@ -34,11 +34,11 @@ func load(t *testing.T, env map[string]string, args ...string) (*Config, error) 
 
 func TestFlagBeatsEnvironmentBeatsDefault(t *testing.T) {
 	t.Parallel()
-	c, err := load(t, map[string]string{"TABI_LISTEN": ":1", "TABI_DATA_DIR": "here", "TABI_SMTP_URL": "smtp://mail"}, "--listen", ":2")
+	c, err := load(t, map[string]string{"TABI_LISTEN": ":1", "TABI_DATA_DIR": "here", "TABI_EMAIL_URL": "smtp://mail"}, "--listen", ":2")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Listen != ":2" || c.DataDir != "here" || c.LogLevel != "info" || c.Channels.SMTPURL != "smtp://mail" {
+	if c.Listen != ":2" || c.DataDir != "here" || c.LogLevel != "info" || c.Channels.EmailURL != "smtp://mail" {
 		t.Errorf("got %+v", c)
 	}
 	if got := c.DatabaseURL(); got != filepath.Join("here", "tabi.db") {

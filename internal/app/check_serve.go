@@ -78,7 +78,7 @@ func (c *Config) credentials() (out []credential.Named) {
 	}
 	if u, err := url.Parse(string(c.secrets.smtp)); err == nil && u.User != nil {
 		password, _ := u.User.Password()
-		add("the password of TABI_SMTP_URL", password, true)
+		add("the password of TABI_EMAIL_URL", password, true)
 	}
 	return out
 }

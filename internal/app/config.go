@@ -162,7 +162,7 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 	}
 	ch := &c.Channels
 	ch.DKIMKey = string(c.secrets.dkim)
-	ch.SMTPURL, ch.FCMCredentials = string(c.secrets.smtp), string(c.secrets.fcm)
+	ch.EmailURL, ch.FCMCredentials = string(c.secrets.smtp), string(c.secrets.fcm)
 	ch.Keys, ch.PublicURL = c.providerKeys(), c.PublicURL
 	ch.SMSSecret, ch.WebhookSecret = string(c.secrets.sms), string(c.secrets.webhook)
 	c.Classifier.URL, c.Classifier.Token = string(c.secrets.classifierURL), string(c.secrets.classifier)

@@ -52,7 +52,7 @@ func (c *Config) WorkerOptions() worker.Options {
 func (s *Services) RunWorker(ctx context.Context) error {
 	chosen := s.Config.Channels
 	chosen.Proofs = s.LinkSecrets
-	chosen.SMTPCurrent = s.Config.current("TABI_SMTP_URL", chosen.SMTPURL, s.Log)
+	chosen.EmailCurrent = s.Config.current("TABI_EMAIL_URL", chosen.EmailURL, s.Log)
 	opened, err := s.Config.Build.registry().Open(chosen)
 	if err != nil {
 		return &ExitError{Code: ExitUsage, Err: err}

@@ -55,7 +55,7 @@ func NotAsFlag(flag, env, value string) error {
 			return nil // a path
 		}
 	case flag == "database" || strings.HasSuffix(flag, "-url"):
-		if !addressHasSecret(value, flag == "database" || flag == "smtp-url") {
+		if !addressHasSecret(value, flag == "database" || flag == "email-url") {
 			return nil
 		}
 	}
@@ -110,7 +110,7 @@ func readSetting(path string) ([]byte, error) {
 // loadFiles replaces each @FILE by the contents of the file.
 func (c *Config) loadFiles(fs *pflag.FlagSet) error {
 	c.files = map[string]string{}
-	c.given, c.sends, c.serves = nil, fs.Lookup("smtp-url") != nil, fs.Lookup("write-keys") != nil
+	c.given, c.sends, c.serves = nil, fs.Lookup("email-url") != nil, fs.Lookup("write-keys") != nil
 	for _, s := range c.settings() {
 		f := fs.Lookup(s.flag)
 		if f == nil || !takesFile(f) {

@@ -63,7 +63,7 @@ func TestEverySecretTakesAFile(t *testing.T) {
 	c.Register(fs, Storage|HTTP|Channels|Words)
 	contents := map[string]string{
 		"database": "postgres://tabi:hush@host/tabi", "classifier-url": "https://classifier.example.com/x",
-		"write-keys": "# ours\nserver-key-0123456789=server\nweb=web:A,B|C", "smtp-url": "smtp://u:p@mail.example.com:25",
+		"write-keys": "# ours\nserver-key-0123456789=server\nweb=web:A,B|C", "email-url": "smtp://u:p@mail.example.com:25",
 		"master-keys": "# new\n00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n" +
 			"# old\nffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100",
 	}
@@ -125,7 +125,7 @@ func TestUnknownVariablesAreNamed(t *testing.T) {
 	want := []string{
 		"the variable TABI_DATABSE is unknown and ignored; did you mean TABI_DATABASE?",
 		"the variable TABI_ZZZ is unknown and ignored",
-		"the variable tabi_smtp_url is unknown and ignored; did you mean TABI_SMTP_URL?",
+		"the variable tabi_smtp_url is unknown and ignored; did you mean TABI_EMAIL_URL?",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
@@ -189,12 +189,12 @@ func TestSettingIsReadAgain(t *testing.T) {
 		}
 	}
 	write("smtp://tabi:first@mail.example.com\n")
-	c, err := load(t, map[string]string{"TABI_SMTP_URL": "@" + path, "TABI_DATABASE": "postgres://u:p@db/tabi"})
+	c, err := load(t, map[string]string{"TABI_EMAIL_URL": "@" + path, "TABI_DATABASE": "postgres://u:p@db/tabi"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	core, logs := observer.New(zap.InfoLevel)
-	current := c.current("TABI_SMTP_URL", c.Channels.SMTPURL, zap.New(core))
+	current := c.current("TABI_EMAIL_URL", c.Channels.EmailURL, zap.New(core))
 	if got := current(); got != "smtp://tabi:first@mail.example.com" || logs.Len() != 0 {
 		t.Errorf("at first: %q", got)
 	}

@@ -271,7 +271,7 @@ func (l *faultyListener) drop() {
 // SMTPAddress returns the mail server's host and port.
 func (s *Sink) SMTPAddress() string { return s.mail.listener.Addr().String() }
 
-// SMTPURL returns the mail server as TABI_SMTP_URL takes it, without a user.
+// EmailURL returns the mail server as TABI_EMAIL_URL takes it, without a user.
 func (s *Sink) SMTPURL() string { return "smtp://" + s.SMTPAddress() }
 
 // SMTPConnections returns how many connections to the mail server were opened so far.

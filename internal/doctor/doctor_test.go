@@ -110,7 +110,7 @@ func TestOutside(t *testing.T) {
 	}
 	_, port, _ := strings.Cut(sink.SMTPAddress(), ":")
 	found := examine(t, base(map[string]string{
-		"TABI_PUBLIC_URL": good.URL, "TABI_OIDC_ISSUER": good.URL, "TABI_SMTP_URL": "smtp://tabi:p%40ss@" + sink.SMTPAddress(),
+		"TABI_PUBLIC_URL": good.URL, "TABI_OIDC_ISSUER": good.URL, "TABI_EMAIL_URL": "smtp://tabi:p%40ss@" + sink.SMTPAddress(),
 		"TABI_SMS_URL": good.URL + "/sms", "TABI_SMS_SECRET": "whsec_aHVzaGh1c2hodXNoaHVzaGh1c2hodXNo",
 	}))
 	has(t, found, "gateway/public URL", doctor.OK, "is reached")
@@ -122,7 +122,7 @@ func TestOutside(t *testing.T) {
 		t.Errorf("%d mails were sent", n)
 	}
 	found = examine(t, base(map[string]string{
-		"TABI_PUBLIC_URL": bad.URL, "TABI_OIDC_ISSUER": bad.URL + "/nowhere", "TABI_SMTP_URL": "smtp://0.0.0.0:" + port,
+		"TABI_PUBLIC_URL": bad.URL, "TABI_OIDC_ISSUER": bad.URL + "/nowhere", "TABI_EMAIL_URL": "smtp://0.0.0.0:" + port,
 		"TABI_INSECURE": "true",
 	}))
 	has(t, found, "gateway/public URL", doctor.Fail, "/metrics is open")
@@ -131,7 +131,7 @@ func TestOutside(t *testing.T) {
 	has(t, found, "settings/access", doctor.Fail, "open to everybody")
 	found = examine(
 		t,
-		base(map[string]string{"TABI_PUBLIC_URL": "http://tabi.invalid", "TABI_SMTP_URL": "smtp://tabi:hush@" + sink.SMTPAddress()}),
+		base(map[string]string{"TABI_PUBLIC_URL": "http://tabi.invalid", "TABI_EMAIL_URL": "smtp://tabi:hush@" + sink.SMTPAddress()}),
 	)
 	has(t, found, "gateway/public URL", doctor.Fail, "not encrypted")
 	has(t, found, "gateway/public URL", doctor.Fail, "not reached")

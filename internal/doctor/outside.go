@@ -171,15 +171,27 @@ func signIn(ctx context.Context, p *Patient, r *report) {
 
 // mail connects to the mail server, up to the sign-in, and sends nothing.
 func mail(ctx context.Context, p *Patient, r *report) {
-	if p.Config.Channels.SMTPURL == "" {
-		r.skip("TABI_SMTP_URL is not set")
+	if p.Config.Channels.EmailURL == "" {
+		r.skip("TABI_EMAIL_URL is not set")
+		return
+	}
+	switch name, base, err := channels.MailAPI(p.Config.Channels); {
+	case err != nil:
+		r.fail("correct it: no mail is sent", "%s", err)
+		return
+	case name != "":
+		if err := connect(ctx, base); err != nil {
+			r.fail(certificateRemedy(err, "correct TABI_EMAIL_URL, or the network"), "the API of %s is not reached: %s", name, cause(err))
+			return
+		}
+		r.ok("the API of %s is reached", name)
 		return
 	}
 	encrypted, err := channels.TryMail(ctx, p.Config.Channels)
 	switch {
 	case err != nil:
-		r.fail("correct TABI_SMTP_URL, or the network", "the mail server takes nothing: %s", err)
-	case !encrypted && !strings.Contains(string(p.Config.Channels.SMTPURL), "tls=none"): // it is not needed on this machine only
+		r.fail("correct TABI_EMAIL_URL, or the network", "the mail server takes nothing: %s", err)
+	case !encrypted && !strings.Contains(string(p.Config.Channels.EmailURL), "tls=none"): // it is not needed on this machine only
 		r.ok("the mail server on this machine is reached, without encryption")
 	case !encrypted:
 		r.warn("remove tls=none, unless the network is trusted", "the mail server is reached, without encryption")

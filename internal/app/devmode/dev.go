@@ -206,8 +206,8 @@ func answers(ctx context.Context, client *http.Client, url string) bool {
 // useSinks points the channels that are not configured at the sinks.
 func useSinks(c *app.Config, s *devsinks.Sink) error {
 	ch := &c.Channels
-	if ch.SMTPURL == "" {
-		ch.SMTPURL = s.SMTPURL()
+	if ch.EmailURL == "" {
+		ch.EmailURL = s.SMTPURL()
 		if ch.MailFrom == "" {
 			ch.MailFrom = "tabi <tabi@example.com>"
 		}

@@ -226,7 +226,7 @@ func (g *cluster) command(name string, port int) *exec.Cmd {
 		path = build.tabi
 		args = append([]string{"serve", "--insecure", "--listen", testservers.Local(port)}, args...)
 	} else {
-		args = append(args, "--metrics-listen", "", "--send-timeout", sendTimeout.String(), "--smtp-url",
+		args = append(args, "--metrics-listen", "", "--send-timeout", sendTimeout.String(), "--email-url",
 			"smtp://"+g.providers.mail.address+"?tls=none",
 			"--mail-from", "chaos@example.com", "--smtp-connections", "16",
 			"--fcm-url", g.providers.keyed.base,

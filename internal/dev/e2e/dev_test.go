@@ -19,7 +19,7 @@ func TestDev(t *testing.T) {
 	t.Parallel()
 	in := newInstall(t, shipped(t))
 	in.flags = []string{"--time-scale", "1200"}
-	in.env = without(in.env, "TABI_SMTP_URL", "TABI_FCM_CREDENTIALS", "TABI_FCM_URL", "TABI_MAIL_FROM") // the sinks of dev
+	in.env = without(in.env, "TABI_EMAIL_URL", "TABI_FCM_CREDENTIALS", "TABI_FCM_URL", "TABI_MAIL_FROM") // the sinks of dev
 	in.startDev()
 
 	order := `"name":"Order Completed","time":"2026-03-02T10:00:00Z","properties":{"cart_id":"k1","total":120}}`

@@ -59,7 +59,7 @@ func newInstall(t testing.TB, files map[string]string) *install {
 		), "TABI_SECRET=" + secret, "TABI_LISTEN=" + local(in.port), "TABI_PUBLIC_URL=" + in.url, "TABI_URL=" + in.url,
 		"TABI_WRITE_KEYS=" + writeKey + "=server," + webKey + "=web:Page Viewed", "TABI_TOKENS=" + tokens,
 		"TABI_WRITE_KEY=" + writeKey, "TABI_TOKEN=" + adminToken,
-		"TABI_SMTP_URL=" + in.mail.url(), "TABI_MAIL_FROM=" + mailFrom, "TABI_FCM_CREDENTIALS=" + in.push.file, "TABI_FCM_URL=" +
+		"TABI_EMAIL_URL=" + in.mail.url(), "TABI_MAIL_FROM=" + mailFrom, "TABI_FCM_CREDENTIALS=" + in.push.file, "TABI_FCM_URL=" +
 			in.push.server.URL,
 		"TABI_CONNECT_TIMEOUT=30s", "TABI_METRICS_LISTEN=" + local(freePort()),
 	}

@@ -93,7 +93,7 @@ func open(t testing.TB, s settings) *installation {
 	cfg.Secret, cfg.TemporalAddr, cfg.TemporalNS, cfg.Listen = secret, shared.address, h.namespace, "127.0.0.1:0"
 	cfg.WriteKeys = writeKey + "=server," + webKey + "=web:Page Viewed|Product Viewed|trait.language|proof." + proofSecret
 	cfg.Tokens = tokens
-	cfg.Channels.SMTPURL, cfg.Channels.MailFrom = h.mail.url(), mailFrom
+	cfg.Channels.EmailURL, cfg.Channels.MailFrom = h.mail.url(), mailFrom
 	cfg.Channels.FCMCredentials, cfg.Channels.FCMURL = h.push.file, h.push.server.URL
 	if s.more != nil {
 		s.more(cfg)
