@@ -45,7 +45,8 @@ func letter() channel.Message {
 	return channel.Message{
 		Address: "Ana@Example.com", Unsubscribe: "https://tabi.example.com/u/x",
 		Fields: map[string]string{
-			"subject": "お客様のカップ " + strings.Repeat("と皿", 80), "html": "<p>¥1,280 &amp; " + strings.Repeat("長い", 600) + "</p>", "text": "¥1,280",
+			"subject": "お客様のカップ " + strings.Repeat("と皿", 80),
+			"html":    "<p>¥1,280 &amp; " + strings.Repeat("長い", 600) + "</p>", "text": "¥1,280",
 		},
 	}
 }
@@ -129,7 +130,8 @@ func TestFaultsOfMailAPIs(t *testing.T) {
 			} {
 				s.Do(fault)
 				r := c.Send(t.Context(), m)
-				if r.Outcome != want.Outcome || r.Busy != want.Busy || r.Gone != want.Gone || want.RetryAfter != 0 && r.RetryAfter != want.RetryAfter {
+				if r.Outcome != want.Outcome || r.Busy != want.Busy || r.Gone != want.Gone ||
+					want.RetryAfter != 0 && r.RetryAfter != want.RetryAfter {
 					t.Errorf("fault %d: %+v, want %+v", fault, r, want)
 				}
 				if r.Busy && r.RetryAfter == 0 {
@@ -154,7 +156,8 @@ func TestWrongSettingsOfMailAPIs(t *testing.T) {
 	keys := provider.Keys{"TABI_POSTMARK_TOKEN": "hush-hush-hush", "TABI_MAILGUN_KEY": "hush-hush-hush"}
 	for address, want := range map[string]string{
 		"sendgrid://": "TABI_SENDGRID_KEY", "resend://": "TABI_RESEND_KEY", "mailgun://": "mg.example.com",
-		"mailgun://mg.example.com?region=mars": "region", "ses://": "region", "ses://mars": "region", "postmark://hush@": "variable of its own",
+		"mailgun://mg.example.com?region=mars": "region", "ses://": "region", "ses://mars": "region",
+		"postmark://hush@": "variable of its own",
 		"postmark://?endpoint=http://api.example.com": "in clear", "postmark://?colour=red": "parameter", "postmark://host": "host",
 		"postmark:///path": "path", "pigeon://x": "postmark://",
 	} {

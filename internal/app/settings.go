@@ -257,8 +257,8 @@ func (c *Config) settings() []setting {
 			Channels,
 			"email-url",
 			"TABI_EMAIL_URL",
-			"what sends e-mails: smtp://user:password@host:port or smtps://…, encrypted unless it is on this machine or has ?tls=none; or " +
-				"a provider, as in postmark://, ses://REGION or mailgun://DOMAIN (docs/channels.md); empty: e-mail is not configured",
+			"what sends e-mails: smtp://user:password@host:port or smtps://…, encrypted unless it is on this machine or has ?tls=none; " +
+				"or a provider, as in postmark://, ses://REGION or mailgun://DOMAIN (docs/channels.md); empty: e-mail is not configured",
 			hid(&c.secrets.smtp),
 		},
 		{Channels, "mail-from", "TABI_MAIL_FROM", `sender of e-mails: "Shop <shop@example.com>"`, str(&ch.MailFrom, "")},

@@ -120,12 +120,12 @@ func TestEverySecretTakesAFile(t *testing.T) {
 func TestUnknownVariablesAreNamed(t *testing.T) {
 	t.Parallel()
 	got := (&Config{}).UnknownVariables([]string{"TABI_SECRET=x", "TABI_DATABSE=hush", "TABI_TOKEN=x", "HOME=/", "TABI_ZZZ=hush",
-		"tabi_smtp_url=hush", "TABI_GATEWAY_SERVICE_HOST=10.0.0.1", "TABI_GATEWAY_SERVICE_PORT_HTTP=80",
+		"tabi_email_url=hush", "TABI_GATEWAY_SERVICE_HOST=10.0.0.1", "TABI_GATEWAY_SERVICE_PORT_HTTP=80",
 		"TABI_GATEWAY_PORT=tcp://10.0.0.1:80", "TABI_GATEWAY_PORT_80_TCP_ADDR=10.0.0.1"})
 	want := []string{
 		"the variable TABI_DATABSE is unknown and ignored; did you mean TABI_DATABASE?",
 		"the variable TABI_ZZZ is unknown and ignored",
-		"the variable tabi_smtp_url is unknown and ignored; did you mean TABI_EMAIL_URL?",
+		"the variable tabi_email_url is unknown and ignored; did you mean TABI_EMAIL_URL?",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)

@@ -65,11 +65,11 @@ func TestResendReports(t *testing.T) {
 		Recorded: []channeltest.Recorded{
 			one("delivered", kind(channel.Delivered)), one("opened", kind(channel.Opened)), one("complained", kind(channel.Complained)),
 			one("clicked", as(of, func(r *channel.Report) { r.Kind, r.URL = channel.Clicked, "https://example.com/cart" })),
-			one("bounced", bounce(channel.Hard, "Permanent/Suppressed: The recipient's email address is on the suppression list because it "+
-				"has a recent history of producing hard bounces.")),
+			one("bounced", bounce(channel.Hard, "Permanent/Suppressed: The recipient's email address is on the suppression list because "+
+				"it has a recent history of producing hard bounces.")),
 			one("bounced-transient", bounce(channel.Soft, "Transient/MailboxFull: The recipient's inbox was full.")),
-			one("suppressed", bounce(channel.Hard, "OnAccountSuppressionList: Resend has suppressed sending to this address because it is on "+
-				"the account-level suppression list.")),
+			one("suppressed", bounce(channel.Hard, "OnAccountSuppressionList: Resend has suppressed sending to this address because it is "+
+				"on the account-level suppression list.")),
 			one("failed", as(of, func(r *channel.Report) { r.Kind, r.Reason = channel.Failed, "reached_daily_quota" })),
 			one("list-of-tags", kind(channel.Delivered)), one("sent", nil), one("delayed", nil),
 		},
@@ -95,7 +95,8 @@ func TestSendGridReports(t *testing.T) {
 		return of(n, func(r *channel.Report) { r.Kind, r.Class, r.Reason = channel.Bounced, class, reason })
 	}
 	channeltest.ExerciseReceiver(t, channeltest.Webhook{
-		Now: now, Open: opener(provider.Keys{sendgridWebhook: s.VerificationKey()}), SignsBody: true, SignsTime: true, Window: sendgridWindow,
+		Now: now, Open: opener(provider.Keys{sendgridWebhook: s.VerificationKey()}),
+		SignsBody: true, SignsTime: true, Window: sendgridWindow,
 		Sign: func(_ *testing.T, body []byte, at time.Time) *http.Request { return posted(body, s.Headers(body, at)) },
 		Forge: func(r *http.Request) {
 			for name, values := range other.Headers(recorded(t, "sendgrid-batch.json"), now) {

@@ -110,7 +110,9 @@ func (s *Server) Mails(key string) []Mail {
 const RetryAfter = 7
 
 var general = map[Fault]answer{
-	TooMany: {status: http.StatusTooManyRequests, header: map[string]string{"Retry-After": strconv.Itoa(RetryAfter)}, body: map[string]any{}},
+	TooMany: {
+		status: http.StatusTooManyRequests, header: map[string]string{"Retry-After": strconv.Itoa(RetryAfter)}, body: map[string]any{},
+	},
 	Away:    {status: http.StatusServiceUnavailable, header: map[string]string{"Retry-After": strconv.Itoa(RetryAfter)}},
 	Broken:  {status: http.StatusInternalServerError},
 	Gateway: {status: http.StatusBadGateway},
@@ -187,5 +189,5 @@ func refuse(status int, body any) *answer { return &answer{status: status, body:
 // ID returns a provider's id for a mail, the same each time.
 func ID(key string) string { return "id-of-" + strconv.Itoa(len(key)) + "-" + short(key) }
 
-// clock is how far a signed call may be from now.
-const clock = 15 * time.Minute
+// skew is how far a signed call may be from now.
+const skew = 15 * time.Minute

@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 type fields = map[string]any
@@ -68,8 +70,8 @@ var speakers = map[string]speaker{
 		faults: map[Fault]answer{
 			BadAddress: {status: 422, body: fields{
 				"ErrorCode": 406,
-				"Message": "You tried to send to recipient(s) that have been marked as inactive. Found inactive addresses: ana@example.com. " +
-					"Inactive recipients are ones that have generated a hard bounce, a spam complaint, or a manual suppression.",
+				"Message": "You tried to send to recipient(s) that have been marked as inactive. Found inactive addresses: " +
+					"ana@example.com. Inactive recipients are ones that have generated a hard bounce, a spam complaint, or a manual suppression.",
 			}},
 			BadKey: {status: 401, body: fields{
 				"ErrorCode": 10, "Message": "No Account or Server API tokens were supplied in the HTTP headers.",
@@ -323,8 +325,9 @@ func parse(raw []byte) (Mail, error) {
 	}
 	body, err := io.ReadAll(in.Body)
 	return Mail{
-		Key: key, ID: in.Header.Get("Message-Id"), From: in.Header.Get("From"), To: in.Header.Get("To"), ReplyTo: in.Header.Get("Reply-To"),
-		Subject: subject, HTML: string(body), Unsubscribe: in.Header.Get("List-Unsubscribe"), OneTime: in.Header.Get("List-Unsubscribe-Post"),
+		Key: key, ID: in.Header.Get("Message-Id"), From: in.Header.Get("From"), To: in.Header.Get("To"),
+		ReplyTo: in.Header.Get("Reply-To"), Subject: subject, HTML: string(body),
+		Unsubscribe: in.Header.Get("List-Unsubscribe"), OneTime: in.Header.Get("List-Unsubscribe-Post"),
 	}, err
 }
 
@@ -337,7 +340,7 @@ func signedByAWS(r *http.Request, body []byte) bool {
 	m := authorization.FindStringSubmatch(r.Header.Get("Authorization"))
 	stamp := r.Header.Get("X-Amz-Date")
 	at, err := time.Parse("20060102T150405Z", stamp)
-	if m == nil || err != nil || time.Since(at).Abs() > clock || !strings.HasPrefix(stamp, m[1]) || !strings.Contains(m[2], "host") {
+	if m == nil || err != nil || clock.Wall().Sub(at).Abs() > skew || !strings.HasPrefix(stamp, m[1]) || !strings.Contains(m[2], "host") {
 		return false
 	}
 	var headers strings.Builder
