@@ -80,7 +80,7 @@ func TestOddMails(t *testing.T) {
 		"a colon":    "Re: Fw: x",
 		"long ASCII": strings.Repeat("word ", 39) + "end", "a tab's place": "a b", "combining": "e\u0301" + strings.Repeat("a\u0308", 40),
 	} {
-		c := open(t, "email", channels.Config{SMTPURL: s.SMTPURL(), MailFrom: "shop@example.com"})
+		c := open(t, "email", channels.Config{EmailURL: s.SMTPURL(), MailFrom: "shop@example.com"})
 		m := mailTo("subject-" + strings.Map(func(r rune) rune {
 			if r >= 'a' && r <= 'z' {
 				return r
@@ -159,7 +159,7 @@ func TestLineOfTheRecipient(t *testing.T) {
 			}
 		}
 	}()
-	c := open(t, "email", channels.Config{SMTPURL: "smtp://" + l.Addr().String(), MailFrom: "shop@example.com"})
+	c := open(t, "email", channels.Config{EmailURL: "smtp://" + l.Addr().String(), MailFrom: "shop@example.com"})
 	c.Send(t.Context(), mailTo("a..b@docomo.ne.jp"))
 	for {
 		select {
@@ -187,7 +187,7 @@ func TestOddSenders(t *testing.T) {
 		`🛍️ ` + strings.Repeat("長い", 40) + ` <shop@example.com>`: {Name: "🛍️ " + strings.Repeat("長い", 40), Address: "shop@example.com"},
 		"shop@example.com":                                       {Address: "shop@example.com"},
 	} {
-		c := open(t, "email", channels.Config{SMTPURL: s.SMTPURL(), MailFrom: from})
+		c := open(t, "email", channels.Config{EmailURL: s.SMTPURL(), MailFrom: from})
 		if r := c.Send(t.Context(), mailTo("ana@example.com")); r.Outcome != channel.Sent {
 			t.Errorf("%s: %+v", from, r)
 			continue
