@@ -21,6 +21,7 @@ const (
 	Followed     ReportKind = "followed"     // the customer added the sender, or unblocked it
 	Read         ReportKind = "read"         // the message was read
 	Failed       ReportKind = "failed"       // the provider gave up, for a reason that is not the address
+	Linked       ReportKind = "linked"       // the customer has proved who they are; Data has the proof
 )
 
 // BounceClass says what a bounce means for the address.
@@ -47,6 +48,8 @@ type Report struct {
 	Reason          string      // the provider's words, for people
 	URL             string      // of a click
 	Text            string      // of a reply
+	Form            string      // of a reply that is more than words: image, sticker, location, button
+	Data            string      // what a button stands for, which the customer does not see; of Linked the proof
 	InReplyTo       string      // the provider's id of the message that a reply answers
 	Machine         bool        // a scanner or a prefetcher did it, not a person
 }

@@ -20,9 +20,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// DefaultLineURL is where LINE messages are sent unless TABI_LINE_URL says otherwise.
-const DefaultLineURL = "https://api.line.me"
-
 var lineSpec = channel.Spec{
 	Name: "line", Doc: "A message in LINE, by an official account.", Address: "line_id",
 	Fields: []channel.Field{
@@ -59,7 +56,7 @@ func openLine(cfg Config) (channel.Channel, error) {
 	if token == "" {
 		return nil, &channel.NotConfiguredError{Setting: chatapi.LineToken}
 	}
-	base, err := baseURL(chatapi.LineURL, cfg.Keys[chatapi.LineURL], DefaultLineURL)
+	base, err := baseURL(chatapi.LineURL, cfg.Keys[chatapi.LineURL], chatapi.DefaultLineURL)
 	if err != nil {
 		return nil, err
 	}

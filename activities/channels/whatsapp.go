@@ -16,9 +16,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
-// DefaultWhatsAppURL is where WhatsApp messages are sent unless TABI_WHATSAPP_URL says otherwise.
-const DefaultWhatsAppURL = "https://graph.facebook.com/v24.0"
-
 var whatsappSpec = channel.Spec{
 	Name: "whatsapp", Doc: "A message in WhatsApp, by a template that Meta has approved.", Address: "phone",
 	Fields: []channel.Field{
@@ -53,7 +50,7 @@ func openWhatsApp(cfg Config) (channel.Channel, error) {
 	case strings.Trim(phone, "0123456789") != "":
 		return nil, variable(chatapi.WhatsAppPhone, "is the id that Meta gave to the number, digits only, and not the number itself")
 	}
-	base, err := baseURL(chatapi.WhatsAppURL, cfg.Keys[chatapi.WhatsAppURL], DefaultWhatsAppURL)
+	base, err := baseURL(chatapi.WhatsAppURL, cfg.Keys[chatapi.WhatsAppURL], chatapi.DefaultWhatsAppURL)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -8,9 +9,11 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/activities/channels/chatapi"
 	"github.com/tabi-journeys/tabi/activities/channels/provider"
 	"github.com/tabi-journeys/tabi/channel/webhook"
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/gateway/reports"
 )
 
 // The settings of providers of channels are declared by the providers themselves: see provider.Setting.
@@ -76,6 +79,17 @@ func (c *Config) Receivers() (map[string]webhook.Receiver, []provider.Status, er
 		return nil, all, Usage("%w", err)
 	}
 	return receivers, all, nil
+}
+
+// lineLinker returns what asks LINE for an address to link an account; nil: what LINE reports is not accepted, or nothing is sent by it.
+func (c *Config) lineLinker() reports.LineLinker {
+	if c.Provided(chatapi.LineToken) == "" || c.Provided(chatapi.LineSecret) == "" {
+		return nil
+	}
+	client := &http.Client{Timeout: receiverTimeout}
+	return func(ctx context.Context, lineID, nonce string) (string, error) {
+		return chatapi.LineLink(ctx, client, c.Channels.Keys, lineID, nonce)
+	}
 }
 
 // logReceivers logs whose reports are accepted, and which variable is missing for those of a provider that is set up in part.

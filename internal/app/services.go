@@ -238,7 +238,7 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 		DevHandlers: pages, Render: c.Build.render, Gallery: c.Build.gallery,
 		MaxPending: c.MaxPending, Proxies: proxies, Origins: c.Origins,
 		WebRates: segment.Rates{Key: orNone(c.WebKeyRate), Peer: orNone(c.WebPeerRate)},
-		Codec:    s.payloadCodec(), Receivers: receivers,
+		Codec:    s.payloadCodec(), Receivers: receivers, LineLinker: c.lineLinker(),
 	})
 	if err != nil {
 		return nil, &ExitError{Code: ExitUsage, Err: err}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
@@ -38,7 +39,20 @@ func (c *SegmentCall) merges() bool {
 	if c.Trust == Untrusted {
 		return false
 	}
-	return c.Type == "alias" || c.Type == "identify" && c.UserID != "" && c.AnonymousID != ""
+	return c.Type == "alias" || c.Type == "identify" && c.UserID != "" && c.AnonymousID != "" || c.chat() != ""
+}
+
+// ChatVisitor returns the anonymous id of who writes by a channel without having told who they are, by their folded address there.
+func ChatVisitor(channel, key string) string { return channel + ":" + key }
+
+// chat returns the id of the visitor whom a call identifies by the account of LINE that it names; "": none. So what a user of LINE did
+// before they were known, and what they write later, is theirs. Servers alone may say so.
+func (c *SegmentCall) chat() string {
+	id, _ := c.Traits[address.LineID].(string)
+	if c.Type != "identify" || c.UserID == "" || c.Trust != Trusted || !address.IsLineID(strings.TrimSpace(id)) {
+		return ""
+	}
+	return Anonymous(ChatVisitor("line", address.Fold(address.LineID, id)))
 }
 
 // Subject returns the id that a call is about, before merges. An untrusted call is about a visitor, whatever user it names.
@@ -58,6 +72,9 @@ func (c *SegmentCall) others() []string {
 	}
 	if c.UserID != "" && c.AnonymousID != "" {
 		out = append(out, Anonymous(c.AnonymousID))
+	}
+	if id := c.chat(); id != "" && id != Anonymous(c.AnonymousID) {
+		out = append(out, id)
 	}
 	return out
 }
@@ -156,7 +173,7 @@ func LinkIdentities(ctx context.Context, b *unit.Unit, names map[string]string, 
 		case from == survivor.ID:
 		case link.web && id != Anonymous(c.AnonymousID) && !event.Anonymous(from): // since the gateway has looked, or in the same batch
 			return out, sqldb.InputError("previousId belongs to a user: a web key joins visitors only")
-		case from != id && id == Anonymous(c.AnonymousID), from != id && id == Anonymous(c.PreviousID):
+		case from != id && (id == Anonymous(c.AnonymousID) || id == Anonymous(c.PreviousID) || id == c.chat()):
 			// An anonymous id that was merged before now belongs to another user. Its past events stay where they are.
 			names[id] = survivor.ID
 			if err := roomForID(ctx, b, survivor); err != nil {

@@ -211,10 +211,10 @@ func providers(ctx context.Context, p *Patient, r *report) {
 	}
 	line, whatsapp := "", ""
 	if c.Provided(chatapi.LineToken) != "" {
-		line = cmp.Or(c.Provided(chatapi.LineURL), channels.DefaultLineURL)
+		line = cmp.Or(c.Provided(chatapi.LineURL), chatapi.DefaultLineURL)
 	}
 	if c.Provided(chatapi.WhatsAppToken) != "" {
-		whatsapp = cmp.Or(c.Provided(chatapi.WhatsAppURL), channels.DefaultWhatsAppURL)
+		whatsapp = cmp.Or(c.Provided(chatapi.WhatsAppURL), chatapi.DefaultWhatsAppURL)
 	}
 	for _, one := range []struct{ name, address, setting string }{
 		{"LINE", line, chatapi.LineURL}, {"WhatsApp", whatsapp, chatapi.WhatsAppURL},

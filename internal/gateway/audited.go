@@ -74,6 +74,7 @@ var audits = map[string]audited{
 	"POST /confirm/{token}":     {none, byCustomer, ""},
 	"GET /v1/providers/{name}":  {none, byPrograms, ""},
 	"POST /v1/providers/{name}": {none, byPrograms, ""},
+	"POST /v1/line/link":        {none, byPrograms, ""},
 	"POST /v1/mail/events":      {none, byPrograms, ""},
 	"POST /v1/mail/bounces":     {none, byPrograms, ""},
 	"GET /v1/inbox/{user}":      {none, byPrograms, ""},

@@ -142,6 +142,8 @@ type Config struct {
 
 	// Receivers read what providers report, by the provider's name; none: POST /v1/providers answers 404.
 	Receivers map[string]webhook.Receiver
+	// LineLinker asks LINE for the address at which a user confirms an account; nil: POST /v1/line/link answers 404.
+	LineLinker reports.LineLinker
 
 	// Codec encrypts and decrypts what Temporal keeps, for the codec server; nil: nothing is encrypted.
 	Codec payloads.Codec
@@ -237,7 +239,8 @@ func New(cfg Config) (*Gateway, error) {
 	g.inbound = inbound.New(env, g.auth, inbound.Rooms{
 		Catalog: rooms.Catalog, Messages: rooms.Messages, Offers: rooms.Offers,
 	}, cfg.Render)
-	g.reports = reports.New(env, rooms.Intake, rooms.Messages, cfg.Receivers, cfg.LinkSecrets, g.registry)
+	g.reports = reports.New(env, reports.Rooms{Intake: rooms.Intake, Messages: rooms.Messages, People: rooms.Customers}, cfg.Receivers,
+		cfg.LinkSecrets, cfg.LineLinker, g.registry)
 	g.mail = mail.New(env, g.auth.Links, mail.Rooms{
 		Catalog: rooms.Catalog, Customers: rooms.Customers, Intake: rooms.Intake, Messages: rooms.Messages,
 	}, g.pages, g.reports)

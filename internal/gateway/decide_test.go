@@ -166,7 +166,7 @@ func TestDecideErrorMessages(t *testing.T) {
 		`{"userId": "ana", "group": "offers", "slots": 1.5}`: "expected a whole number, got a number",
 		`{"userId": "ana", "group": {}}`:                     "expected a string, got an object",
 		`{"userId": "ana", "group": "offers", "channel": "fone"}`: "" +
-			"channel must be one of app, chat, email, kiosk, phone, sms, store, web",
+			"channel must be one of app, chat, email, kiosk, line, phone, sms, store, web, whatsapp",
 		`{"userId": "ana", "group": "offers", "preview": "never"}`: "expected a boolean, got a string",
 	} {
 		if _, _, message := h.call("/v1/decide", body).problem(); message != want {

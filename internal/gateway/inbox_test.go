@@ -38,12 +38,15 @@ const sorryYAML = `message: sorry
 email: {subject: Sorry, html: <p>Sorry</p>}
 app: {title: Sorry, body: We are sorry, link: /help}
 sms: {text: Sorry}
+whatsapp: {template: sorry}
 `
 
 var channels = []channel.Spec{
 	{Name: "email", Address: "email", Fields: []channel.Field{{Name: "subject"}, {Name: "html", HTML: true}}},
 	{Name: "app", KeepsContent: true, Fields: []channel.Field{{Name: "title"}, {Name: "body"}, {Name: "link"}}},
 	{Name: "sms", Address: "phone", Fields: []channel.Field{{Name: "text"}}},
+	{Name: "line", Address: "line_id", Fields: []channel.Field{{Name: "text"}}},
+	{Name: "whatsapp", Address: "phone", Fields: []channel.Field{{Name: "template"}}},
 }
 
 // enter publishes the journey and enters ana; it gives the enrollment and on whose behalf its activities act.

@@ -17,7 +17,6 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
-	"github.com/tabi-journeys/tabi/channel/webhook"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -98,7 +97,7 @@ func TestResponsesMatchOpenAPI(t *testing.T) {
 	t.Parallel()
 	openapi3filter.RegisterBodyDecoder("message/rfc822", openapi3filter.PlainBodyDecoder)
 	doc, router := openAPI(t)
-	h := newHouse(t, func(c *Config) { c.Receivers = map[string]webhook.Receiver{"fake": fakeReceiver{}} })
+	h := chatting(t)
 	_, ref := h.enter()
 	h.sent(ref, "email", message.Settlement{Status: contract.StatusSent})
 	// Those of payloads have keys. The tests of decisions have actions to choose from, those of the inbox a hand-off, those of doors
@@ -198,6 +197,8 @@ var contractCalls = []struct {
 	{"POST /v1/mail/bounces?recipient=bounces@example.com", "Subject: Automatic reply: Hello\nAuto-Submitted: auto-replied\n\nAway\n", 200},
 	{"POST /v1/mail/bounces", "Subject: Hello\n\nNews\n", 422},
 	{"POST /v1/providers/fake", `[]`, 200},
+	{"POST /v1/line/link", `{"userId":"ana/b","lineId":"U4af4980629f0a1b2c3d4e5f60718293a"}`, 200},
+	{"POST /v1/line/link", `{"userId":"ana/b","lineId":"@ana"}`, 400},
 	{"POST /v1/providers/fake", `not signed`, 401},
 	{"POST /v1/providers/nobody", `[]`, 404},
 	{"GET /v1/providers/fake?hub.challenge=1158201444", "", 200},

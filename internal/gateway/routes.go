@@ -61,6 +61,7 @@ func (g *Gateway) routes() []web.Route {
 		{"POST", "/confirm/{token}", anyone, none, same, g.mail.Confirm},
 		{"GET", "/v1/providers/{name}", anyone, none, same, g.reports.Provider},
 		{"POST", "/v1/providers/{name}", anyone, none, same, g.reports.Provider},
+		{"POST", "/v1/line/link", serverKey, none, same, g.reports.LinkLine},
 		{"POST", "/v1/mail/events", serverKey, none, same, g.mail.Events},
 		{"POST", "/v1/mail/bounces", serverKey, none, same, g.reports.Bounce},
 

@@ -2,7 +2,12 @@
 // channels sends by them.
 package chatapi
 
-import "github.com/tabi-journeys/tabi/activities/channels/provider"
+import (
+	"strconv"
+	"time"
+
+	"github.com/tabi-journeys/tabi/activities/channels/provider"
+)
 
 // Providers returns the providers of chats that tabi ships, one line each.
 func Providers() []provider.Provider {
@@ -10,4 +15,13 @@ func Providers() []provider.Provider {
 		line,
 		whatsapp,
 	}
+}
+
+// seconds reads a time of seconds since 1970, as a text; zero if it is none.
+func seconds(text string) time.Time {
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return provider.Seconds(n)
 }

@@ -112,7 +112,7 @@ func twilioReport(form url.Values) channel.Received {
 		if strings.EqualFold(kind, "HELP") {
 			return provider.Ignore("Twilio has answered a request for help")
 		}
-		r = reply(r, kind)
+		r = provider.Reply(r, kind)
 		if r.Kind == channel.Replied && strings.TrimSpace(r.Text) == "" {
 			return provider.Ignore("a message without text is ignored")
 		}

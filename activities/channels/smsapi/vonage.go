@@ -88,7 +88,7 @@ func vonageReport(e vonageEvent) channel.Received {
 	}
 	at := provider.When(e.Timestamp)
 	if e.Status == "" {
-		r := reply(channel.Report{ID: "vonage/" + e.ID, Channel: channelName, Address: number(e.From), At: at, Text: e.Text}, "")
+		r := provider.Reply(channel.Report{ID: "vonage/" + e.ID, Channel: channelName, Address: number(e.From), At: at, Text: e.Text}, "")
 		if r.Kind == channel.Replied && strings.TrimSpace(r.Text) == "" {
 			return provider.Ignore("a message without text is ignored")
 		}

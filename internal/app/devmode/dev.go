@@ -225,11 +225,14 @@ func useSinks(c *app.Config, s *devsinks.Sink) error {
 	if c.Provided(chatapi.LineToken) == "" {
 		c.Provide(chatapi.LineToken, s.ChatToken())
 		c.Provide(chatapi.LineURL, s.LineURL())
+		c.Provide(chatapi.LineSecret, s.ChatSecret())
 	}
 	if c.Provided(chatapi.WhatsAppToken) == "" && c.Provided(chatapi.WhatsAppPhone) == "" {
 		c.Provide(chatapi.WhatsAppToken, s.ChatToken())
 		c.Provide(chatapi.WhatsAppPhone, s.WhatsAppPhone())
 		c.Provide(chatapi.WhatsAppURL, s.WhatsAppURL())
+		c.Provide(chatapi.WhatsAppSecret, s.ChatSecret()+"-whatsapp")
+		c.Provide(chatapi.WhatsAppVerify, s.ChatSecret()+"-verify")
 	}
 	ch.WebhookAllowPrivate = true
 	return nil

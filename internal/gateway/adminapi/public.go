@@ -28,6 +28,8 @@ func (h *Handlers) describePublic() {
 		&huma.Param{Name: "limit", In: "query", Schema: &huma.Schema{Type: "integer", Minimum: ptr(1.0), Maximum: ptr(200.0), Default: 50}})
 	h.describe(http.MethodPost, "/v1/inbox/{user}/token", "createUserToken", "Create a token with which an app reads its user's messages",
 		writeKey, nil, reflect.TypeFor[api.UserToken](), user)
+	h.describe(http.MethodPost, "/v1/line/link", "linkLineAccount", "Link a user of LINE with a user who has signed in", writeKey,
+		reflect.TypeFor[api.LineLinkRequest](), reflect.TypeFor[api.LineLinkResponse]())
 	h.describe(http.MethodPost, "/v1/mail/events", "reportMailEvents", "Accept reports of a mail provider, one or a list", writeKey,
 		reflect.TypeFor[api.MailReports](), reflect.TypeFor[api.MailEventsResponse]())
 	mail := h.describe(http.MethodPost, "/v1/mail/bounces", "reportBouncedMail", "Accept a mail that reports a bounce or a complaint",

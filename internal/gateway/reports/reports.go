@@ -75,17 +75,30 @@ type Reports struct {
 	receivers map[string]webhook.Receiver
 	counted   *prometheus.CounterVec
 	proofs    signedlink.Secrets
+	people    People
+	// lineLinker is nil where LINE is not configured.
+	lineLinker LineLinker
 }
 
-// New returns the room. receivers are by the name of the provider. proofs open what mails were signed with.
-func New(env *web.Env, intake Intake, messages Messages, receivers map[string]webhook.Receiver, proofs signedlink.Secrets,
+// Rooms are those that reports need.
+type Rooms struct {
+	Intake   Intake
+	Messages Messages
+	People   People
+}
+
+// New returns the room. receivers are by the name of the provider. proofs open what mails were signed with. Without a lineLinker nobody
+// can link an account of LINE.
+func New(env *web.Env, rooms Rooms, receivers map[string]webhook.Receiver, proofs signedlink.Secrets, lineLinker LineLinker,
 	r prometheus.Registerer) *Reports {
-	h := &Reports{Env: env, intake: intake, messages: messages, receivers: receivers, proofs: proofs, counted: prometheus.NewCounterVec(
+	h := &Reports{Env: env, intake: rooms.Intake, messages: rooms.Messages, people: rooms.People, receivers: receivers, proofs: proofs,
+		lineLinker: lineLinker}
+	h.counted = prometheus.NewCounterVec(
 		prometheus.CounterOpts{
 			Name: "tabi_provider_reports_total",
 			Help: "Reports of providers by result: accepted (with repeats), ignored or refused, and requests that were unsigned " +
 				"or unreadable.",
-		}, []string{"provider", "result"})}
+		}, []string{"provider", "result"})
 	r.MustRegister(h.counted)
 	return h
 }
@@ -99,6 +112,13 @@ func (h *Reports) count(provider, result string, n int) {
 // Event returns the event of the customer whom a report is about, or why there is none, in words for the provider's log.
 // err is a failure of the store: the report must be sent again.
 func (h *Reports) Event(ctx context.Context, r channel.Report) (call customer.SegmentCall, ignore string, err error) {
+	if r.At.After(h.Now()) {
+		r.At = h.Now()
+	}
+	if r.Kind == channel.Linked {
+		call, ignore = h.linked(r)
+		return call, ignore, nil
+	}
 	name := name(r)
 	if name == "" {
 		return call, "reports of this type are ignored", nil
@@ -107,6 +127,17 @@ func (h *Reports) Event(ctx context.Context, r channel.Report) (call customer.Se
 		return call, "a machine did it, not the customer", nil
 	}
 	send, byAddress, err := h.find(ctx, r)
+	if anonymous, known := visitor(r); anonymous != "" && (byAddress || errors.Is(err, sqldb.ErrNotFound)) {
+		is, failed := h.isVisitor(ctx, anonymous)
+		if failed != nil {
+			return call, "", failed
+		}
+		if is || err != nil {
+			call = h.visitorCall(r, name, anonymous, known)
+			say(&call, r)
+			return call, "", nil
+		}
+	}
 	if errors.Is(err, sqldb.ErrNotFound) {
 		if r.Key == "" && r.ProviderID == "" && r.InReplyTo == "" {
 			return call, "nothing was sent to this address on this channel, so nobody is known by it", nil
@@ -119,11 +150,12 @@ func (h *Reports) Event(ctx context.Context, r channel.Report) (call customer.Se
 	if unit.IsPseudonym(send.Customer) {
 		return call, "the customer whom the message went to was forgotten", nil
 	}
-	if r.At.After(h.Now()) {
-		r.At = h.Now()
+	about := send.Key
+	if byAddress { // another message may go there before the provider repeats the report
+		about = r.Address
 	}
 	call = customer.SegmentCall{
-		Type: "track", Event: name, Source: "http", Timestamp: r.At, MessageID: id(r, name, send.Key),
+		Type: "track", Event: name, Source: "http", Timestamp: r.At, MessageID: id(r, name, about),
 		Properties: map[string]any{"channel": r.Channel},
 	}
 	call.UserID, call.AnonymousID = web.Identity(send.Customer)
@@ -139,11 +171,19 @@ func (h *Reports) Event(ctx context.Context, r channel.Report) (call customer.Se
 	if len(send.Addresses) > 1 && r.Address != "" { // of several devices, this one
 		call.Properties["address"] = r.Address
 	}
+	say(&call, r)
+	return call, "", nil
+}
+
+// say adds what a report says to its event.
+func say(call *customer.SegmentCall, r channel.Report) {
 	call.Properties = tolerant.WithText(call.Properties, "reason", clip(r.Reason, maxReason))
 	call.Properties = tolerant.WithText(call.Properties, "url", clip(r.URL, maxURL))
 	switch r.Kind {
 	case channel.Replied:
 		call.Properties[journey.TextProperty] = clip(r.Text, maxText)
+		call.Properties = tolerant.WithText(call.Properties, "form", clip(r.Form, maxForm))
+		call.Properties = tolerant.WithText(call.Properties, "data", clip(r.Data, maxURL))
 		call.Properties = tolerant.WithText(call.Properties, "in_reply_to", clip(r.InReplyTo, maxURL))
 	case channel.Blocked:
 		call.Properties["reason"] = "blocked"
@@ -153,11 +193,11 @@ func (h *Reports) Event(ctx context.Context, r channel.Report) (call customer.Se
 			call.Properties["type"] = "hard" // it marks the address
 		}
 	}
-	return call, "", nil
 }
 
 // Longest texts of a report, in characters; the rest is cut off.
 const (
+	maxForm   = 40
 	maxReason = 1000
 	maxURL    = 4000
 	maxText   = 8000
