@@ -10,6 +10,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/activities/call"
 	"github.com/tabi-journeys/tabi/activities/channels"
+	"github.com/tabi-journeys/tabi/channel/webhook"
 	"github.com/tabi-journeys/tabi/internal/cluster"
 	"github.com/tabi-journeys/tabi/internal/codec"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
@@ -81,8 +82,10 @@ type Config struct {
 	Rates           string // see ratelimit.Parse
 
 	Classifier httpclassifier.Options // asked before the built-in classifier; no URL: not asked
-	provided   map[string]*Secret     // settings of providers, by variable: see providerSettings
-	secrets    struct{ dkim, mailbox, smtp, fcm, sms, webhook, classifier, classifierURL Secret }
+	// DevReceivers read the reports of the sinks of dev; nil elsewhere.
+	DevReceivers map[string]webhook.Receiver
+	provided     map[string]*Secret // settings of providers, by variable: see providerSettings
+	secrets      struct{ dkim, mailbox, smtp, fcm, sms, webhook, classifier, classifierURL Secret }
 
 	RelayWorkers    int
 	HandoffReturn   time.Duration // wall time that a hand-off stays with an agent who gives no sign; 0: forever

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/activities"
+	"github.com/tabi-journeys/tabi/channel/webhook"
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/clock"
@@ -224,6 +226,12 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 	receivers, _, err := c.Receivers()
 	if err != nil {
 		return nil, err
+	}
+	if dev && receivers == nil {
+		receivers = map[string]webhook.Receiver{}
+	}
+	if dev {
+		maps.Copy(receivers, c.DevReceivers)
 	}
 	g, err := gateway.New(gateway.Config{
 		Rooms: GatewayRooms(

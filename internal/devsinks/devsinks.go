@@ -4,6 +4,7 @@ package devsinks
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"os"
 	"slices"
@@ -34,11 +35,13 @@ type Options struct {
 
 // Sink is a running mail server, push service, provider of text messages, LINE and WhatsApp.
 type Sink struct {
-	mail  *mailServer
-	push  *pushServer
-	texts *textServer
-	chat  *chatServer
-	clock atomic.Pointer[clock.Clock]
+	mail   *mailServer
+	push   *pushServer
+	texts  *textServer
+	chat   *chatServer
+	clock  atomic.Pointer[clock.Clock]
+	play   atomic.Pointer[Play]
+	secret []byte // signs the sinks' own reports
 }
 
 // Start starts the servers. Close the sink when done.
@@ -59,7 +62,8 @@ func Start(opts Options) (*Sink, error) {
 	if err != nil {
 		return nil, errors.Join(err, m.close(), p.close(), t.close())
 	}
-	s := &Sink{mail: m, push: p, texts: t, chat: c}
+	s := &Sink{mail: m, push: p, texts: t, chat: c, secret: make([]byte, 32)}
+	_, _ = rand.Read(s.secret)
 	if opts.Dir != "" {
 		if err := s.keepIn(opts.Dir); err != nil {
 			return nil, errors.Join(err, s.Close())

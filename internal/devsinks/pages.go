@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +40,7 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 		runes := []rune(strings.Join(strings.Fields(s), " "))
 		return string(runes[:min(len(runes), 120)])
 	},
+	"segment": url.PathEscape,
 	"first": func(s string) string {
 		if s = strings.TrimSpace(s); s == "" {
 			return "?"
@@ -74,6 +76,9 @@ func (s *Sink) Handler() http.Handler {
 	mux.HandleFunc("GET /dev/sms.json", s.textJSON)
 	mux.HandleFunc("GET /dev/chat", s.chatList)
 	mux.HandleFunc("GET /dev/chat.json", s.chatJSON)
+	mux.HandleFunc("GET /dev/play", s.startPage)
+	mux.HandleFunc("POST /dev/play", s.begin)
+	mux.HandleFunc("POST /dev/act", s.act)
 	mux.HandleFunc("GET /dev/sink.css", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, files, "pages/sink.css")
 	})
@@ -97,6 +102,20 @@ type list struct {
 	Pushes  []Push
 	Texts   []Text
 	Chats   []Chat
+	player  func(channel, key string) *player
+}
+
+// Player returns the part of the page that plays the customer with a message; nil: the page only shows.
+func (l list) Player(channel, key string) *player {
+	if l.player == nil {
+		return nil
+	}
+	return l.player(channel, key)
+}
+
+// players returns the function that plays messages of a page.
+func (s *Sink) players(r *http.Request) func(channel, key string) *player {
+	return func(channel, key string) *player { return s.player(r, channel, key) }
 }
 
 // filterMails returns the mails that match the request's to and key.
@@ -136,6 +155,7 @@ func (s *Sink) pushList(w http.ResponseWriter, r *http.Request) {
 			Key:    r.FormValue("key"),
 			Count:  len(pushes),
 			Pushes: latest(pushes),
+			player: s.players(r),
 		},
 	)
 }
@@ -151,7 +171,8 @@ func (s *Sink) textList(w http.ResponseWriter, r *http.Request) {
 	render(
 		w,
 		"texts.html",
-		list{Page: "sms", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(texts), Texts: latest(texts)},
+		list{Page: "sms", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(texts), Texts: latest(texts),
+			player: s.players(r)},
 	)
 }
 
@@ -217,12 +238,17 @@ func (s *Sink) mailPage(w http.ResponseWriter, r *http.Request) {
 			names = append(names, name)
 		}
 		slices.Sort(names)
+		p := s.player(r, "email", m.Key)
+		if p != nil {
+			p.Links, p.OneClick = links(m.HTML), m.unsubscribe()
+		}
 		render(w, "mail.html", struct {
 			Mail
-			Page  string
-			Clock clock.Clock
-			Names []string
-		}{m, "mail", *s.clock.Load(), names})
+			Page   string
+			Clock  clock.Clock
+			Names  []string
+			Player *player
+		}{m, "mail", *s.clock.Load(), names, p})
 	}
 }
 

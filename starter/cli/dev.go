@@ -128,6 +128,7 @@ func newDev(c *cobra.Command, cfg *app.Config, child devmode.DevServerOptions, d
 				out.Line("  customers    %s/customers", r.URL)
 				out.Line("  inbox        %s/inbox", r.URL)
 				out.Line("  report       %s/report", r.URL)
+				out.Line("  play         %s/dev/play", r.URL)
 				out.Line("  mails        %s/dev/mail", r.URL)
 				out.Line("  pushes       %s/dev/push", r.URL)
 				out.Line("  texts        %s/dev/sms", r.URL)

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/activities/channels/chatapi"
+	"github.com/tabi-journeys/tabi/channel/webhook"
 	"github.com/tabi-journeys/tabi/internal/app"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/cluster"
@@ -122,6 +123,11 @@ func (d *Dev) serve(ctx context.Context, listener net.Listener, server *DevServe
 	}
 	sinks.SetClock(s.Clock)
 	pages := sinks.Handler()
+	c.DevReceivers = map[string]webhook.Receiver{}
+	for name, r := range sinks.Receivers() {
+		c.DevReceivers[name] = r
+	}
+	sinks.SetPlay(d.play(s, folder, app.LocalURL(listener.Addr())))
 	g, err := s.Gateway(true, map[string]http.Handler{"/dev/": pages})
 	if err != nil {
 		return err

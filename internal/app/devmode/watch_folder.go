@@ -2,9 +2,11 @@ package devmode
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/app"
+	"github.com/tabi-journeys/tabi/internal/devsinks"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 )
 
@@ -17,6 +19,7 @@ type folder struct {
 	services *app.Services
 	seen     string // fingerprint of what was last checked
 	broken   string // the last reading error, which is reported once
+	starts   atomic.Pointer[[]devsinks.Way]
 }
 
 // first publishes the folder. A folder with errors does not keep dev from starting: the previous release stays in effect.
@@ -62,7 +65,7 @@ func (f *folder) watch(ctx context.Context) error {
 
 func (f *folder) publish(ctx context.Context, files []lint.File) {
 	f.seen = app.Fingerprint(files)
-	content, found := f.dev.Config.Build.Check(files)
+	content, tests, found := f.dev.Config.Build.CheckScenarios(files)
 	f.dev.Linted(files, found)
 	if found.Failed(false) {
 		return
@@ -72,6 +75,8 @@ func (f *folder) publish(ctx context.Context, files []lint.File) {
 	case err != nil && ctx.Err() == nil:
 		f.dev.Refused(err)
 	case err == nil:
+		starts := startsOf(content, tests)
+		f.starts.Store(&starts)
 		f.dev.Published(p)
 	}
 }

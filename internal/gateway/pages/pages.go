@@ -235,6 +235,7 @@ func (p *Pages) Stylesheet(w http.ResponseWriter, _ *http.Request) {
 
 // devPages are the pages of dev that the navigation can link to.
 var devPages = []devPage{
+	{"/dev/play", "Play", "enter a journey as a customer, and see what comes of it"},
 	{"/dev/mail", "Mails", "mails that the built-in mail server received"},
 	{"/dev/push", "Pushes", "pushes that the built-in push server received"},
 	{"/dev/sms", "Texts", "text messages that the built-in provider received"},
