@@ -86,7 +86,7 @@ func (s *Sink) Handler() http.Handler {
 		h := w.Header()
 		h.Set("Content-Security-Policy", pagePolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Referrer-Policy", "same-origin") // under no-referrer a browser sends its own forms with Origin: null
 		h.Set("Cache-Control", "no-store")
 		mux.ServeHTTP(w, r)
 	})

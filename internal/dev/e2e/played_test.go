@@ -17,7 +17,7 @@ func TestDevIsPlayedInABrowser(t *testing.T) {
 	in.flags = []string{"--time-scale", "1200"}
 	in.env = without(in.env, "TABI_SMTP_URL", "TABI_FCM_CREDENTIALS", "TABI_FCM_URL", "TABI_MAIL_FROM") // the sinks of dev
 	in.startDev()
-	said := chromedp.CSS(`[role="status"]`)
+	said := chromedp.CSS(".said")
 	saying := func(want string) {
 		t.Helper()
 		browse(t, ctx, chromedp.WaitVisible(said))
