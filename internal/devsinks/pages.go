@@ -102,20 +102,21 @@ type list struct {
 	Pushes  []Push
 	Texts   []Text
 	Chats   []Chat
-	player  func(channel, key string) *player
+	player  func(channel, key, provider string) *player
 }
 
-// Player returns the part of the page that plays the customer with a message; nil: the page only shows.
-func (l list) Player(channel, key string) *player {
+// Player returns the part of the page that plays the customer with a message; nil: the page only shows. provider is the id that the
+// sink gave the message.
+func (l list) Player(channel, key, provider string) *player {
 	if l.player == nil {
 		return nil
 	}
-	return l.player(channel, key)
+	return l.player(channel, key, provider)
 }
 
 // players returns the function that plays messages of a page.
-func (s *Sink) players(r *http.Request) func(channel, key string) *player {
-	return func(channel, key string) *player { return s.player(r, channel, key) }
+func (s *Sink) players(r *http.Request) func(channel, key, provider string) *player {
+	return func(channel, key, provider string) *player { return s.player(r, channel, key, provider) }
 }
 
 // filterMails returns the mails that match the request's to and key.
@@ -187,7 +188,8 @@ func (s *Sink) chatList(w http.ResponseWriter, r *http.Request) {
 	render(
 		w,
 		"chats.html",
-		list{Page: "chat", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(chats), Chats: latest(chats)},
+		list{Page: "chat", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(chats), Chats: latest(chats),
+			player: s.players(r)},
 	)
 }
 
@@ -238,7 +240,7 @@ func (s *Sink) mailPage(w http.ResponseWriter, r *http.Request) {
 			names = append(names, name)
 		}
 		slices.Sort(names)
-		p := s.player(r, "email", m.Key)
+		p := s.player(r, "email", m.Key, "")
 		if p != nil {
 			p.Links, p.OneClick = links(m.HTML), m.unsubscribe()
 		}

@@ -27,8 +27,8 @@ import (
 // gateway by its front door, as providers and shops send it.
 type Play struct {
 	Gateway string // its URL
-	// Sent finds the send of a ledger key; false: it is not known.
-	Sent func(ctx context.Context, key string) (Sent, bool)
+	// Sent finds the send of a channel with a ledger key or with the sink's own id; false: it is not known.
+	Sent func(ctx context.Context, channel, key, provider string) (Sent, bool)
 	// Starts are the ways into the published journeys.
 	Starts func() []Way
 	// Run returns the page of a run in the Temporal UI; empty: there is none.
@@ -37,6 +37,7 @@ type Play struct {
 
 // Sent is who got a message, and from where.
 type Sent struct {
+	Key                              string // of the ledger
 	Customer, Journey, Step, Message string
 	WorkflowID                       string // of its enrollment; empty: it has none
 	Run                              string // its page in the Temporal UI; empty: there is none
@@ -149,7 +150,7 @@ type player struct {
 }
 
 // player returns the part for a message; nil: the pages only show.
-func (s *Sink) player(r *http.Request, channelName, key string) *player {
+func (s *Sink) player(r *http.Request, channelName, key, provider string) *player {
 	play := s.play.Load()
 	if play == nil || key == "" {
 		return nil
@@ -158,14 +159,14 @@ func (s *Sink) player(r *http.Request, channelName, key string) *player {
 	if r.FormValue("key") != "" { // of a list
 		p.Back += "?" + url.Values{"key": {key}}.Encode()
 	}
-	if r.FormValue("of") == key {
-		p.Said, p.Problem = r.FormValue("said"), r.FormValue("problem")
-	}
-	if sent, ok := play.Sent(r.Context(), key); ok {
+	if sent, ok := play.Sent(r.Context(), channelName, key, provider); ok {
 		if sent.WorkflowID != "" && play.Run != nil {
 			sent.Run = play.Run(sent.WorkflowID)
 		}
-		p.Sent = &sent
+		p.Sent, p.Key = &sent, cmp.Or(sent.Key, key)
+	}
+	if r.FormValue("of") == p.Key {
+		p.Said, p.Problem = r.FormValue("said"), r.FormValue("problem")
 	}
 	return p
 }

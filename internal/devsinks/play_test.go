@@ -55,7 +55,7 @@ func played(t *testing.T) (*front, func(path string, form url.Values) (status in
 	f.url = gateway.URL
 	sinks.SetPlay(devsinks.Play{
 		Gateway: gateway.URL,
-		Sent: func(_ context.Context, key string) (devsinks.Sent, bool) {
+		Sent: func(_ context.Context, _, key, _ string) (devsinks.Sent, bool) {
 			return devsinks.Sent{Customer: "ana", Journey: "cart", Step: "nudge", Message: "reminder", WorkflowID: "cart/ana"}, key != "odd"
 		},
 		Starts: func() []devsinks.Way {

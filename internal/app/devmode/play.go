@@ -20,12 +20,15 @@ import (
 func (d *Dev) play(s *app.Services, f *folder, gateway string) devsinks.Play {
 	return devsinks.Play{
 		Gateway: gateway,
-		Sent: func(ctx context.Context, key string) (devsinks.Sent, bool) {
+		Sent: func(ctx context.Context, channel, key, provider string) (devsinks.Sent, bool) {
 			send, err := s.Store.Messages.Send(ctx, key)
+			if err != nil {
+				send, err = s.Store.Messages.SendByProvider(ctx, channel, provider)
+			}
 			if err != nil {
 				return devsinks.Sent{}, false
 			}
-			out := devsinks.Sent{Customer: send.Customer, Journey: send.Journey, Step: send.Step, Message: send.Message}
+			out := devsinks.Sent{Key: send.Key, Customer: send.Customer, Journey: send.Journey, Step: send.Step, Message: send.Message}
 			list, _ := s.Store.Enrollments.List(ctx, enrollment.Filter{Customer: send.Customer, Journey: send.Journey, Newest: true})
 			for i := range list {
 				if list[i].ID == send.Enrollment {

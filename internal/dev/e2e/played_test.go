@@ -20,10 +20,13 @@ func TestDevIsPlayedInABrowser(t *testing.T) {
 	said := chromedp.CSS(".said")
 	saying := func(want string) {
 		t.Helper()
-		browse(t, ctx, chromedp.WaitVisible(said))
-		if got := read(t, ctx, chromedp.Text(said)); !strings.Contains(got, want) {
-			t.Errorf("the page says %q, want %q", got, want)
-		}
+		await(in, "the page says "+want, func() error {
+			browse(t, ctx, chromedp.WaitVisible(said))
+			if got := read(t, ctx, chromedp.Text(said)); !strings.Contains(got, want) {
+				return errors.New(got)
+			}
+			return nil
+		})
 	}
 
 	const begin = `form:has(input[name="journey"][value="cart-recovery"]) `

@@ -49,12 +49,23 @@ type messageView struct {
 // to see personal data.
 func (p *Pages) Message(w http.ResponseWriter, r *http.Request) {
 	name, id := r.PathValue("name"), r.URL.Query().Get("customer")
+	if r.URL.Query().Get("format") == "csv" {
+		p.messageTable(w, r, name)
+		return
+	}
 	_, content, err := p.rooms.Catalog.Content(r.Context())
 	if err != nil {
 		p.pageFailed(w, r, err)
 		return
 	}
-	if content.Messages[name] == nil || p.gallery == nil {
+	here := content.Messages[name] != nil && p.gallery != nil
+	if !here && p.wasSent(r, name) { // by an earlier release: only what came of it is left
+		v := messageView{Name: name, Shown: Shown{About: "The current release does not have this message."}}
+		v.Results, _ = p.MessageResults(r.Context(), r, name)
+		p.Render(w, r, http.StatusOK, "message.html", name, v)
+		return
+	}
+	if !here {
 		p.Problem(w, r, http.StatusNotFound, "No such message", "There is no message of this name in the current release.")
 		return
 	}

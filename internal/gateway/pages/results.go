@@ -17,6 +17,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/retention"
+	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
 // windows are the windows of conversions that the pages offer.
@@ -205,6 +206,22 @@ func (p *Pages) MessageResults(ctx context.Context, r *http.Request, name string
 		return nil, nil
 	}
 	return p.messageFigures(r, m), nil
+}
+
+// messageTable answers with what came of a message as CSV.
+func (p *Pages) messageTable(w http.ResponseWriter, r *http.Request, name string) {
+	m, err := p.figures.Message(r.Context(), name, resultsFilter(r))
+	if errors.Is(err, sqldb.ErrNotFound) {
+		p.Problem(w, r, http.StatusNotFound, "No such message", "There is no message of this name in the current release.")
+		return
+	}
+	p.asTable(w, r, name, m, err)
+}
+
+// wasSent reports whether a message was sent in the period of a request.
+func (p *Pages) wasSent(r *http.Request, name string) bool {
+	m, err := p.figures.Message(r.Context(), name, resultsFilter(r))
+	return err == nil && m.Total.Sent > 0
 }
 
 func resultsFilter(r *http.Request) api.ResultsFilter {
