@@ -33,7 +33,8 @@ type Config struct {
 	Rooms    Rooms
 	Channels map[string]channel.Channel // by name, as channels.Open returns them
 	Specs    []channel.Spec             // of Channels, in the order of the registry
-	Links    signedlink.Links           // makes unsubscribe links
+	Links    signedlink.Links           // makes links to pages, and tracked links
+	Tracking *Tracking                  // of links; nil: they stay as they are
 	Clock    clock.Clock                // the installation's, for Record, whose input may carry none
 	Logger   *zap.Logger                // default: logs nothing
 	// LocalTimeout bounds an attempt inside a local activity (default 5 s), Timeout one inside a normal activity

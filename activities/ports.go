@@ -10,6 +10,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/internal/offer"
+	"github.com/tabi-journeys/tabi/internal/tracking"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -76,6 +77,8 @@ type Messages interface {
 	Reserve(ctx context.Context, now, wall time.Time, in contract.Send, ttl time.Duration) (message.Reservation, error)
 	// Settle writes the outcome of a reserved send.
 	Settle(ctx context.Context, now time.Time, r message.Reservation, o message.Settlement) error
+	// StoreLinks stores the links of a send that have a code; a repeat changes nothing.
+	StoreLinks(ctx context.Context, now time.Time, links []tracking.Stored) error
 }
 
 // Offers chooses the next best action.

@@ -34,7 +34,7 @@ func (a *Activities) renderTreatment(
 		reservation.Vars,
 		data,
 		render.Options{
-			Unsubscribe: links.unsubscribe, Preferences: links.preferences, Confirm: links.confirm,
+			Unsubscribe: links.unsubscribe, Preferences: links.preferences, Confirm: links.confirm, Links: links.tracked,
 			Language: reservation.Language, Odd: a.logOdd(at),
 		},
 	)

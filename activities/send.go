@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.uber.org/zap"
 
+	"github.com/tabi-journeys/tabi/activities/render"
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/journey"
@@ -153,7 +154,8 @@ func (a *Activities) sendReserved(
 			},
 		)
 	}
-	fields, unsubscribe, err := a.render(ctx, in, reservation, prog, ch.Spec())
+	marker := a.marker(in, reservation, ch.Spec())
+	fields, unsubscribe, err := a.render(ctx, in, reservation, prog, ch.Spec(), asLinks(marker))
 	if err != nil {
 		if ctx.Err() != nil {
 			return a.settle(
@@ -173,6 +175,10 @@ func (a *Activities) sendReserved(
 	}
 	if waits := a.checkRateLimit(ctx, reservation, ch, fields); waits != nil {
 		return a.settle(in, reservation, *waits)
+	}
+	if err := a.storeLinks(ctx, in, marker); err != nil {
+		a.cfg.Logger.Warn("send deferred", zap.String("journey", in.Journey), zap.String("step", in.Step), zap.Error(err))
+		return a.settle(in, reservation, notStored(reservation))
 	}
 	return a.settle(in, reservation, a.deliver(ctx, in, reservation, ch, fields, unsubscribe))
 }
@@ -205,8 +211,11 @@ func (a *Activities) pages(in contract.Send, reservation message.Reservation) (p
 	return p
 }
 
-// pageLinks are links to pages for one customer; empty: the send has none.
-type pageLinks struct{ unsubscribe, preferences, confirm string }
+// pageLinks are links to pages for one customer; empty: the send has none. tracked makes its tracked links; nil: it has none.
+type pageLinks struct {
+	unsubscribe, preferences, confirm string
+	tracked                           render.Links
+}
 
 // render returns the fields of the treatment for this customer, and the unsubscribe link of a marketing message.
 func (a *Activities) render(
@@ -215,6 +224,7 @@ func (a *Activities) render(
 	reservation message.Reservation,
 	prog *journey.Program,
 	spec channel.Spec,
+	tracked render.Links,
 ) (fields map[string]string, unsubscribe string, err error) {
 	data := map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(in.Spec.Data)) {
@@ -226,6 +236,7 @@ func (a *Activities) render(
 		}
 	}
 	links := a.pages(in, reservation)
+	links.tracked = tracked
 	if a.cfg.Rendered != nil {
 		defer func() {
 			a.cfg.Rendered(Rendered{

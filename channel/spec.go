@@ -26,6 +26,9 @@ type Spec struct {
 	// KeepsContent has tabi keep what was rendered in the ledger, where an app of the customer reads it over HTTP.
 	// The first such channel is the one of a decision that names no channel.
 	KeepsContent bool
+	// Tracks lets tabi replace the web addresses in the treatment by tracked links: in html and text, and in a field link.
+	// The channel gets them as if the designer had written them.
+	Tracks bool
 }
 
 // Field is a key of a channel's treatment.

@@ -27,7 +27,7 @@ import (
 )
 
 var emailSpec = channel.Spec{
-	Name: "email", Doc: "An e-mail, over SMTP.", Address: "email",
+	Name: "email", Doc: "An e-mail, over SMTP.", Address: "email", Tracks: true,
 	Fields: []channel.Field{
 		{Name: "subject", Doc: "The subject: one line of plain text.", Required: true},
 		{

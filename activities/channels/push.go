@@ -21,7 +21,7 @@ import (
 
 var pushSpec = channel.Spec{
 	Name: "push", Doc: "A push message to the customer's devices, by Firebase Cloud Messaging or by Apple's push service.",
-	Address: "push_token",
+	Address: "push_token", Tracks: true,
 	Fields: []channel.Field{
 		{Name: "title", Doc: "The title: one line.", Required: true},
 		{Name: "body", Doc: "The text under it.", Required: true},

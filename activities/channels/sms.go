@@ -18,6 +18,7 @@ import (
 
 var smsSpec = channel.Spec{
 	Name: "sms", Doc: "A text message, by Twilio, by Vonage, or through a signed HTTP call to any other provider.", Address: "phone",
+	Tracks: true,
 	Fields: []channel.Field{
 		{Name: "text", Doc: "The text. 160 characters are one segment, 70 with a character that GSM-7 lacks; each costs.", Required: true},
 	},

@@ -17,11 +17,11 @@ import (
 type mail struct{ html, text string }
 
 // cleanHTML sanitizes a rendered body by mailPolicy. A marketing mail without a visible unsubscribe link gets one at
-// the end of its body.
+// the end of its body. own is the text that the designer wrote beside it; empty: the text is made of the body.
 //
 // The body is parsed and written before the policy sees it: what the policy judges is well-formed, so a tag that is
 // never closed cannot hide what follows it. It is parsed once more after that, for the footer and the text.
-func cleanHTML(source, preheader string, opts Options) (mail, error) {
+func cleanHTML(source, own, preheader string, opts Options) (mail, error) {
 	whole := hasDocument(source)
 	root, err := parseHTML(strings.ToValidUTF8(source, ""), whole)
 	if err != nil {
@@ -46,12 +46,13 @@ func cleanHTML(source, preheader string, opts Options) (mail, error) {
 	if opts.Unsubscribe != "" && !links(root, opts.Unsubscribe) {
 		appendFooter(root, opts)
 	}
+	text := trackMail(root, own, opts)
 	prependPreheader(root, preheader)
 	out, err := writeHTML(root, whole)
 	if err != nil {
 		return mail{}, err
 	}
-	return mail{html: out, text: plainText(root)}, nil
+	return mail{html: out, text: text}, nil
 }
 
 // preheaderStyle hides the preheader from all but the list of an inbox.

@@ -31,6 +31,8 @@ type Options struct {
 	// Language is the customer's, for the text of that line, and for dates and numbers. Default: the trait language,
 	// else English.
 	Language string
+	// Links tracks the links of a real send; nil: they stay as they are, as in previews and scenarios.
+	Links Links
 	// Odd is called for each value that a filter could not use; the field is rendered without that value. The note holds
 	// no customer data.
 	Odd func(field string, note template.Note)
@@ -92,15 +94,16 @@ func Render(
 	}
 	dropEmptyItems(spec, out, opts)
 	if source, ok := out[htmlField]; ok && html {
-		mail, err := cleanHTML(source, out["preheader"], opts)
+		own := strings.TrimSpace(out["text"]) != ""
+		mail, err := cleanHTML(source, out["text"], out["preheader"], opts)
 		if err != nil {
 			return nil, &Error{Field: "html", Cause: err.Error()}
 		}
-		out["html"] = mail.html
-		if strings.TrimSpace(out["text"]) == "" {
-			out["text"] = mail.text
+		if out["html"], out["text"] = mail.html, mail.text; !own {
 			return out, nil
 		}
+	} else {
+		trackFields(out, opts)
 	}
 	if text := out["text"]; html && text != "" && opts.Unsubscribe != "" && !strings.Contains(text, opts.Unsubscribe) {
 		out["text"] = strings.TrimRight(text, "\n") + "\n\n-- \n" + unsubscribeWord(opts.Language) + ": " + opts.Unsubscribe + "\n"

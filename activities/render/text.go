@@ -11,9 +11,9 @@ import (
 
 // plainText writes a body as a person would type it: an empty line between paragraphs, list items with a dash or a
 // number, links as "text (address)", images as their alt text. What a mail hides (its preview line, styles) is left
-// out.
-func plainText(root *html.Node) string {
-	w := &textWriter{}
+// out. tracked has the links that are written in another form.
+func plainText(root *html.Node, tracked map[string]string) string {
+	w := &textWriter{tracked: tracked}
 	w.children(root)
 	lines := strings.Split(w.b.String(), "\n")
 	for i := range lines {
@@ -34,6 +34,8 @@ type textWriter struct {
 	begun  bool   // text was written since the last line end
 	indent string // before each line
 	pre    bool
+
+	tracked map[string]string
 }
 
 // owe asks for at least n line ends before the next text.
@@ -188,8 +190,14 @@ func (w *textWriter) link(n *html.Node) {
 		address = ""
 	}
 	said := strings.TrimPrefix(strings.TrimPrefix(address, "mailto:"), "tel:")
+	shown := address == "" || words == address || words == said
+	if to := w.tracked[address]; to != "" && !keepsLink(n) {
+		if said = to; shown {
+			words = to
+		}
+	}
 	switch {
-	case address == "" || words == address || words == said:
+	case shown:
 		w.inline(n, words)
 	case words == "":
 		w.inline(n, said)

@@ -59,8 +59,11 @@ type Config struct {
 	Listen          string
 	TLSCert, TLSKey string // files
 	PublicURL       string
-	WriteKeys       Secret // see ParseWriteKeys
-	Tokens          Secret // see ParseTokens
+	TrackURL        string   // before tracked links; empty: PublicURL
+	UTM             string   // utm_source of tracked links; off: none
+	UTMDomains      []string // whose links get UTM parameters; none: all
+	WriteKeys       Secret   // see ParseWriteKeys
+	Tokens          Secret   // see ParseTokens
 	Insecure        bool
 	TemporalUI      string        // see gateway.Config
 	MaxPending      int           // see gateway.Config
@@ -208,6 +211,9 @@ func (c *Config) Load(fs *pflag.FlagSet, lookup func(string) (string, bool)) err
 		return Usage("--web-key-rate and --web-peer-rate are %d and %d: give calls a second, or 0 for any", c.WebKeyRate, c.WebPeerRate)
 	}
 	if _, err := parseProxies(c.Proxies); err != nil {
+		return err
+	}
+	if err := c.checkTracking(); err != nil {
 		return err
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {

@@ -91,9 +91,10 @@ func (s *Services) RunWorker(ctx context.Context) error {
 	activities.Register(w, activities.New(activities.Config{
 		Rooms: ActivityRooms(s.Store), Channels: opened, Specs: s.Config.Build.Specs(), Clock: s.Clock,
 		Logger: s.Log.Named("activities"),
-		Links:  signedlink.Links{PublicURL: c.PublicURL, Secrets: s.LinkSecrets, Users: s.Secrets}, Call: calls,
-		Ends:   ends,
-		Limits: s.limits, Trusted: c.TemporalTrusted, Pseudonyms: c.Pseudonyms == "on",
+		Links:  signedlink.Links{PublicURL: c.PublicURL, TrackURL: c.TrackURL, Secrets: s.LinkSecrets, Users: s.Secrets}, Call: calls,
+		Tracking: c.tracking(),
+		Ends:     ends,
+		Limits:   s.limits, Trusted: c.TemporalTrusted, Pseudonyms: c.Pseudonyms == "on",
 		Doors: s.doors, Registry: s.metrics.registry,
 	}))
 	forget.Register(w, forget.New(forget.Config{

@@ -178,6 +178,7 @@ func (s *Services) Background() *background.Jobs {
 		Enrollments: s.Store.Enrollments, Starts: s.Store.Outbox, Home: s.Home,
 		Schedules: s.Store.Enrollments, Intents: s.Store.Intents, Offers: s.Store.Offers,
 		Audit: s.Store.Audit, AuditLog: s.Log.Named("audit"),
+		Hits: s.Store.Messages, Intake: s.Store.Intake, Profiles: s.Store.Customers,
 		Forgets: s.Store.Erasure, Sessions: s.Store.Access,
 		Handoffs: s.Store.Handoffs, HandoffReturn: s.Config.HandoffReturn,
 		Client: s.Temporal, Clock: s.Clock, Logger: s.Log.Named("background"),

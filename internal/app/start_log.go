@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 
 	"go.uber.org/zap"
@@ -23,6 +24,9 @@ func (s *Services) LogSettings(ctx context.Context) {
 	}
 	if names, err := c.Build.registry().Configured(c.Channels); err == nil && c.sends {
 		fields = append(fields, zap.Strings("channels", names))
+	}
+	if c.sends {
+		fields = append(fields, zap.String("track_url", cmp.Or(c.TrackURL, c.PublicURL)), zap.String("utm", c.UTM))
 	}
 	if c.Classifier.URL != "" {
 		fields = append(fields, zap.String("classifier", hostOf(c.Classifier.URL)))

@@ -94,6 +94,9 @@ type Config struct {
 	Forgets     Forgets  // nil: none
 	Sessions    Sessions // nil: none are deleted
 	Mailbox     Mailbox  // of bounces; nil: there is none to read
+	Hits        Hits     // requests for tracked links; nil: none are judged
+	Intake      Intake   // required with Hits
+	Profiles    Profiles // required with Hits
 	Client      client.Client
 	Home        relay.Home  // nil: any Temporal is the right one
 	Clock       clock.Clock // of the installation
@@ -106,6 +109,7 @@ type Config struct {
 	LearnEvery     time.Duration    // default 5 s
 	AuditEvery     time.Duration    // how often entries of the audit log are logged; default 2 s
 	PruneEvery     time.Duration    // default 1 min
+	JudgeEvery     time.Duration    // how often requests for tracked links are judged, in virtual time; default 500 ms
 	ForgetEvery    time.Duration    // how often requests to forget a customer are looked for; default 2 s
 	HandoffReturn  time.Duration    // how long a hand-off stays with an agent who gives no sign, in wall time; 0: forever
 	MailboxEvery   time.Duration    // how often the mailbox of bounces is read; default 1 min
@@ -122,6 +126,8 @@ type Jobs struct {
 	reconciler *Reconciler
 	found      reconciled
 	deleted    *prometheus.CounterVec // rows, by kind of data
+	reactions  *prometheus.CounterVec // requests for tracked links and pixels, by what was found about them
+	swept      time.Time              // when old hits were deleted last; wall, of the job alone
 	turn       turn
 }
 
@@ -166,6 +172,12 @@ func New(cfg Config) *Jobs {
 	if cfg.Mailbox == nil {
 		cfg.MailboxEvery = -1
 	}
+	if cfg.JudgeEvery == 0 {
+		cfg.JudgeEvery = 500 * time.Millisecond
+	}
+	if cfg.Hits == nil {
+		cfg.JudgeEvery = -1
+	}
 	if cfg.WalkEvery == 0 {
 		cfg.WalkEvery = walkEvery
 	}
@@ -175,7 +187,7 @@ func New(cfg Config) *Jobs {
 	if cfg.HandoffReturn > 0 {
 		cfg.returnEvery = min(cfg.HandoffReturn/4, time.Minute)
 	}
-	return &Jobs{cfg: cfg, deleted: newDeleted(), turn: newTurn(), reconciler: NewReconciler(ReconcilerConfig{
+	return &Jobs{cfg: cfg, deleted: newDeleted(), reactions: newReactions(), turn: newTurn(), reconciler: NewReconciler(ReconcilerConfig{
 		Enrollments: cfg.Enrollments, Starts: cfg.Starts, Client: cfg.Client, Home: cfg.Home, Clock: cfg.Clock,
 	})}
 }
@@ -186,6 +198,7 @@ func (j *Jobs) jobs() []job {
 		{name: "running schedules", every: j.cfg.ScheduleEvery, page: j.enterBySchedule, rest: j.untilNextSchedule},
 		{name: "recomputing intents", every: j.cfg.IntentEvery, page: j.recomputeIntents},
 		{name: "learning from outcomes", every: j.cfg.LearnEvery, page: j.learn},
+		{name: "counting opens and clicks", every: j.cfg.JudgeEvery, page: j.judgeHits, rest: j.untilNextJudgment},
 		{name: "returning idle hand-offs", every: j.cfg.returnEvery, page: j.returnHandoffs},
 		{name: "logging the audit log", every: j.cfg.AuditEvery, page: j.logAudit},
 		{name: "starting to forget customers", every: j.cfg.ForgetEvery, page: j.startForgets},

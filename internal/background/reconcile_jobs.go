@@ -96,12 +96,14 @@ func (j *Jobs) Describe(out chan<- *prometheus.Desc) {
 	out <- descOrphans
 	out <- descAlarm
 	j.deleted.Describe(out)
+	j.reactions.Describe(out)
 	j.turn.passed.Describe(out)
 }
 
 // Collect implements prometheus.Collector.
 func (j *Jobs) Collect(out chan<- prometheus.Metric) {
 	j.deleted.Collect(out)
+	j.reactions.Collect(out)
 	j.turn.passed.Collect(out)
 	j.found.mu.Lock()
 	defer j.found.mu.Unlock()

@@ -24,8 +24,8 @@ func (r *Release) Names(name string) bool {
 var own = []string{
 	journey.MessageReceived, event.JourneyStarted, event.JourneyScheduled, event.CustomerUpdated, event.PageViewed, event.ScreenViewed,
 	event.GroupJoined, event.EmailDelivered, event.EmailOpened, event.EmailLinkClicked, event.EmailBounced, event.EmailMarkedAsSpam,
-	event.PushClicked, event.SMSLinkClicked, event.Unsubscribed, event.MarketingOptedIn, event.MessageDelivered, event.MessageRead,
-	event.MessageBounced, event.MessageFailed, event.ChannelFollowed,
+	event.PushClicked, event.SMSLinkClicked, event.LinkClicked, event.Unsubscribed, event.MarketingOptedIn, event.MessageDelivered,
+	event.MessageRead, event.MessageBounced, event.MessageFailed, event.ChannelFollowed,
 }
 
 // namesOf returns the events that rules name, and the journeys as text.

@@ -115,6 +115,13 @@ func At(traits map[string]any, path ...string) Answer {
 	return Of(value)
 }
 
+// TrackingName is the consent to tracked links and opens.
+const TrackingName = "tracking"
+
+// Tracking reports whether a customer's opens and clicks may be tracked: unless they refuse it, or have said something about it that is
+// not understood.
+func Tracking(traits map[string]any) bool { return !Refused(At(traits, TrackingName)) }
+
 // Refused reports whether an answer is there and is not yes.
 func Refused(a Answer) bool { return a == No || a == Unclear }
 

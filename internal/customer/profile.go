@@ -106,8 +106,8 @@ func applyPatch(ctx context.Context, b *unit.Unit, traits, patch map[string]any)
 			return nil, nil, nil, err
 		}
 		patch, problems = consent.Normal(patch, func(name string) bool {
-			return name == "all" || name == journey.Marketing || name == journey.Transactional || b.Units.HasChannel(name) ||
-				rel.Rules.AsksConsent(name)
+			return name == "all" || name == journey.Marketing || name == journey.Transactional || name == consent.TrackingName ||
+				b.Units.HasChannel(name) || rel.Rules.AsksConsent(name)
 		})
 		if _, into := patch[consent.Trait].(map[string]any); into {
 			if m, lifted := consent.Object(traits[consent.Trait]); lifted {

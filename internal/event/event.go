@@ -27,6 +27,7 @@ const (
 	UnsubscribePrefix = ReservedPrefix + "unsubscribe." // then a random id
 	PreferencePrefix  = ReservedPrefix + "preference."  // then a random id: of what a customer chose on a page
 	SubscribePrefix   = ReservedPrefix + "subscribe."   // then a hash of an address and a day
+	ReactionPrefix    = ReservedPrefix + "reaction."    // then the id of a request for a tracked link or pixel
 	WebPrefix         = ReservedPrefix + "web/"         // then the space of a web key, and the id of its call
 )
 
@@ -53,6 +54,7 @@ const (
 	EmailMarkedAsSpam = "Email Marked as Spam"
 	PushClicked       = "Push Clicked"
 	SMSLinkClicked    = "SMS Link Clicked"
+	LinkClicked       = "Link Clicked" // on a channel without an event of its own, such as line
 	Unsubscribed      = "Unsubscribed"
 	MarketingOptedIn  = "Marketing Opted In"
 
@@ -79,6 +81,19 @@ var Proofs = []string{PreferenceUpdated, SubscriptionConfirmed, Unsubscribed, Ma
 var WithAddresses = []string{
 	CustomerUpdated, EmailDelivered, EmailOpened, EmailLinkClicked, EmailBounced, EmailMarkedAsSpam, Unsubscribed, MarketingOptedIn,
 	MessageDelivered, MessageRead, MessageBounced, ChannelFollowed,
+}
+
+// Clicked returns the event of a customer who followed a link of a message on a channel.
+func Clicked(channel string) string {
+	switch channel {
+	case "email":
+		return EmailLinkClicked
+	case "push", "web_push":
+		return PushClicked
+	case "sms":
+		return SMSLinkClicked
+	}
+	return LinkClicked
 }
 
 // Reserved reports whether a name or message id is one that only tabi may use.

@@ -26,6 +26,8 @@ var anyoneMay = map[string]int{
 	"POST /confirm/{token}":   http.StatusNotFound,
 	"GET /u/{token}":          http.StatusNotFound,
 	"POST /u/{token}":         http.StatusNotFound,
+	"GET /t/{token}":          http.StatusNotFound,
+	"GET /o/{token}":          http.StatusNotFound,
 	// There is no provider in this house; where there is one, its signature is the permission.
 	"GET /v1/providers/{name}":  http.StatusNotFound,
 	"POST /v1/providers/{name}": http.StatusNotFound,

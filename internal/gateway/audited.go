@@ -72,6 +72,8 @@ var audits = map[string]audited{
 	"POST /p/{token}":           {none, byCustomer, ""},
 	"GET /confirm/{token}":      {none, byCustomer, ""},
 	"POST /confirm/{token}":     {none, byCustomer, ""},
+	"GET /t/{token}":            {none, byCustomer, ""},
+	"GET /o/{token}":            {none, byCustomer, ""},
 	"GET /v1/providers/{name}":  {none, byPrograms, ""},
 	"POST /v1/providers/{name}": {none, byPrograms, ""},
 	"POST /v1/line/link":        {none, byPrograms, ""},

@@ -59,6 +59,8 @@ func (g *Gateway) routes() []web.Route {
 		{"POST", "/p/{token}", anyone, none, same, g.mail.Preferences},
 		{"GET", "/confirm/{token}", anyone, none, same, g.mail.ConfirmPage},
 		{"POST", "/confirm/{token}", anyone, none, same, g.mail.Confirm},
+		{"GET", "/t/{token}", anyone, none, same, g.mail.Click},
+		{"GET", "/o/{token}", anyone, none, same, g.mail.Pixel},
 		{"GET", "/v1/providers/{name}", anyone, none, same, g.reports.Provider},
 		{"POST", "/v1/providers/{name}", anyone, none, same, g.reports.Provider},
 		{"POST", "/v1/line/link", serverKey, none, same, g.reports.LinkLine},

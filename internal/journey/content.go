@@ -29,6 +29,8 @@ type Message struct {
 	// Parts are the layouts and blocks that the message uses, by LayoutKey and BlockKey, as they are in its release. They are attached
 	// when it is compiled, so that a message is whole wherever it goes (docs/decisions/0040).
 	Parts map[string]string `json:"parts,omitempty"`
+	// Track says whether opens and clicks are tracked; nil: in marketing messages only.
+	Track *bool `json:"track,omitempty"`
 }
 
 // EachTreatment calls do for each treatment: the message's own, and those of tones and languages, which are incomplete. The order is not
@@ -54,6 +56,14 @@ func (m *Message) HasField(channel, field string) bool {
 		has = has || in && on == channel
 	})
 	return has
+}
+
+// Tracks reports whether opens and clicks are tracked in a send of a category.
+func (m *Message) Tracks(category string) bool {
+	if m.Track != nil {
+		return *m.Track
+	}
+	return category != Transactional
 }
 
 // Content is a checked and compiled project. A release holds its journeys, messages and rules.

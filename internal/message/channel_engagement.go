@@ -31,6 +31,7 @@ var reactions = map[string]reaction{
 	event.EmailLinkClicked:  {"email", "clicked_at", true, decisioning.AnswerClick},
 	event.PushClicked:       {"push", "clicked_at", true, decisioning.AnswerClick},
 	event.SMSLinkClicked:    {"sms", "clicked_at", true, decisioning.AnswerClick},
+	event.LinkClicked:       {"", "clicked_at", true, decisioning.AnswerClick},
 	event.EmailBounced:      {"email", "bounced_at", true, 0},
 	event.MessageDelivered:  {column: "delivered_at"},
 	event.MessageRead:       {"", "opened_at", true, decisioning.AnswerOpen},

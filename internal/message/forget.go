@@ -19,6 +19,10 @@ const ownReason = `case when reason = upper(reason) and lower(substr(reason, 1, 
 // Forget is an OnForget hook of this room. The ledger keeps that a message was sent, for the numbers of its journey, without to
 // whom and with which words. A reason stays where it is one of tabi's own or of the policy; a provider's may quote the address.
 func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
+	// First, since the rows are found by the ledger's.
+	if err := forgetTracking(ctx, b, f); err != nil {
+		return err
+	}
 	// The keys of inbound decisions' sends hold the customer's id.
 	if err := f.Rename(ctx, b, "sends", `select key from sends where customer = $1 and enrollment = '' and key not like 'forgotten/%'
 		limit $2`); err != nil {
@@ -60,6 +64,14 @@ var Exports = []unit.Export{
 	{
 		Table: "sends", Title: "Messages to you", Where: `customer = $1`, Key: "at, key",
 		Hide: []string{"token", "lease_until", "rate_slot_at", "release", "until_at"},
+	},
+	{
+		Table: "tracking_hits", Title: "What programs did with links and pictures of messages to you", Key: "at, id",
+		Where: `send in (select key from sends where customer = $1)`, Hide: []string{"due"},
+	},
+	{
+		Table: "short_links", Title: "Links of messages to you", Key: "at, code",
+		Where: `send in (select key from sends where customer = $1)`, Hide: []string{"utm"},
 	},
 	{Table: "channel_engagement", Title: "How you answer, by channel", Where: `customer = $1`, Key: "customer, channel"},
 }

@@ -28,14 +28,19 @@ func (s *Room) Prune(ctx context.Context, now, before time.Time, limit int) (n i
 	}
 	err = s.db.Write(ctx, func(tx sqldb.Conn) (err error) {
 		n = 0
+		var keys []string
 		var gone retention.Deleted
 		if err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
-			var channel, status string
-			err := r.Scan(&channel, &status)
+			var key, channel, status string
+			err := r.Scan(&key, &channel, &status)
 			gone.Send(channel, status)
+			keys = append(keys, key)
 			n++
 			return err
-		}, `delete from sends where key in (`+old+`) returning channel, status`, sqldb.Millis(before), limit); err != nil {
+		}, `delete from sends where key in (`+old+`) returning key, channel, status`, sqldb.Millis(before), limit); err != nil {
+			return err
+		}
+		if err := dropTracking(ctx, tx, keys); err != nil {
 			return err
 		}
 		return retention.AddDeleted(ctx, tx, gone)

@@ -1,6 +1,6 @@
-// Package signedlink makes and opens links and tokens for the public: links in mails that unsubscribe, choose and confirm, and tokens
-// by which an app reads its user's messages. Their content is encrypted and authenticated, so nobody can read a customer's
-// id from one.
+// Package signedlink makes and opens links and tokens for the public: links in mails that unsubscribe, choose and confirm,
+// tracked links and pixels, and tokens by which an app reads its user's messages. Their content is encrypted and
+// authenticated, so nobody can read a customer's id from one.
 package signedlink
 
 import (
@@ -13,6 +13,7 @@ import (
 // Links makes links that lead to one gateway.
 type Links struct {
 	PublicURL string  // of the gateway: https://tabi.example.com; a trailing slash does not matter
+	TrackURL  string  // before tracked links and pixels, such as https://click.example.com; empty: PublicURL
 	Secrets   Secrets // for links
 	Users     Secrets // for user tokens; a process that makes none has none
 }

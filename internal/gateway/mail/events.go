@@ -20,6 +20,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/rejection"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/tolerant"
+	"github.com/tabi-journeys/tabi/internal/tracking"
 )
 
 // mailKinds maps providers' names to kinds of reports.
@@ -64,6 +65,8 @@ type Messages interface {
 	Send(ctx context.Context, key string) (message.Send, error)
 	SendByProvider(ctx context.Context, channel, id string) (message.Send, error)
 	SendTo(ctx context.Context, channel, address string) (message.Send, error)
+	StoreHit(ctx context.Context, h message.Hit) error
+	Link(ctx context.Context, code string) (tracking.Stored, error)
 }
 
 // Pages renders what a customer sees after following a link.
@@ -78,6 +81,8 @@ type Handlers struct {
 	reports *reports.Reports
 	rooms   Rooms
 	pages   Pages
+
+	unstored unstored
 }
 
 // New returns the handlers.

@@ -26,6 +26,8 @@ type words struct {
 	BadAbout     string
 	Again        string
 	AgainAbout   string
+	Onward       string // of a page that leads on
+	Continue     string
 	Confirm      string
 	ConfirmAbout string
 	Yes          string
@@ -73,6 +75,8 @@ var texts = map[string]*words{
 			"to stop.",
 		Again:        "Please try again",
 		AgainAbout:   "Your request could not be stored. Please try again in a minute.",
+		Onward:       "One moment",
+		Continue:     "Continue to the page",
 		Confirm:      "Confirm your subscription",
 		ConfirmAbout: "Press the button if you would like to get this from us:",
 		Yes:          "Yes, subscribe me",
@@ -109,6 +113,8 @@ var texts = map[string]*words{
 		BadAbout:     "リンクが途中で切れているか、当社のものではありません。メールからもう一度開くか、メールに返信して配信停止をお知らせください。",
 		Again:        "もう一度お試しください",
 		AgainAbout:   "ご希望を保存できませんでした。しばらくしてからもう一度お試しください。",
+		Onward:       "少々お待ちください",
+		Continue:     "ページへ進む",
 		Confirm:      "登録の確認",
 		ConfirmAbout: "次のお知らせを受け取る場合は、ボタンを押してください：",
 		Yes:          "登録する",
@@ -147,6 +153,8 @@ var texts = map[string]*words{
 			"auf die E-Mail.",
 		Again:        "Bitte versuchen Sie es noch einmal",
 		AgainAbout:   "Ihre Anfrage konnte nicht gespeichert werden. Bitte versuchen Sie es in einer Minute noch einmal.",
+		Onward:       "Einen Moment",
+		Continue:     "Weiter zur Seite",
 		Confirm:      "Anmeldung bestätigen",
 		ConfirmAbout: "Drücken Sie den Knopf, wenn Sie das von uns bekommen möchten:",
 		Yes:          "Ja, anmelden",
@@ -185,6 +193,8 @@ var texts = map[string]*words{
 		BadAbout:     "Il est incomplet ou ne vient pas de nous. Ouvrez-le de nouveau depuis le message, ou répondez au message.",
 		Again:        "Veuillez réessayer",
 		AgainAbout:   "Votre demande n'a pas pu être enregistrée. Veuillez réessayer dans une minute.",
+		Onward:       "Un instant",
+		Continue:     "Continuer vers la page",
 		Confirm:      "Confirmez votre abonnement",
 		ConfirmAbout: "Appuyez sur le bouton si vous souhaitez recevoir ceci de notre part :",
 		Yes:          "Oui, m'abonner",
@@ -222,6 +232,8 @@ var texts = map[string]*words{
 		BadAbout:     "Está incompleto o no es nuestro. Ábralo de nuevo desde el mensaje, o responda al mensaje.",
 		Again:        "Inténtelo de nuevo",
 		AgainAbout:   "No se pudo guardar su solicitud. Inténtelo de nuevo en un minuto.",
+		Onward:       "Un momento",
+		Continue:     "Continuar a la página",
 		Confirm:      "Confirme su suscripción",
 		ConfirmAbout: "Pulse el botón si desea recibir esto de nosotros:",
 		Yes:          "Sí, suscribirme",
@@ -258,6 +270,8 @@ var texts = map[string]*words{
 		BadAbout:     "链接不完整，或者不是我们的链接。请从邮件中重新打开，或直接回复邮件。",
 		Again:        "请重试",
 		AgainAbout:   "未能保存您的请求。请稍后再试。",
+		Onward:       "请稍候",
+		Continue:     "继续前往页面",
 		Confirm:      "确认订阅",
 		ConfirmAbout: "如果您希望收到以下内容，请点击按钮：",
 		Yes:          "确认订阅",
@@ -294,6 +308,8 @@ var texts = map[string]*words{
 		BadAbout:     "링크가 잘렸거나 저희 링크가 아닙니다. 메일에서 다시 열거나 메일에 회신해 주세요.",
 		Again:        "다시 시도해 주세요",
 		AgainAbout:   "요청을 저장하지 못했습니다. 잠시 후 다시 시도해 주세요.",
+		Onward:       "잠시만 기다려 주세요",
+		Continue:     "페이지로 이동",
 		Confirm:      "구독 확인",
 		ConfirmAbout: "다음 소식을 받으시려면 버튼을 눌러 주세요:",
 		Yes:          "구독하기",
@@ -330,6 +346,8 @@ var texts = map[string]*words{
 		BadAbout:     "الرابط غير مكتمل أو ليس من روابطنا. افتحه من الرسالة مرة أخرى، أو رد على الرسالة.",
 		Again:        "حاول مرة أخرى",
 		AgainAbout:   "تعذر حفظ طلبك. حاول مرة أخرى بعد دقيقة.",
+		Onward:       "لحظة من فضلك",
+		Continue:     "المتابعة إلى الصفحة",
 		Confirm:      "أكد اشتراكك",
 		ConfirmAbout: "اضغط الزر إذا كنت تود أن يصلك هذا منا:",
 		Yes:          "نعم، اشترك",

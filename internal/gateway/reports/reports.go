@@ -38,18 +38,13 @@ var others = map[channel.ReportKind]string{
 	channel.Followed: event.ChannelFollowed,
 }
 
-// clicks has the events of clicks by channel.
-var clicks = map[string]string{
-	"push": event.PushClicked, "web_push": event.PushClicked, "sms": event.SMSLinkClicked,
-}
-
 // name returns the event that a report becomes; empty: none.
 func name(r channel.Report) string {
 	switch {
 	case r.Channel == "email" && mail[r.Kind] != "":
 		return mail[r.Kind]
 	case r.Kind == channel.Clicked:
-		return clicks[r.Channel]
+		return event.Clicked(r.Channel)
 	}
 	return others[r.Kind]
 }

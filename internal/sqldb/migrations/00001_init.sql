@@ -421,6 +421,36 @@ create index sends_replies on sends (channel, address, at) where address <> '' a
 create view send_log as select key, enrollment, journey, revision, step, message, customer, channel, status, reason, outcome_unknown, at,
   category, action, tone, language, delivered_at, opened_at, clicked_at, replied_at, bounced_at, complained_at, opted_out_at from sends;
 
+-- Requests for tracked links and pixels, stored before they are answered. due is when it can be judged whether a person made
+-- it, 0 once it is: what a person did is an event then, and the row goes soon after; what a machine did stays with its reason,
+-- as long as the send. link is which of the message's links it is, links how many there are. Whose it is says the send.
+create table tracking_hits (
+  id      text primary key,
+  send    text not null,
+  kind    text not null, -- open or click
+  link    integer not null,
+  links   integer not null,
+  url     text not null,
+  at      bigint not null,
+  due     bigint not null,
+  machine text not null default ''
+);
+create index tracking_hits_send on tracking_hits (send, at);
+create index tracking_hits_due on tracking_hits (due) where due > 0;
+create index tracking_hits_done on tracking_hits (at) where due = 0 and machine = '';
+
+-- Links of messages that are too long, or too dear, in their sealed form. utm is how many bytes of the address were added.
+create table short_links (
+  code  text primary key,
+  send  text not null,
+  link  integer not null,
+  links integer not null,
+  utm   integer not null,
+  url   text not null,
+  at    bigint not null
+);
+create index short_links_send on short_links (send);
+
 -- How a customer answers on a channel: sums of weights that double every half-life, so that a row is only added to.
 create table channel_engagement (
   customer text not null,
