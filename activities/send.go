@@ -241,7 +241,8 @@ func (a *Activities) render(
 		defer func() {
 			a.cfg.Rendered(Rendered{
 				Spec: spec, Message: reservation.Message, Tone: reservation.Verdict.Tone, Language: reservation.Language,
-				Category: reservation.Category, Step: in.Step, Topic: in.Spec.Topic, Vars: reservation.Vars, Data: data, Fields: fields, Err: err,
+				Category: reservation.Category, Step: in.Step, Topic: in.Spec.Topic, Vars: reservation.Vars, Data: data, Fields: fields,
+				Err: err,
 			})
 		}()
 	}

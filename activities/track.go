@@ -24,7 +24,8 @@ type Tracking struct {
 // track, where the message or the customer says no, and in transactional messages that do not say yes.
 func (a *Activities) marker(in contract.Send, reservation message.Reservation, spec channel.Spec) *tracking.Marker {
 	m := reservation.Message
-	if a.cfg.Tracking == nil || !spec.Tracks || m == nil || !m.Tracks(reservation.Category) || !consent.Tracking(reservation.Vars.Customer) {
+	if a.cfg.Tracking == nil || !spec.Tracks || m == nil || !m.Tracks(reservation.Category) ||
+		!consent.Tracking(reservation.Vars.Customer) {
 		return nil
 	}
 	out := &tracking.Marker{

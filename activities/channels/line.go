@@ -21,7 +21,7 @@ import (
 )
 
 var lineSpec = channel.Spec{
-	Name: "line", Doc: "A message in LINE, by an official account.", Address: "line_id",
+	Name: "line", Doc: "A message in LINE, by an official account.", Address: "line_id", Tracks: true,
 	Fields: []channel.Field{
 		{Name: "text", Doc: "The text.", Required: true, Or: "image"},
 		{Name: "image", Doc: "The address of a picture: https, JPEG or PNG."},

@@ -3,7 +3,7 @@ package channels
 import "github.com/tabi-journeys/tabi/channel"
 
 var webPushSpec = channel.Spec{
-	Name: "web_push", Doc: "A push message to the customer's browsers.", Address: "web_push",
+	Name: "web_push", Doc: "A push message to the customer's browsers.", Address: "web_push", Tracks: true,
 	Fields: []channel.Field{
 		{Name: "title", Doc: "The title: one line.", Required: true},
 		{Name: "body", Doc: "The text under it.", Required: true},

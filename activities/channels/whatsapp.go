@@ -17,7 +17,7 @@ import (
 )
 
 var whatsappSpec = channel.Spec{
-	Name: "whatsapp", Doc: "A message in WhatsApp, by a template that Meta has approved.", Address: "phone",
+	Name: "whatsapp", Doc: "A message in WhatsApp, by a template that Meta has approved.", Address: "phone", Tracks: true,
 	Fields: []channel.Field{
 		{Name: "template", Doc: "The name of the approved template.", Required: true},
 		{Name: "language", Doc: "The language of the template, such as ja or pt-BR.", Required: true},

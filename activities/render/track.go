@@ -167,22 +167,22 @@ func trimLink(link string) string {
 	return link
 }
 
-// linkFields are the fields of channels without html that are one link.
-var linkFields = []string{"link"}
-
-// trackFields tracks the links of a message without html: its texts, and what a tap opens.
+// trackFields tracks the links of a message without html: what a tap opens, and those in its texts.
 func trackFields(fields map[string]string, opts Options) {
 	if opts.Links == nil {
 		return
 	}
 	visit := func(do func(link string) string) {
-		for _, name := range linkFields {
-			if link := fields[name]; link != "" && opts.tracks(link) {
-				fields[name] = do(link)
+		for _, name := range sortedKeys(fields) {
+			value := fields[name]
+			switch {
+			case name == "link" || strings.HasSuffix(name, ".link"):
+				if value != "" && opts.tracks(value) {
+					fields[name] = do(value)
+				}
+			case name == "text" || strings.HasPrefix(name, "values."):
+				fields[name] = eachTextLink(value, opts, do)
 			}
-		}
-		if text, ok := fields["text"]; ok {
-			fields["text"] = eachTextLink(text, opts, do)
 		}
 	}
 	var found []string

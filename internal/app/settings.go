@@ -183,26 +183,6 @@ func (c *Config) settings() []setting {
 			str(&c.PublicURL, ""),
 		},
 		{
-			Channels,
-			"track-url",
-			"TABI_TRACK_URL",
-			"URL before tracked links and pixels, such as https://click.example.com: a host of yours that leads to the gateway; empty: the " +
-				"public URL",
-			str(&c.TrackURL, ""),
-		},
-		{
-			Channels,
-			"utm",
-			"TABI_UTM",
-			"utm_source that tracked links get, with utm_medium, utm_campaign and utm_content; off: links get none",
-			str(&c.UTM, "tabi"),
-		},
-		{
-			Channels, "utm-domains", "TABI_UTM_DOMAINS",
-			"hosts, each with its subdomains, whose links get UTM parameters, separated by commas, as shop.example.com; empty: all",
-			func(fs *pflag.FlagSet, n, u string) { fs.StringSliceVar(&c.UTMDomains, n, nil, u) },
-		},
-		{
 			HTTP,
 			"write-keys",
 			"TABI_WRITE_KEYS",
@@ -415,5 +395,5 @@ func (c *Config) settings() []setting {
 			"date or RFC 3339 time at which virtual time starts; empty: as stored in the data, or now",
 			str(&c.TimeOrigin, ""),
 		},
-	}, c.mailSettings(), c.providerSettings(), c.signInSettings())
+	}, c.mailSettings(), c.providerSettings(), c.signInSettings(), c.trackingSettings())
 }

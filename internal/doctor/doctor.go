@@ -129,6 +129,7 @@ func checks() []check {
 		{"store", "lost enrollments", roomsAndTemporal, lostEnrollments},
 
 		{"gateway", "public URL", nothing, publicURL},
+		{"gateway", "tracked links", nothing, trackURL},
 		{"gateway", "certificate", nothing, certificateFiles},
 		{"gateway", "sign-in", nothing, signIn},
 

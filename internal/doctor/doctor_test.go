@@ -110,10 +110,12 @@ func TestOutside(t *testing.T) {
 	}
 	_, port, _ := strings.Cut(sink.SMTPAddress(), ":")
 	found := examine(t, base(map[string]string{
-		"TABI_PUBLIC_URL": good.URL, "TABI_OIDC_ISSUER": good.URL, "TABI_EMAIL_URL": "smtp://tabi:p%40ss@" + sink.SMTPAddress(),
+		"TABI_PUBLIC_URL": good.URL, "TABI_TRACK_URL": good.URL, "TABI_OIDC_ISSUER": good.URL,
+		"TABI_EMAIL_URL": "smtp://tabi:p%40ss@" + sink.SMTPAddress(),
 		"TABI_SMS_URL": good.URL + "/sms", "TABI_SMS_SECRET": "whsec_aHVzaGh1c2hodXNoaHVzaGh1c2hodXNo",
 	}))
 	has(t, found, "gateway/public URL", doctor.OK, "is reached")
+	has(t, found, "gateway/tracked links", doctor.OK, "is reached")
 	has(t, found, "gateway/sign-in", doctor.OK, "answers")
 	has(t, found, "channels/e-mail", doctor.OK, "on this machine")
 	has(t, found, "channels/providers", doctor.OK, "SMS provider is reached")
@@ -131,10 +133,13 @@ func TestOutside(t *testing.T) {
 	has(t, found, "settings/access", doctor.Fail, "open to everybody")
 	found = examine(
 		t,
-		base(map[string]string{"TABI_PUBLIC_URL": "http://tabi.invalid", "TABI_EMAIL_URL": "smtp://tabi:hush@" + sink.SMTPAddress()}),
+		base(map[string]string{"TABI_PUBLIC_URL": "http://tabi.invalid", "TABI_TRACK_URL": "http://t.invalid",
+			"TABI_EMAIL_URL": "smtp://tabi:hush@" + sink.SMTPAddress()}),
 	)
 	has(t, found, "gateway/public URL", doctor.Fail, "not encrypted")
 	has(t, found, "gateway/public URL", doctor.Fail, "not reached")
+	has(t, found, "gateway/tracked links", doctor.Warn, "not encrypted")
+	has(t, found, "gateway/tracked links", doctor.Fail, "not reached")
 	has(t, found, "channels/e-mail", doctor.Fail, "AUTH")
 	// An issuer that the gateway would not take: the provider calls itself otherwise.
 	found = examine(t, base(map[string]string{"TABI_OIDC_ISSUER": good.URL + "/"}))

@@ -67,6 +67,36 @@ func get(ctx context.Context, address string) (*http.Response, error) {
 	return answer, answer.Body.Close()
 }
 
+// trackURL looks whether the host before tracked links leads to the gateway: a customer who clicks sees an error otherwise.
+func trackURL(ctx context.Context, p *Patient, r *report) {
+	raw := strings.TrimRight(p.Config.TrackURL, "/")
+	if raw == "" {
+		r.ok("tracked links lead over the public URL")
+		return
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		r.fail("set TABI_TRACK_URL to an address such as https://click.example.com", "the address before tracked links is none")
+		return
+	}
+	if u.Scheme != "https" && !localURL(u) {
+		r.warn("serve it by TLS, and set TABI_TRACK_URL to the https address", "%s is not encrypted, and mail filters distrust its links", raw)
+	}
+	health, err := get(ctx, raw+"/healthz")
+	if err != nil {
+		do := certificateRemedy(err, "let TABI_TRACK_URL lead to the gateway: a CNAME, and a certificate for it")
+		r.fail(do, "%s is not reached from here: %s", raw, cause(err))
+		return
+	}
+	if health.StatusCode != http.StatusOK {
+		r.fail("let TABI_TRACK_URL lead to the gateway", "%s/healthz answers %d", raw, health.StatusCode)
+		return
+	}
+	if len(r.findings) == 0 {
+		r.ok("%s is reached", raw)
+	}
+}
+
 func publicURL(ctx context.Context, p *Patient, r *report) {
 	raw := strings.TrimRight(p.Config.PublicURL, "/")
 	if raw == "" {

@@ -49,7 +49,9 @@ func TestClicksRedirect(t *testing.T) {
 		if got.status != http.StatusFound || got.header.Get("Location") != want {
 			t.Errorf("%s\nleads to %s (%d)\n    want %s", target, got.header.Get("Location"), got.status, want)
 		}
-		for name, value := range map[string]string{"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"} {
+		for name, value := range map[string]string{
+			"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex",
+		} {
 			if got.header.Get(name) != value {
 				t.Errorf("%s is %q", name, got.header.Get(name))
 			}

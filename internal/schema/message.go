@@ -20,7 +20,9 @@ func (b *builder) message() *shape.Schema {
 	variant := shape.Object(part)
 	named := &shape.Schema{MinLength: 1}
 	s := shape.Object(shape.And(whole, shape.Keys{
-		"message":   b.Label().With("The message's name, which is also the file's."),
+		"message": b.Label().With("The message's name, which is also the file's."),
+		"track": shape.Boolean().With("Whether opens and clicks are tracked: links lead over tabi, and a mail has a pixel; default: in " +
+			"marketing messages."),
 		"about":     shape.Text().With("What the message is about."),
 		"tones":     shape.MapOf(named, variant).With("The same message in other tones: what differs, by tone."),
 		"languages": shape.MapOf(named, variant).With("The same message in other languages: what differs, by customer.language."),

@@ -50,7 +50,8 @@ func UTMOf(source, channel, journey, message string) []Param {
 // Tracked reports whether a link can be tracked: an absolute web address.
 func Tracked(link string) bool {
 	scheme, rest, ok := strings.Cut(link, "://")
-	return ok && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https")) && rest != "" && !strings.ContainsAny(rest[:1], "/?#")
+	web := strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https")
+	return ok && web && rest != "" && !strings.ContainsAny(rest[:1], "/?#")
 }
 
 // Track returns the tracked form of each of a message's links, in the order of the message. Links that occur twice are one.

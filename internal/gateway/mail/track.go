@@ -30,8 +30,8 @@ const (
 )
 
 // pixel is a transparent picture of 1×1.
-const pixel = "GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00" +
-	"\x02\x02D\x01\x00;"
+const pixel = "GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00" +
+	"\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 
 // Click redirects who follows a tracked link, once it is stored that they did: the redirect acknowledges it. While the store is away
 // the answer is a 503 whose page leads on at once, so that nobody is stranded and nothing is acknowledged. It leads nowhere but where

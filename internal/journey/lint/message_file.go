@@ -60,6 +60,10 @@ func (f *fileCheck) messageFile() {
 	message := &journey.Message{Treatments: map[string]journey.Treatment{}}
 	message.Name = f.Name(m.Need("message", "a message needs its name"), "message")
 	f.OptionalText(m, "about", &message.About)
+	if v := m.Get("track"); v != nil {
+		track := f.Boolean(v, "track")
+		message.Track = &track
+	}
 	message.Treatments = f.treatments(m, true)
 	for _, spec := range f.Opts.Channels {
 		if !spec.Any && m.Index(spec.Name) >= 0 {
