@@ -112,7 +112,7 @@ func TestOutside(t *testing.T) {
 	found := examine(t, base(map[string]string{
 		"TABI_PUBLIC_URL": good.URL, "TABI_TRACK_URL": good.URL, "TABI_OIDC_ISSUER": good.URL,
 		"TABI_EMAIL_URL": "smtp://tabi:p%40ss@" + sink.SMTPAddress(),
-		"TABI_SMS_URL": good.URL + "/sms", "TABI_SMS_SECRET": "whsec_aHVzaGh1c2hodXNoaHVzaGh1c2hodXNo",
+		"TABI_SMS_URL":   good.URL + "/sms", "TABI_SMS_SECRET": "whsec_aHVzaGh1c2hodXNoaHVzaGh1c2hodXNo",
 	}))
 	has(t, found, "gateway/public URL", doctor.OK, "is reached")
 	has(t, found, "gateway/tracked links", doctor.OK, "is reached")
