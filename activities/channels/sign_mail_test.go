@@ -38,7 +38,8 @@ func TestMailsAreSigned(t *testing.T) {
 	s := start(t, devsinks.Options{})
 	cfg := channels.Config{EmailURL: s.SMTPURL(), MailFrom: "お店 <shop@example.com>", DKIMKey: key, DKIMSelector: "s1"}
 	c := open(t, "email", cfg)
-	for _, text := range []string{"Hello", "...\n.\n..a\n", strings.Repeat("旅", 3000), "blanks  \n \n\n\n", "a\rb\nc\r\n", "tab\t\x00\x7f"} {
+	for _, text := range []string{"Hello", "...\n.\n..a\n", strings.Repeat("旅", 3000), "blanks  \n \n\n\n",
+		"a\rb\nc\r\n", "tab\t\x00\x7f"} {
 		m := mailTo("ana@example.com")
 		m.Fields["text"], m.Unsubscribe = text, "https://tabi.example.com/u/x"
 		if r := c.Send(t.Context(), m); r.Outcome != channel.Sent {
@@ -62,7 +63,8 @@ func TestMailsAreSigned(t *testing.T) {
 	} {
 		bad := cfg
 		change(&bad)
-		if _, err := channels.Shipped().Open(bad); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
+		_, err := channels.Shipped().Open(bad)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: %v", want, err)
 		}
 	}

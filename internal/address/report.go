@@ -88,7 +88,8 @@ var (
 	// surelyUnknown matches the least that says so whatever the code is. The last is how Exchange Online refuses strangers (5.4.1).
 	surelyUnknown = regexp.MustCompile(`(?i)user unknown|unknown user|no such user|recipient address rejected: access denied`)
 	// mailboxFull matches the words by which they say that it is full.
-	mailboxFull = regexp.MustCompile(`(?i)(?:mailbox|quota|inbox|storage|account|folder).{0,40}(?:full|exceed|over|limit|space|size|allot)|` +
+	mailboxFull = regexp.MustCompile(`(?i)(?:mailbox|quota|inbox|storage|account|folder).{0,40}` +
+		`(?:full|exceed|over|limit|space|size|allot)|` +
 		`(?:full|over|exceed\w*|out of|insufficient).{0,40}(?:mailbox|quota|storage|space)|` +
 		`メールボックスが?(?:一杯|いっぱい|満杯)|容量(?:を超|不足|オーバー)`)
 )

@@ -29,8 +29,10 @@ const (
 	page = 50
 	// pageTimeout bounds one page (wall time).
 	pageTimeout = 2 * time.Minute
-	// leaseFor is how long one process has the mailbox for itself (wall time). It renews the lease with each page.
+	// leaseFor is how long one process has the mailbox for itself (wall time), unless it releases it before.
 	leaseFor = 2 * pageTimeout
+	// releaseTimeout bounds the release of the lease (wall time).
+	releaseTimeout = 2 * time.Second
 	// leaseSetting is the setting of the database that says which process reads the mailbox, and until when.
 	leaseSetting = "bounce_mailbox_lease"
 )
@@ -114,6 +116,7 @@ func (m *Mailbox) Page(ctx context.Context) (more bool, err error) {
 	if mine, err := m.lease(ctx); err != nil || !mine {
 		return false, err
 	}
+	defer func() { err = errors.Join(err, m.release(ctx)) }()
 	more, err = m.address.source.read(ctx, m.accept, m.log)
 	if err != nil {
 		return false, fmt.Errorf("the bounce mailbox %s: %w", m.address, err)
@@ -121,7 +124,7 @@ func (m *Mailbox) Page(ctx context.Context) (more bool, err error) {
 	return more, nil
 }
 
-// lease takes or renews the lease. A process that ends leaves it to run out.
+// lease takes the lease for a page. That of a process that was killed runs out.
 func (m *Mailbox) lease(ctx context.Context) (mine bool, err error) {
 	if m.db == nil {
 		return true, nil
@@ -140,4 +143,20 @@ func (m *Mailbox) lease(ctx context.Context) (mine bool, err error) {
 		return sqldb.SetSetting(ctx, tx, leaseSetting, strconv.FormatInt(wall.Add(leaseFor).UnixMilli(), 10)+" "+m.holder)
 	})
 	return mine && err == nil, err
+}
+
+// release ends the lease, so that a process that takes over need not wait for its end.
+func (m *Mailbox) release(ctx context.Context) error {
+	if m.db == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(sqldb.WithoutLast(context.WithoutCancel(ctx)), releaseTimeout)
+	defer cancel()
+	return m.db.Write(ctx, func(tx sqldb.Conn) error {
+		held, err := sqldb.Setting(ctx, tx, leaseSetting)
+		if _, holder, _ := strings.Cut(held, " "); err != nil || holder != m.holder {
+			return err
+		}
+		return sqldb.SetSetting(ctx, tx, leaseSetting, "0 ")
+	})
 }

@@ -75,7 +75,8 @@ func New(keys, selectors, domain string) (*Signer, error) {
 	}
 	switch {
 	case len(s.keys) == 0:
-		return nil, errors.New("it has no private key in PEM form: make one with openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048")
+		return nil, errors.New("it has no private key in PEM form: make one with " +
+			"openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048")
 	case len(s.keys) < len(names):
 		return nil, fmt.Errorf("there are more selectors (%d) than keys (%d)", len(names), len(s.keys))
 	}

@@ -41,7 +41,8 @@ func pemOf(t testing.TB, keys ...crypto.PrivateKey) string {
 	return out.String()
 }
 
-const mail = "Date: Mon, 2 Mar 2026 10:00:00 +0000\r\nMessage-ID: <1@example.com>\r\nFrom: Shop <shop@example.com>\r\nTo: ana@example.com\r\n" +
+const mail = "Date: Mon, 2 Mar 2026 10:00:00 +0000\r\nMessage-ID: <1@example.com>\r\nFrom: Shop <shop@example.com>\r\n" +
+	"To: ana@example.com\r\n" +
 	"Subject: =?UTF-8?B?44GK5a6i5qeY?=\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=UTF-8\r\nList-Unsubscribe: " +
 	"<https://tabi.example.com/u/x>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n\r\nHello\r\n.\r\nworld \r\n\r\n\r\n"
 
@@ -127,7 +128,8 @@ func TestKeysThatCannotBeUsed(t *testing.T) {
 		"odd":         {pemOf(t, edKey()), "a;b", "example.com", "selector has letters"},
 		"domain":      {pemOf(t, edKey()), "s1", "exa mple", "no host name"},
 	} {
-		if _, err := dkim.New(c[0], c[1], c[2]); err == nil || !strings.Contains(err.Error(), c[3]) || strings.Contains(err.Error(), "hush") {
+		_, err := dkim.New(c[0], c[1], c[2])
+		if err == nil || !strings.Contains(err.Error(), c[3]) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -156,7 +158,8 @@ func TestRecords(t *testing.T) {
 		texts       []string
 		wrong, weak string
 	}{
-		"good": {texts: []string{mine}}, "with blanks": {texts: []string{"v=DKIM1;k=rsa;\tp=" + strings.ReplaceAll(mine[len("v=DKIM1; k=rsa; p="):], "A", "A ")}},
+		"good":        {texts: []string{mine}},
+		"with blanks": {texts: []string{"v=DKIM1;k=rsa;\tp=" + strings.ReplaceAll(mine[len("v=DKIM1; k=rsa; p="):], "A", "A ")}},
 		"without k":   {texts: []string{strings.Replace(mine, "k=rsa; ", "", 1)}},
 		"beside SPF":  {texts: []string{"v=spf1 -all", mine}},
 		"none":        {wrong: "no such record"},
@@ -180,7 +183,8 @@ func TestRecords(t *testing.T) {
 			t.Errorf("%s: %+v %v", name, got, err)
 		}
 	}
-	if _, err := s.Records(t.Context(), func(context.Context, string) ([]string, error) { return nil, errors.New("no network") }); err == nil {
+	away := func(context.Context, string) ([]string, error) { return nil, errors.New("no network") }
+	if _, err := s.Records(t.Context(), away); err == nil {
 		t.Error("an unknown answer is taken for one")
 	}
 	short, err := rsa.GenerateKey(rand.Reader, 1024)

@@ -22,7 +22,7 @@ import (
 )
 
 // letter is a mail that was delivered.
-type letter struct{ to, key, subject, body string }
+type letter struct{ from, to, key, id, subject, body string }
 
 // mailSink is an SMTP server that keeps what it accepts. Its response can be set for each address.
 type mailSink struct {
@@ -107,13 +107,17 @@ func (s *mailSink) tried(to string) int {
 func (s *mailSink) NewSession(*smtp.Conn) (smtp.Session, error) { return &mailSession{sink: s}, nil }
 
 type mailSession struct {
-	sink *mailSink
-	to   string
+	sink     *mailSink
+	from, to string
 }
 
-func (m *mailSession) Mail(string, *smtp.MailOptions) error { return nil }
-func (m *mailSession) Reset()                               { m.to = "" }
-func (m *mailSession) Logout() error                        { return nil }
+func (m *mailSession) Reset()        { m.to = "" }
+func (m *mailSession) Logout() error { return nil }
+
+func (m *mailSession) Mail(from string, _ *smtp.MailOptions) error {
+	m.from = from
+	return nil
+}
 
 func (m *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	m.to = to
@@ -149,7 +153,10 @@ func (m *mailSession) Data(r io.Reader) error {
 	defer s.mu.Unlock()
 	s.letters = append(
 		s.letters,
-		letter{to: m.to, key: msg.Header.Get("X-Tabi-Key"), subject: msg.Header.Get("Subject"), body: string(body)},
+		letter{
+			from: m.from, to: m.to, key: msg.Header.Get("X-Tabi-Key"), id: msg.Header.Get("Message-Id"), subject: msg.Header.Get("Subject"),
+			body: string(body),
+		},
 	)
 	return nil
 }

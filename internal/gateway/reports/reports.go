@@ -1,4 +1,4 @@
-// Package reports turns what providers report into events of customers, for all channels.
+// Package reports turns what providers report to events of customers, for all channels.
 package reports
 
 import (
@@ -62,7 +62,7 @@ type Messages interface {
 	SendOf(ctx context.Context, enrollment string, wanted func(key string) bool) (message.Send, error)
 }
 
-// Reports turns reports into events.
+// Reports turns reports to events.
 type Reports struct {
 	*web.Env
 	intake    Intake
