@@ -283,6 +283,12 @@ func (a *Activities) deliver(
 		})
 		if receipt.Gone && address != "" {
 			sum.Gone, sum.GoneReason = append(sum.Gone, address), receipt.Reason
+			if !receipt.GoneSince.IsZero() {
+				if sum.GoneSince == nil {
+					sum.GoneSince = map[string]time.Time{}
+				}
+				sum.GoneSince[address] = receipt.GoneSince
+			}
 		}
 		if receipt.OptedOut && address != "" {
 			sum.OptedOut = append(sum.OptedOut, address)

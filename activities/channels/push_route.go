@@ -38,7 +38,7 @@ func pushProviders() []provider.Provider {
 			{Name: apnsURL, Doc: "URL to send pushes to, or sandbox for development builds of the app; empty: Apple's",
 				Use: provider.Sends, Open: true, Optional: true},
 		},
-	}}
+	}, webPushProvider}
 }
 
 func openPush(cfg Config) (channel.Channel, error) {

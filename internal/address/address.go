@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
@@ -21,9 +22,11 @@ type Address struct {
 
 // A State is what is known of an address, whichever customer has it.
 type State struct {
-	Dead     bool   // a provider said that nothing arrives there
-	Reason   string // why it is dead, in the provider's words
-	OptedOut bool   // who reads it has refused marketing
+	Dead     bool      // a provider said that nothing arrives there
+	Reason   string    // why it is dead, in the provider's words
+	OptedOut bool      // who reads it has refused marketing
+	Moved    bool      // another customer has signed in on the device since
+	Since    time.Time // since when it is dead, or has opted out; zero: neither
 }
 
 // Unusable is what a trait holds in place of an address.

@@ -31,6 +31,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/tracing"
+	"github.com/tabi-journeys/tabi/internal/webpush"
 )
 
 // Services are the parts of one process of tabi, connected and ready to run.
@@ -234,6 +235,12 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 	if dev {
 		maps.Copy(receivers, c.DevReceivers)
 	}
+	var push webpush.Key
+	if private := c.providerKeys()[webpush.KeyVariable]; private != "" {
+		if push, err = webpush.ParseKey(private); err != nil {
+			return nil, Usage("%s: %w", webpush.KeyVariable, err)
+		}
+	}
 	g, err := gateway.New(gateway.Config{
 		Rooms: GatewayRooms(
 			s.Store,
@@ -247,7 +254,7 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 		DevHandlers: pages, Render: c.Build.render, Gallery: c.Build.gallery,
 		MaxPending: c.MaxPending, Proxies: proxies, Origins: c.Origins,
 		WebRates: segment.Rates{Key: orNone(c.WebKeyRate), Peer: orNone(c.WebPeerRate)},
-		Codec:    s.payloadCodec(), Receivers: receivers, LineLinker: c.lineLinker(),
+		Codec:    s.payloadCodec(), Receivers: receivers, LineLinker: c.lineLinker(), WebPushKey: push.Public,
 	})
 	if err != nil {
 		return nil, &ExitError{Code: ExitUsage, Err: err}

@@ -23,6 +23,7 @@ import (
 // A DeadAddress is what MarkDead stores.
 type DeadAddress struct {
 	Channel, Key, Reason string
+	Since                time.Time // since when, by the provider's clock; zero: not said. A device that has registered since is alive
 	SentAt               time.Time // when the message went out that did not arrive; a later one that arrives revives it
 }
 
@@ -34,8 +35,8 @@ func MarkDead(ctx context.Context, tx sqldb.Conn, now time.Time, d DeadAddress) 
 	_, err := tx.ExecContext(ctx, `insert into addresses (channel, address, dead_at, dead_send_at, reason) values ($1, $2, $3, $4, $5)
 		on conflict (channel, address) do update set dead_at = excluded.dead_at, dead_send_at = excluded.dead_send_at,
 			reason = excluded.reason, revived_at = 0, revived_by = ''
-		where addresses.dead_at = 0 or addresses.revived_at <> 0`,
-		d.Channel, sqldb.Clean(d.Key), sqldb.Millis(now), sqldb.Millis(d.SentAt), sqldb.Clean(d.Reason))
+		where (addresses.dead_at = 0 or addresses.revived_at <> 0) and ($6 = 0 or addresses.claimed_at < $6)`,
+		d.Channel, sqldb.Clean(d.Key), sqldb.Millis(now), sqldb.Millis(d.SentAt), sqldb.Clean(d.Reason), sqldb.Millis(d.Since))
 	return err
 }
 
@@ -118,22 +119,32 @@ func KeysOf(trait string, traits map[string]any) []string {
 	return out
 }
 
-// States returns what is known of addresses, by their keys; also of those that a forgotten customer had.
-func States(ctx context.Context, tx sqldb.Conn, salt []byte, channel string, keys []string) (map[string]address.State, error) {
+// States returns what is known of addresses, by their keys; also of those that a forgotten customer had. A device that another customer
+// than the given one has claimed is that one's; an empty customer: that is not asked.
+func States(ctx context.Context, tx sqldb.Conn, salt []byte, customer, channel string, keys []string) (map[string]address.State, error) {
 	out := map[string]address.State{}
 	clean := map[string]string{}
 	for _, key := range keys {
 		clean[sqldb.Clean(key)] = key
 		clean[hidden(salt, channel, key)] = key
 	}
-	err := sqldb.Within(ctx, tx, `select address, reason, dead_at <> 0 and revived_at = 0, opted_out_at <> 0 and opted_in_at = 0
-		from addresses where channel = $1 and address in (%s)`, slices.Sorted(maps.Keys(clean)), func(r *sql.Rows) error {
+	err := sqldb.Within(ctx, tx, `select address, reason, dead_at <> 0 and revived_at = 0, opted_out_at <> 0 and opted_in_at = 0, dead_at,
+		opted_out_at, owner from addresses where channel = $1 and address in (%s)`, slices.Sorted(maps.Keys(clean)), func(r *sql.Rows) error {
 		var key string
 		var state address.State
-		err := r.Scan(&key, &state.Reason, &state.Dead, &state.OptedOut)
+		var dead, optedOut int64
+		var owner string
+		err := r.Scan(&key, &state.Reason, &state.Dead, &state.OptedOut, &dead, &optedOut, &owner)
+		state.Moved = owner != "" && customer != "" && owner != customer
+		switch {
+		case state.Dead:
+			state.Since = sqldb.Moment(dead)
+		case state.OptedOut:
+			state.Since = sqldb.Moment(optedOut)
+		}
 		if other := out[clean[key]]; other.Dead || other.OptedOut {
 			state = address.State{Dead: state.Dead || other.Dead, OptedOut: state.OptedOut || other.OptedOut,
-				Reason: cmp.Or(state.Reason, other.Reason)}
+				Reason: cmp.Or(state.Reason, other.Reason), Moved: state.Moved || other.Moved, Since: state.Since}
 		}
 		out[clean[key]] = state
 		return err
@@ -148,15 +159,23 @@ func (s *Room) readAddresses(ctx context.Context, tx sqldb.Conn, c *Customer) er
 		if spec.Address == "" {
 			continue
 		}
-		usable, _ := address.List(spec.Address, c.Traits[spec.Address])
+		usable, wrong := address.List(spec.Address, c.Traits[spec.Address])
+		for _, one := range wrong {
+			c.Addresses = append(c.Addresses, ChannelAddress{Channel: spec.Name, Address: one.Masked, Wrong: one.Reason})
+		}
 		if len(usable) == 0 {
 			continue
 		}
-		states, err := States(ctx, tx, s.db.Salt, spec.Name, KeysOf(spec.Address, c.Traits))
+		states, err := States(ctx, tx, s.db.Salt, c.ID, spec.Name, KeysOf(spec.Address, c.Traits))
 		if err != nil {
 			return err
 		}
 		for _, one := range usable {
+			shown := one.Text
+			if spec.Address == address.WebPush {
+				shown = one.Key
+			}
+			c.Addresses = append(c.Addresses, ChannelAddress{Channel: spec.Name, Address: shown, State: states[one.Key]})
 			if state := states[one.Key]; state.Dead {
 				c.Bounced[one.Text] = state.Reason
 			} else if state.OptedOut {
@@ -170,7 +189,7 @@ func (s *Room) readAddresses(ctx context.Context, tx sqldb.Conn, c *Customer) er
 // AddressState returns what is known of one address.
 func (s *Room) AddressState(ctx context.Context, channel, key string) (state address.State, err error) {
 	err = s.db.Read(ctx, func(tx sqldb.Conn) error {
-		states, err := States(ctx, tx, s.db.Salt, channel, []string{key})
+		states, err := States(ctx, tx, s.db.Salt, "", channel, []string{key})
 		state = states[key]
 		return err
 	})
@@ -230,6 +249,7 @@ func (s *Room) KnownAddresses(ctx context.Context, f AddressFilter) ([]KnownAddr
 		}
 		w.In("address", sqldb.Sorted(all))
 	}
+	w.Raw("(dead_at <> 0 or opted_out_at <> 0)") // others are devices that only say whose they are
 	switch f.State {
 	case AddressDead:
 		w.Raw("dead_at <> 0 and revived_at = 0")

@@ -41,7 +41,10 @@ func ApplyTraits(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *A
 			return err
 		}
 	case len(a.Context) > 0:
-		patch = fromContext(p.Traits, patch, a.Context)
+		patch = fromContext(p.Traits, patch, a.Context, a.At)
+		if err := claim(ctx, b, p, a, patch); err != nil {
+			return err
+		}
 	}
 	if len(patch) == 0 {
 		return nil

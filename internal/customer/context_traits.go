@@ -4,8 +4,8 @@ import (
 	"context"
 	"maps"
 	"reflect"
-	"slices"
 
+	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
@@ -15,13 +15,10 @@ import (
 // and one that was set replaces the device's for good.
 const fromDevice = "from_device"
 
-// maxTokens is how many push tokens a profile keeps; the oldest is dropped.
-const maxTokens = 20
-
 // fromContext returns patch with what a call's context knows of the customer. A client repeats what it knows in every call, also what
-// has changed elsewhere meanwhile, so the context fills what the profile lacks and overwrites nothing. There are two exceptions: a push
-// token is added to the others, and a time zone or language of a device replaces one that came from a device.
-func fromContext(traits, patch, known map[string]any) map[string]any {
+// has changed elsewhere meanwhile, so the context fills what the profile lacks and overwrites nothing. There are three exceptions: a
+// device is added to the others, a time zone or language of a device replaces one that came from a device, and a campaign is the last one.
+func fromContext(traits, patch, known map[string]any, at int64) map[string]any {
 	out := maps.Clone(patch)
 	if out == nil {
 		out = map[string]any{}
@@ -33,9 +30,14 @@ func fromContext(traits, patch, known map[string]any) map[string]any {
 			continue
 		}
 		switch is := traits[name]; name {
-		case "push_token":
-			if tokens, added := withToken(is, value); added {
-				out[name] = tokens
+		case address.PushToken, address.WebPush:
+			if devices, added := withDevice(name, is, value); added {
+				out[name] = devices
+			}
+		case Acquisition:
+			campaign, _ := value.(map[string]any)
+			if change := acquired(is, campaign, at); change != nil {
+				out[name] = change
 			}
 		case "timezone", "language":
 			if is == value || is != nil && is != device[name] {
@@ -52,24 +54,6 @@ func fromContext(traits, patch, known map[string]any) map[string]any {
 		out[fromDevice] = learned
 	}
 	return out
-}
-
-// withToken adds a push token to a trait that is nothing, a token or a list of tokens.
-func withToken(is, token any) (tokens any, added bool) {
-	var list []any
-	switch is := is.(type) {
-	case nil:
-		return token, true
-	case []any:
-		list = is
-	default:
-		list = []any{is}
-	}
-	if slices.Contains(list, token) || len(list) == 1 && list[0] == "" {
-		return token, len(list) == 1 && list[0] == ""
-	}
-	list = append(slices.Clone(list), token)
-	return list[max(len(list)-maxTokens, 0):], true
 }
 
 // historic returns what remains of the change by a call of the past: if the customer's profile has changed since, it fills only what

@@ -213,6 +213,11 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 	if err := forgetEvents(ctx, b, f); err != nil {
 		return err
 	}
+	if !f.DryRun {
+		if err := moveDevices(ctx, b, f.Customer, ""); err != nil { // of which nothing else is known, or that others have now
+			return err
+		}
+	}
 	if err := f.Erase(ctx, b, "customer_timezones", "customer", `customer = $1`, "where the customer lives", f.Customer); err != nil {
 		return err
 	}
@@ -379,7 +384,7 @@ func exportAddresses(ctx context.Context, db *unit.Units, tx sqldb.Conn, custome
 		if len(keys) == 0 {
 			continue
 		}
-		states, err := States(ctx, tx, db.Salt, spec.Name, keys)
+		states, err := States(ctx, tx, db.Salt, p.ID, spec.Name, keys)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -387,6 +392,12 @@ func exportAddresses(ctx context.Context, db *unit.Units, tx sqldb.Conn, custome
 			row := map[string]any{"channel": spec.Name, "address": key, "dead": states[key].Dead, "opted_out": states[key].OptedOut}
 			if why := states[key].Reason; why != "" {
 				row["reason"] = why
+			}
+			if since := states[key].Since; !since.IsZero() {
+				row["since"] = since
+			}
+			if states[key].Moved {
+				row["device_of_another_customer"] = true
 			}
 			out = append(out, row)
 		}

@@ -49,6 +49,11 @@ func Merge(ctx context.Context, b *unit.Unit, gone, survivor *unit.LockedCustome
 		survivor.Draw); err != nil {
 		return err
 	}
+	if hasDevices(gone.Traits) {
+		if err := moveDevices(ctx, b, gone.ID, survivor.ID); err != nil {
+			return err
+		}
+	}
 	link := unit.State[linking](b)
 	link.changed, link.dropped = nil, nil
 	if len(gone.Traits) > 0 {

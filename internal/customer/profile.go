@@ -63,6 +63,9 @@ func joinTraits(survivor, gone map[string]any) (merged map[string]any, changed [
 	if joined := consent.Join(survivor[consent.TopicsTrait], gone[consent.TopicsTrait]); joined != nil {
 		merged[consent.TopicsTrait] = joined
 	}
+	if joined := joinAcquisition(survivor[Acquisition], gone[Acquisition]); joined != nil {
+		merged[Acquisition] = joined
+	}
 	for _, name := range slices.Sorted(maps.Keys(merged)) {
 		if !reflect.DeepEqual(survivor[name], merged[name]) || !reflect.DeepEqual(gone[name], merged[name]) {
 			changed = append(changed, name)

@@ -224,6 +224,11 @@ func SplitProfiles(ctx context.Context, b *unit.Unit, s *unit.Parting) error {
 	var changes []change
 	from.Traits, from.Created, from.Draw = m.survivorTraits, m.survivorCreated, m.survivorDraw
 	to.Traits, to.Created, to.Draw, to.Merged, to.Stored = m.goneTraits, m.goneCreated, m.goneDraw, "", map[string]any{}
+	if hasDevices(from.Traits) || hasDevices(to.Traits) { // whose they are, is not known: they belong to whoever has them
+		if err := moveDevices(ctx, b, from.ID, ""); err != nil {
+			return err
+		}
+	}
 	later, err := merges(ctx, b.Tx, `m.survivor = $1`, from.ID)
 	if err != nil {
 		return err

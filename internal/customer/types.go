@@ -1,9 +1,11 @@
 package customer
 
 import (
+	"net/url"
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/limits"
@@ -115,6 +117,33 @@ type Customer struct {
 	// customer did so; as they are written in the traits.
 	Bounced  map[string]string `personal:"drop"`
 	OptedOut []string          `personal:"drop"`
+	// Addresses are where the channels reach the customer, in the order of channels, with what is known of them; those that cannot be
+	// used too.
+	Addresses []ChannelAddress `personal:"drop"`
+}
+
+// A ChannelAddress is an address that a customer has on a channel.
+type ChannelAddress struct {
+	Channel string
+	Address string // as it is written for sending; of a browser its endpoint
+	State   address.State
+	Wrong   string // why it cannot be used; empty: it can
+}
+
+// Service returns for people whose a device is; empty for other addresses.
+func (a ChannelAddress) Service() string {
+	switch {
+	case a.Channel == "push" && address.APNs(a.Address):
+		return "an Apple device"
+	case a.Channel == "push" && a.Wrong == "":
+		return "a device, by Firebase"
+	case a.Channel == "web_push":
+		u, err := url.Parse(a.Address)
+		if err == nil && u.Host != "" {
+			return "a browser, by " + u.Host
+		}
+	}
+	return ""
 }
 
 // EventNone is the name of an alias. An alias is stored for its id and is no event of the customer.

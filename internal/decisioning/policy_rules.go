@@ -270,14 +270,16 @@ func (p *PolicyEvaluator) addressStatus(spec *channel.Spec) addressStatus {
 	}
 	var l addressStatus
 	var skipped []string
-	willing := 0
+	willing, dead := 0, 0
 	for _, u := range unusable {
 		skipped = append(skipped, u.String())
 	}
 	for _, a := range usable {
 		switch state := states[a.Key]; {
+		case state.Moved:
+			skipped = append(skipped, address.Mask(a.Text)+" is a device on which another customer has signed in since")
 		case state.Dead:
-			skipped = append(skipped, address.Mask(a.Text)+" is dead: "+state.Reason)
+			skipped, dead = append(skipped, address.Mask(a.Text)+" is dead: "+state.Reason), dead+1
 		case len(l.addresses) > 0 && !address.Several(spec.Address):
 			skipped = append(skipped, address.Mask(a.Text)+" is a second address, which is not used")
 		case state.OptedOut:
@@ -289,6 +291,8 @@ func (p *PolicyEvaluator) addressStatus(spec *channel.Spec) addressStatus {
 	l.optedOut = len(l.addresses) > 0 && willing == 0
 	switch {
 	case len(usable) == 0:
+		l.denied.reason = NoAddress
+	case len(l.addresses) == 0 && dead == 0: // all are others' by now
 		l.denied.reason = NoAddress
 	case len(l.addresses) == 0:
 		l.denied.reason = Bounced

@@ -20,6 +20,8 @@ var anyoneMay = map[string]int{
 	"GET /login/callback":     http.StatusNotFound,
 	"POST /login/backchannel": http.StatusNotFound,
 	"GET /static/style.css":   http.StatusOK,
+	"GET /web-push/page.js":   http.StatusNotFound, // it has no key
+	"GET /web-push/worker.js": http.StatusNotFound,
 	"GET /p/{token}":          http.StatusNotFound,
 	"POST /p/{token}":         http.StatusNotFound,
 	"GET /confirm/{token}":    http.StatusNotFound,

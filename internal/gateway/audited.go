@@ -66,6 +66,8 @@ var audits = map[string]audited{
 	"GET /v1/admin/sessions":      {looks, "session.list", ""},
 	"POST /v1/admin/sessions/end": {acts, "session.end", ""},
 
+	"GET /web-push/page.js":     {none, noCustomer, ""},
+	"GET /web-push/worker.js":   {none, noCustomer, ""},
 	"GET /u/{token}":            {none, byCustomer, ""},
 	"POST /u/{token}":           {none, byCustomer, ""},
 	"GET /p/{token}":            {none, byCustomer, ""},

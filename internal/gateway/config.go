@@ -31,6 +31,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway/pages"
 	"github.com/tabi-journeys/tabi/internal/gateway/payloads"
 	"github.com/tabi-journeys/tabi/internal/gateway/reports"
+	"github.com/tabi-journeys/tabi/internal/gateway/scripts"
 	"github.com/tabi-journeys/tabi/internal/gateway/segment"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/message"
@@ -145,6 +146,9 @@ type Config struct {
 	// LineLinker asks LINE for the address at which a user confirms an account; nil: POST /v1/line/link answers 404.
 	LineLinker reports.LineLinker
 
+	// WebPushKey is the public key of web push, for the script of pages; empty: the script is not served.
+	WebPushKey string
+
 	// Codec encrypts and decrypts what Temporal keeps, for the codec server; nil: nothing is encrypted.
 	Codec payloads.Codec
 
@@ -179,6 +183,7 @@ type Gateway struct {
 	inbound  *inbound.Handlers
 	mail     *mail.Handlers
 	reports  *reports.Reports
+	scripts  *scripts.Scripts
 	payloads *payloads.Handlers
 	admin    *adminapi.Handlers
 	pages    *pages.Pages
@@ -239,6 +244,7 @@ func New(cfg Config) (*Gateway, error) {
 	g.inbound = inbound.New(env, g.auth, inbound.Rooms{
 		Catalog: rooms.Catalog, Messages: rooms.Messages, Offers: rooms.Offers,
 	}, cfg.Render)
+	g.scripts = scripts.New(cfg.WebPushKey)
 	g.reports = reports.New(env, reports.Rooms{Intake: rooms.Intake, Messages: rooms.Messages, People: rooms.Customers}, cfg.Receivers,
 		cfg.LinkSecrets, cfg.LineLinker, g.registry)
 	g.mail = mail.New(env, g.auth.Links, mail.Rooms{

@@ -61,6 +61,8 @@ func (g *Gateway) routes() []web.Route {
 		{"POST", "/confirm/{token}", anyone, none, same, g.mail.Confirm},
 		{"GET", "/t/{token}", anyone, none, same, g.mail.Click},
 		{"GET", "/o/{token}", anyone, none, same, g.mail.Pixel},
+		{"GET", "/web-push/page.js", anyone, none, same, g.scripts.Page},
+		{"GET", "/web-push/worker.js", anyone, none, same, g.scripts.Worker},
 		{"GET", "/v1/providers/{name}", anyone, none, same, g.reports.Provider},
 		{"POST", "/v1/providers/{name}", anyone, none, same, g.reports.Provider},
 		{"POST", "/v1/line/link", serverKey, none, same, g.reports.LinkLine},

@@ -279,6 +279,12 @@ func (s *Room) ApplyEvent(ctx context.Context, b *unit.Unit, p *unit.LockedCusto
 		}
 		c = &own
 	}
+	if c.Trust == customer.Untrusted && !event.Anonymous(p.ID) {
+		var dropped bool
+		if c, dropped = customer.WithoutDevices(c); dropped {
+			receipt.Kept = true
+		}
+	}
 	ev.Name, ev.Properties, patch = meaningOf(c)
 	if ev.Properties, ev.Text, err = sqldb.Normal(ev.Properties); err != nil {
 		return receipt, err

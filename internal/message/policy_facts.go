@@ -86,7 +86,7 @@ func (s *Room) PolicyContext(
 }
 
 func (q *policyFacts) addresses(channel string, keys []string) map[string]address.State {
-	states, err := customer.States(q.ctx, q.tx, q.s.db.Salt, channel, keys)
+	states, err := customer.States(q.ctx, q.tx, q.s.db.Salt, q.p.ID, channel, keys)
 	q.Err = errors.Join(q.Err, err)
 	return states
 }

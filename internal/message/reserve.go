@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/catalog"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
@@ -345,9 +346,13 @@ func (s *Room) Settle(ctx context.Context, now time.Time, r Reservation, o Settl
 			}
 		}
 		trait := s.db.AddressTrait(r.Verdict.Channel)
+		since := map[string]time.Time{}
+		for text, at := range o.GoneSince {
+			since[address.Fold(trait, text)] = at
+		}
 		for _, key := range sqldb.Sorted(foldAll(trait, o.Gone)) {
 			if err := customer.MarkDead(ctx, tx, now, customer.DeadAddress{Channel: r.Verdict.Channel, Key: key,
-				Reason: cmp.Or(o.GoneReason, o.Reason, "gone"), SentAt: now}); err != nil {
+				Reason: cmp.Or(o.GoneReason, o.Reason, "gone"), SentAt: now, Since: since[key]}); err != nil {
 				return err
 			}
 		}

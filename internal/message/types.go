@@ -46,14 +46,15 @@ type Settlement struct {
 	Status     string // contract.StatusSent, StatusFailed, StatusRetry (safe to repeat), StatusSuppressed
 	Reason     string
 	ProviderID string
-	Unknown    bool          // it may or may not have gone out
-	Waits      bool          // with StatusRetry: the provider was not called, so it is no attempt
-	Slot       time.Time     // with Waits: the wall time that the rate limit reserved
-	RetryAfter time.Duration // with StatusRetry: the back-off that the provider asks for
-	Gone       []string      // dead addresses
-	GoneReason string        // why they are dead; empty: Reason
-	OptedOut   []string      // addresses whose reader has opted out at the provider
-	Segments   int           // of a text message that was sent; 0: the channel counts none
+	Unknown    bool                 // it may or may not have gone out
+	Waits      bool                 // with StatusRetry: the provider was not called, so it is no attempt
+	Slot       time.Time            // with Waits: the wall time that the rate limit reserved
+	RetryAfter time.Duration        // with StatusRetry: the back-off that the provider asks for
+	Gone       []string             // dead addresses
+	GoneReason string               // why they are dead; empty: Reason
+	GoneSince  map[string]time.Time // since when dead addresses are dead, by the provider's clock
+	OptedOut   []string             // addresses whose reader has opted out at the provider
+	Segments   int                  // of a text message that was sent; 0: the channel counts none
 	// the rendered treatment, if it is stored: for GET /v1/inbox (app) and the conversation (questions)
 	Said map[string]string
 }

@@ -4,6 +4,7 @@
 package segmentcall
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/tolerant"
@@ -233,6 +235,31 @@ func Nobody(field, id string) *tolerant.Problem {
 	return nil
 }
 
+// maxDevice is the largest token or subscription of a device, and maxCampaign the longest field of a campaign, in bytes.
+const (
+	maxDevice   = 4096
+	maxCampaign = 255
+)
+
+// campaignOf returns the known fields of Segment's context.campaign that are texts.
+func campaignOf(in map[string]any) map[string]any {
+	out := map[string]any{}
+	for _, field := range []string{"source", "medium", "name", "term", "content"} {
+		if text, ok := in[field].(string); ok && strings.TrimSpace(text) != "" && len(text) <= maxCampaign {
+			out[field] = strings.TrimSpace(text)
+		}
+	}
+	return out
+}
+
+// anyMap returns a map as a value; nil for an empty one.
+func anyMap(m map[string]any) any {
+	if len(m) == 0 {
+		return nil
+	}
+	return m
+}
+
 // fromContext returns the traits that the context of a client library knows: the traits it repeats, and what Segment's libraries for
 // phones say of the device.
 func fromContext(about *tolerant.Reader, known map[string]any) map[string]any {
@@ -250,11 +277,21 @@ func fromContext(about *tolerant.Reader, known map[string]any) map[string]any {
 		add(name, value)
 	}
 	device := &tolerant.Reader{Field: about.At("device"), In: about.Object("device")}
+	subscription := &tolerant.Reader{Field: about.At("web_push"), In: about.Object("web_push")}
+	if usable, _ := address.List(address.WebPush, anyMap(subscription.In)); len(usable) == 1 && len(usable[0].Text) <= maxDevice {
+		var kept map[string]any // the endpoint and the keys, and nothing else
+		if json.Unmarshal([]byte(usable[0].Text), &kept) == nil {
+			add(address.WebPush, kept)
+		}
+	}
+	if campaign := campaignOf(about.Object("campaign")); len(campaign) > 0 {
+		add(customer.Acquisition, campaign)
+	}
 	for _, from := range []struct {
 		in       *tolerant.Reader
 		key, now string
 	}{{device, "token", "push_token"}, {about, "timezone", "timezone"}, {about, "locale", "language"}} {
-		if text, ok := from.in.In[from.key].(string); ok && len(text) <= 4096 {
+		if text, ok := from.in.In[from.key].(string); ok && len(text) <= maxDevice {
 			add(from.now, strings.TrimSpace(text))
 		}
 	}

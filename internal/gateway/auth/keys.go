@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/internal/access"
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/segmentcall"
 )
@@ -31,7 +32,8 @@ const (
 type Key struct {
 	Kind   string   // ServerKey or WebKey
 	Events []string // web: the names it may track
-	Traits []string // web: the top-level traits it may set; never a protected one
+	// Traits are web only: the top-level traits it may set; of the protected ones only those that a device tells of itself.
+	Traits []string
 	// Proofs are web only: the secrets, of at least 16 bytes, by which the site's server proves who its user is (userHash). More than
 	// one is valid while they are rotated. A key without any speaks of visitors only.
 	Proofs []string
@@ -86,7 +88,7 @@ func (k Key) problems(shown string) (problems []error) {
 		}
 	}
 	for _, t := range k.Traits {
-		if ProtectedTraits[t] {
+		if ProtectedTraits[t] && !customer.DeviceTraits[t] {
 			problems = append(problems, fmt.Errorf("write key%s lists trait %q, which only server keys may set", shown, t))
 		}
 	}

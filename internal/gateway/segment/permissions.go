@@ -80,7 +80,9 @@ func keepContext(k auth.Key, field string, c *customer.SegmentCall) (changes []t
 	if k.Kind == auth.ServerKey {
 		return nil
 	}
-	dropped := segmentcall.KeepContext(c, func(name string) bool { return !auth.ProtectedTraits[name] && slices.Contains(k.Traits, name) })
+	dropped := segmentcall.KeepContext(c, func(name string) bool {
+		return name == customer.Acquisition || slices.Contains(k.Traits, name) && (!auth.ProtectedTraits[name] || customer.DeviceTraits[name])
+	})
 	for _, name := range dropped {
 		changes = append(changes, tolerant.Change{Field: tolerant.Join(field, "context."+tolerant.Top(name)), Kind: tolerant.ContextTrait})
 	}

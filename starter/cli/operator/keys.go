@@ -25,7 +25,7 @@ func keysCommand(b app.Build) *cobra.Command {
 			"--offline they " +
 			"use the database itself, by TABI_DATABASE and TABI_SECRET: for the first key, and when no token is left.",
 	}
-	c.AddCommand(keysCreateCommand(b), keysListCommand(b), keysRotateCommand(b), keysRevokeCommand(b))
+	c.AddCommand(keysCreateCommand(b), keysListCommand(b), keysRotateCommand(b), keysRevokeCommand(b), keysWebPushCommand())
 	return c
 }
 
