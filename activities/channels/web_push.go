@@ -45,7 +45,8 @@ var webPushProvider = provider.Provider{
 	Settings: []provider.Setting{
 		{Name: vapid.KeyVariable, Doc: "private key of web push (tabi keys web-push makes one); browsers that subscribed with another " +
 			"key get nothing", Use: provider.Sends},
-		{Name: vapid.ContactVariable, Doc: "mail or https address by which push services reach the sender", Use: provider.Sends, Open: true},
+		{Name: vapid.ContactVariable, Doc: "mail or https address by which push services reach the sender", Use: provider.Sends,
+			Open: true},
 	},
 }
 
@@ -150,7 +151,8 @@ func webPushReceipt(a *answer, sub webpush.Subscription) channel.Receipt {
 		return channel.Receipt{Outcome: channel.Sent}
 	}
 	r := waiting(a, channel.Receipt{
-		Outcome: channel.Refused, Reason: clean(fmt.Sprintf("the push service answered %d %s", a.status, http.StatusText(a.status)), sub.Endpoint),
+		Outcome: channel.Refused,
+		Reason:  clean(fmt.Sprintf("the push service answered %d %s", a.status, http.StatusText(a.status)), sub.Endpoint),
 	})
 	switch {
 	case a.status == http.StatusNotFound, a.status == http.StatusGone:

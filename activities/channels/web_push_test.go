@@ -62,8 +62,8 @@ func TestWebPushContent(t *testing.T) {
 	}
 	got := p.Messages()
 	var said map[string]string
-	if err := json.Unmarshal([]byte(got[0].Text), &said); err != nil || said["title"] != m.Fields["title"] || said["body"] != m.Fields["body"] ||
-		said["link"] != m.Fields["link"] || said["tag"] == "" || said["tabi_key"] != m.Key {
+	if err := json.Unmarshal([]byte(got[0].Text), &said); err != nil || said["title"] != m.Fields["title"] ||
+		said["body"] != m.Fields["body"] || said["link"] != m.Fields["link"] || said["tag"] == "" || said["tabi_key"] != m.Key {
 		t.Errorf("the browser reads %s (%v)", got[0].Text, err)
 	}
 	if a, b := got[0].Header, got[1].Header; a.Get("Topic") == "" || a.Get("Topic") != b.Get("Topic") || a.Get("TTL") != "86400" ||

@@ -129,26 +129,27 @@ func States(ctx context.Context, tx sqldb.Conn, salt []byte, customer, channel s
 		clean[hidden(salt, channel, key)] = key
 	}
 	err := sqldb.Within(ctx, tx, `select address, reason, dead_at <> 0 and revived_at = 0, opted_out_at <> 0 and opted_in_at = 0, dead_at,
-		opted_out_at, owner from addresses where channel = $1 and address in (%s)`, slices.Sorted(maps.Keys(clean)), func(r *sql.Rows) error {
-		var key string
-		var state address.State
-		var dead, optedOut int64
-		var owner string
-		err := r.Scan(&key, &state.Reason, &state.Dead, &state.OptedOut, &dead, &optedOut, &owner)
-		state.Moved = owner != "" && customer != "" && owner != customer
-		switch {
-		case state.Dead:
-			state.Since = sqldb.Moment(dead)
-		case state.OptedOut:
-			state.Since = sqldb.Moment(optedOut)
-		}
-		if other := out[clean[key]]; other.Dead || other.OptedOut {
-			state = address.State{Dead: state.Dead || other.Dead, OptedOut: state.OptedOut || other.OptedOut,
-				Reason: cmp.Or(state.Reason, other.Reason), Moved: state.Moved || other.Moved, Since: state.Since}
-		}
-		out[clean[key]] = state
-		return err
-	}, channel)
+		opted_out_at, owner from addresses where channel = $1 and address in (%s)`, slices.Sorted(maps.Keys(clean)),
+		func(r *sql.Rows) error {
+			var key string
+			var state address.State
+			var dead, optedOut int64
+			var owner string
+			err := r.Scan(&key, &state.Reason, &state.Dead, &state.OptedOut, &dead, &optedOut, &owner)
+			state.Moved = owner != "" && customer != "" && owner != customer
+			switch {
+			case state.Dead:
+				state.Since = sqldb.Moment(dead)
+			case state.OptedOut:
+				state.Since = sqldb.Moment(optedOut)
+			}
+			if other := out[clean[key]]; other.Dead || other.OptedOut {
+				state = address.State{Dead: state.Dead || other.Dead, OptedOut: state.OptedOut || other.OptedOut,
+					Reason: cmp.Or(state.Reason, other.Reason), Moved: state.Moved || other.Moved, Since: state.Since}
+			}
+			out[clean[key]] = state
+			return err
+		}, channel)
 	return out, err
 }
 
@@ -303,4 +304,39 @@ func (s *Room) Revive(ctx context.Context, now time.Time, channel, text, by stri
 		return nil
 	})
 	return n, err
+}
+
+// exportAddresses reads what is known of the addresses that a customer has. Others may have them too; it has nothing of theirs.
+// There is one page.
+func exportAddresses(ctx context.Context, db *unit.Units, tx sqldb.Conn, customerID string, _ []any, _ int) (
+	out []map[string]any, _ []any, _ error) {
+	p, err := Read(ctx, tx, customerID)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range db.Channels {
+		spec := &db.Channels[i]
+		keys := KeysOf(spec.Address, p.Traits)
+		if len(keys) == 0 {
+			continue
+		}
+		states, err := States(ctx, tx, db.Salt, p.ID, spec.Name, keys)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, key := range keys {
+			row := map[string]any{"channel": spec.Name, "address": key, "dead": states[key].Dead, "opted_out": states[key].OptedOut}
+			if why := states[key].Reason; why != "" {
+				row["reason"] = why
+			}
+			if since := states[key].Since; !since.IsZero() {
+				row["since"] = since
+			}
+			if states[key].Moved {
+				row["device_of_another_customer"] = true
+			}
+			out = append(out, row)
+		}
+	}
+	return out, nil, nil
 }

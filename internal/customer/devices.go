@@ -105,7 +105,8 @@ func claim(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *Arrival
 			if _, err := b.Tx.ExecContext(ctx, `insert into addresses (channel, address, owner, claimed_at) values ($1, $2, $3, $4)
 				on conflict (channel, address) do update set owner = excluded.owner, claimed_at = excluded.claimed_at,
 					revived_at = case when addresses.dead_at <> 0 and addresses.revived_at = 0 then $5 else addresses.revived_at end,
-					revived_by = case when addresses.dead_at <> 0 and addresses.revived_at = 0 then 'the device' else addresses.revived_by end`,
+					revived_by = case when addresses.dead_at <> 0 and addresses.revived_at = 0 then 'the device'
+						else addresses.revived_by end`,
 				spec.Name, sqldb.Clean(key), p.ID, sqldb.Millis(clock.Wall()), sqldb.Millis(b.Now)); err != nil {
 				return err
 			}

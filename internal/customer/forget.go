@@ -369,38 +369,3 @@ var Exports = []unit.Export{
 	{Table: "addresses", Title: "What is known of your addresses", Read: exportAddresses},
 	{Table: "events", Title: "What you did and said", Where: `customer = $1`, Key: "received_at, n, id", Hide: []string{"n", "depth"}},
 }
-
-// exportAddresses reads what is known of the addresses that a customer has. Others may have them too; it has nothing of theirs.
-// There is one page.
-func exportAddresses(ctx context.Context, db *unit.Units, tx sqldb.Conn, customerID string, _ []any, _ int) (
-	out []map[string]any, _ []any, _ error) {
-	p, err := Read(ctx, tx, customerID)
-	if err != nil {
-		return nil, nil, err
-	}
-	for i := range db.Channels {
-		spec := &db.Channels[i]
-		keys := KeysOf(spec.Address, p.Traits)
-		if len(keys) == 0 {
-			continue
-		}
-		states, err := States(ctx, tx, db.Salt, p.ID, spec.Name, keys)
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, key := range keys {
-			row := map[string]any{"channel": spec.Name, "address": key, "dead": states[key].Dead, "opted_out": states[key].OptedOut}
-			if why := states[key].Reason; why != "" {
-				row["reason"] = why
-			}
-			if since := states[key].Since; !since.IsZero() {
-				row["since"] = since
-			}
-			if states[key].Moved {
-				row["device_of_another_customer"] = true
-			}
-			out = append(out, row)
-		}
-	}
-	return out, nil, nil
-}

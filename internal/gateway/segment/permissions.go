@@ -81,7 +81,8 @@ func keepContext(k auth.Key, field string, c *customer.SegmentCall) (changes []t
 		return nil
 	}
 	dropped := segmentcall.KeepContext(c, func(name string) bool {
-		return name == customer.Acquisition || slices.Contains(k.Traits, name) && (!auth.ProtectedTraits[name] || customer.DeviceTraits[name])
+		return name == customer.Acquisition ||
+			slices.Contains(k.Traits, name) && (!auth.ProtectedTraits[name] || customer.DeviceTraits[name])
 	})
 	for _, name := range dropped {
 		changes = append(changes, tolerant.Change{Field: tolerant.Join(field, "context."+tolerant.Top(name)), Kind: tolerant.ContextTrait})

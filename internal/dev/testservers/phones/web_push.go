@@ -65,7 +65,8 @@ func (p *PushService) Subscription() string {
 	text, err := json.Marshal(map[string]any{
 		"endpoint": p.URL + "/push/1", "expirationTime": nil,
 		"keys": map[string]string{
-			"p256dh": base64.RawURLEncoding.EncodeToString(p.private.PublicKey().Bytes()), "auth": base64.RawURLEncoding.EncodeToString(p.auth),
+			"p256dh": base64.RawURLEncoding.EncodeToString(p.private.PublicKey().Bytes()),
+			"auth":   base64.RawURLEncoding.EncodeToString(p.auth),
 		},
 	})
 	if err != nil {
