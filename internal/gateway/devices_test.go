@@ -16,7 +16,6 @@ const (
 	browserTwo = `{"endpoint":"https://push.example.com/2","expirationTime":null,"keys":{"p256dh":"BKey","auth":"auth"}}`
 )
 
-
 // state returns what is known of a push token for a customer.
 func (h *house) device(customer, token string) address.State {
 	h.t.Helper()
