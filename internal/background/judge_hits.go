@@ -46,8 +46,8 @@ type Profiles interface {
 const (
 	// judgePage is how many hits are judged at once.
 	judgePage = 256
-	// judgeBatch is how many events are stored in one transaction: few, since those who click wait for the same database.
-	judgeBatch = 16
+	// judgeBatch is how many events are stored in one transaction: few, since on SQLite whoever clicks waits for its end.
+	judgeBatch = 4
 	// judgeAgain is when a hit is judged again whose event was refused because too much waits for its customer.
 	judgeAgain = time.Minute
 	// hitsKept is how long hits are kept that are events by now: those that come soon after are compared with them.

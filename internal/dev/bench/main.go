@@ -57,6 +57,7 @@ var parts = []part{
 	{"intake", false, intakePart},
 	{"growth", false, growthPart},
 	{"simulation", true, simulationPart},
+	{"redirects", true, redirectsPart},
 }
 
 func partNames() []string {
@@ -85,7 +86,7 @@ func main() {
 	fs.IntVar(&b.journeys, "journeys", 160, "journeys in each turn")
 	fs.IntVar(&b.simulated, "simulated", 300, "part simulation: customers in each round")
 	fs.IntVar(&b.customers, "customers", 10_000, "part intake: customers who send events")
-	fs.DurationVar(&b.turnTime, "turn", 2*time.Second, "part intake: length of a turn")
+	fs.DurationVar(&b.turnTime, "turn", 2*time.Second, "parts intake and redirects: length of a turn")
 	fs.BoolVar(&b.long, "long", false, "part growth: up to 100,000 waiting enrollments instead of 5,000")
 	fs.IntSliceVar(
 		&b.sizes,

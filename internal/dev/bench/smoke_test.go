@@ -25,6 +25,7 @@ func TestSmoke(t *testing.T) {
 			"latency",
 			"intake",
 			"simulation",
+			"redirects",
 		}, servers: []string{"dev"}, output: filepath.Join(t.TempDir(), "bench.json"),
 		rounds: 1, slots: 4, journeys: 8, simulated: 4, customers: 200, turnTime: 20 * time.Millisecond, out: os.Stderr,
 	}
@@ -44,7 +45,7 @@ func TestSmoke(t *testing.T) {
 		"journeys: tabi, with shared work (journeys/s)", "journeys: tabi, without shared work (journeys/s)",
 		"cost: tabi, ten steps (state transitions)",
 		"latency: event to send, one at a time, p50 (ms)", "intake: tabi, single calls from 64 connections (events/s)",
-		"simulation: simulated customers of cart-recovery (customers/s)",
+		"simulation: simulated customers of cart-recovery (customers/s)", "redirects: redirect at 1000/s, p99 (ms)",
 	} {
 		if !slices.Contains(found, want) {
 			t.Errorf("no figure %q among\n%s", want, strings.Join(found, "\n"))
