@@ -102,7 +102,7 @@ func TestOddMails(t *testing.T) {
 func TestOddAddresses(t *testing.T) {
 	t.Parallel()
 	s := start(t, devsinks.Options{})
-	// The server of the test takes the quotes away. TestLineOfTheRecipient looks at the line.
+	// The server of the test takes the quotes away. TestLinesOfTheEnvelope looks at the line.
 	quoted, longest := strings.NewReplacer(`"`, ""), strings.Repeat("a", 64)
 	for address, want := range map[string][2]string{ // of the envelope, and of the header
 		"a..b@docomo.ne.jp":      {`"a..b"@docomo.ne.jp`, `<"a..b"@docomo.ne.jp>`},
@@ -132,47 +132,56 @@ func TestOddAddresses(t *testing.T) {
 	}
 }
 
-// TestLineOfTheRecipient: the command has the quotes that a local part with dots in a row needs, as docomo's servers want it.
-func TestLineOfTheRecipient(t *testing.T) {
+// TestLinesOfTheEnvelope: the command has the quotes that a local part with dots in a row needs, as docomo's servers want it. A server
+// that has DSN is asked for reports of failures, with the header of the mail.
+func TestLinesOfTheEnvelope(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	lines := make(chan string, 20)
-	go func() {
-		conn, err := l.Accept()
+	for dsn, want := range map[string][2]string{
+		"":            {"MAIL FROM:<shop@example.com>", `RCPT TO:<"a..b"@docomo.ne.jp>`},
+		"250-DSN\r\n": {"MAIL FROM:<shop@example.com> RET=HDRS", `RCPT TO:<"a..b"@docomo.ne.jp> NOTIFY=FAILURE`},
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
-			return
+			t.Fatal(err)
 		}
-		defer conn.Close()
-		_, _ = io.WriteString(conn, "220 mail.example.com\r\n")
-		for in := bufio.NewScanner(conn); in.Scan(); {
-			lines <- in.Text()
-			reply := "250 2.0.0 ok"
-			if strings.HasPrefix(in.Text(), "RCPT") {
-				reply = "550 5.1.1 enough"
-			}
-			if _, err := io.WriteString(conn, reply+"\r\n"); err != nil || in.Text() == "QUIT" {
+		lines := make(chan string, 20)
+		go func() {
+			defer close(lines)
+			conn, err := l.Accept()
+			if err != nil {
 				return
 			}
-		}
-	}()
-	c := open(t, "email", channels.Config{EmailURL: "smtp://" + l.Addr().String(), MailFrom: "shop@example.com"})
-	c.Send(t.Context(), mailTo("a..b@docomo.ne.jp"))
-	for {
-		select {
-		case line := <-lines:
-			if strings.HasPrefix(line, "RCPT") {
-				if line != `RCPT TO:<"a..b"@docomo.ne.jp>` {
-					t.Error(line)
+			defer conn.Close()
+			_, _ = io.WriteString(conn, "220 mail.example.com\r\n")
+			for in := bufio.NewScanner(conn); in.Scan(); {
+				lines <- in.Text()
+				reply := "250 2.0.0 ok"
+				switch {
+				case strings.HasPrefix(in.Text(), "EHLO"):
+					reply = "250-mail.example.com\r\n" + dsn + "250 ENHANCEDSTATUSCODES"
+				case strings.HasPrefix(in.Text(), "RCPT"):
+					reply = "550 5.1.1 enough"
 				}
-				return
+				if _, err := io.WriteString(conn, reply+"\r\n"); err != nil || strings.HasPrefix(in.Text(), "RCPT") {
+					return
+				}
 			}
-		case <-t.Context().Done():
-			t.Fatal("no recipient")
+		}()
+		c := open(t, "email", channels.Config{EmailURL: "smtp://" + l.Addr().String(), MailFrom: "shop@example.com"})
+		c.Send(t.Context(), mailTo("a..b@docomo.ne.jp"))
+		var got [2]string
+		for line := range lines {
+			switch {
+			case strings.HasPrefix(line, "MAIL"):
+				got[0] = line
+			case strings.HasPrefix(line, "RCPT"):
+				got[1] = line
+			}
 		}
+		if got != want {
+			t.Errorf("%q", got)
+		}
+		_ = l.Close()
 	}
 }
 
@@ -197,6 +206,41 @@ func TestOddSenders(t *testing.T) {
 		list, err := wellFormed(t, from, got.Raw).AddressList("From")
 		if err != nil || len(list) != 1 || *list[0] != want || got.From != want.Address {
 			t.Errorf("%s: %v %v, envelope %s", from, list, err, got.From)
+		}
+	}
+}
+
+// TestOddSendersOfMessages: a message's own sender and the address for answers arrive in the same way, and neither can add a header.
+func TestOddSendersOfMessages(t *testing.T) {
+	t.Parallel()
+	s := start(t, devsinks.Options{})
+	c := openMail(t, s)
+	for text, want := range map[string]mail.Address{
+		`お店, "旅" <shop@例え.jp>`:                          {Name: `お店, "旅"`, Address: "shop@xn--r8jz45g.jp"},
+		`Ana (sales) <ana@example.com>`:                 {Name: "Ana (sales)", Address: "ana@example.com"},
+		`<evil@example.org> <ana@example.com>`:          {Name: "<evil@example.org>", Address: "ana@example.com"},
+		`=?utf-8?Q?Caf=C3=A9?= <ana@example.com>`:       {Name: "Café", Address: "ana@example.com"},
+		"Ana\r\nBcc: eve@example.com <ana@example.com>": {Name: "Tabi Shop", Address: "shop@example.com"}, // that of the channel
+	} {
+		m := mailTo("ana@example.com")
+		m.Fields["from"], m.Fields["reply_to"] = text, text
+		if r := c.Send(t.Context(), m); r.Outcome != channel.Sent {
+			t.Errorf("%s: %+v", text, r)
+			continue
+		}
+		mails := s.Mails()
+		got := mails[len(mails)-1]
+		env := wellFormed(t, text, got.Raw)
+		from, err := env.AddressList("From")
+		if err != nil || len(from) != 1 || *from[0] != want {
+			t.Errorf("%s: From is %v %v", text, from, err)
+		}
+		answers, err := env.AddressList("Reply-To")
+		if injected := strings.Contains(text, "\n"); injected != (len(answers) == 0) || !injected && (err != nil || *answers[0] != want) {
+			t.Errorf("%s: Reply-To is %v %v", text, answers, err)
+		}
+		if env.GetHeader("Bcc") != "" || got.From != "shop@example.com" || len(got.To) != 1 {
+			t.Errorf("%s: Bcc %q, envelope %s to %v", text, env.GetHeader("Bcc"), got.From, got.To)
 		}
 	}
 }

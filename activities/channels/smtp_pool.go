@@ -233,6 +233,9 @@ func (p *pool) dial(ctx context.Context) (_ *session, err error) {
 	if err := p.authenticate(c); err != nil {
 		return nil, err
 	}
+	// Where the server has DSN (RFC 3461): reports of failures only, with the header of the mail, which proves what they are about.
+	c.SetDSNMailReturnOption("HDRS")
+	c.SetDSNRcptNotifyOption("FAILURE")
 	return &session{conn: conn, smtp: c}, nil
 }
 
