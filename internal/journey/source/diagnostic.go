@@ -47,7 +47,7 @@ var Codes = []struct {
 	{"bad-value", Error, "a value that is not allowed"},
 	{"bad-duration", Error, "not a duration such as 90s, 15m, 2h, 3d, 1w or 1h30m"},
 	{"bad-expression", Error, "a CEL expression that does not compile or is of the wrong type"},
-	{"bad-template", Error, "a Liquid template that does not parse"},
+	{"bad-template", Error, "a template in Liquid or MJML that does not parse, or a name in it that means nothing"},
 	{"unknown-step-kind", Error, "a step without a known kind"},
 	{"unknown-channel", Error, "no such channel, or the message has no treatment for it"},
 	{"unknown-message", Error, "no file messages/<message>.yaml"},
