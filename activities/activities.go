@@ -132,6 +132,7 @@ func Register(w worker.ActivityRegistry, a *Activities) {
 		contract.LevelsActivity:   a.Levels,
 		contract.ReplyActivity:    a.Reply,
 		contract.DecideActivity:   a.Decide,
+		contract.TestSendActivity: a.TestSend,
 	} {
 		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}

@@ -79,6 +79,9 @@ type Messages interface {
 	Settle(ctx context.Context, now time.Time, r message.Reservation, o message.Settlement) error
 	// StoreLinks stores the links of a send that have a code; a repeat changes nothing.
 	StoreLinks(ctx context.Context, now time.Time, links []tracking.Stored) error
+	// TakeTrial leases a test for ttl, and SettleTrial records what came of an attempt.
+	TakeTrial(ctx context.Context, wall time.Time, key string, ttl time.Duration) (message.Trial, error)
+	SettleTrial(ctx context.Context, now time.Time, t message.Trial, o message.Settlement) error
 }
 
 // Offers chooses the next best action.

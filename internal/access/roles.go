@@ -33,6 +33,7 @@ const (
 	JourneysRead      Permission = "journeys.read"
 	JourneysPause     Permission = "journeys.pause"
 	JourneysMigrate   Permission = "journeys.migrate"
+	MessagesTest      Permission = "messages.test"
 	CustomersRead     Permission = "customers.read"
 	CustomersList     Permission = "customers.list"
 	CustomersPersonal Permission = "customers.personal"
@@ -60,6 +61,7 @@ var permissions = []struct {
 	{JourneysRead, "see journeys, their numbers and the report", []Role{Reader, Agent, Designer, Operator, Admin}},
 	{JourneysPause, "pause and resume a journey", []Role{Designer, Operator, Admin}},
 	{JourneysMigrate, "move open enrollments to another revision", []Role{Designer, Operator, Admin}},
+	{MessagesTest, "send a test of a message to listed addresses", []Role{Designer, Operator, Admin}},
 	{
 		CustomersRead, "see a customer; an agent of queues sees those with a hand-off in them",
 		[]Role{Reader, Agent, Designer, Operator, Admin},

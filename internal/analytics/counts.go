@@ -78,7 +78,7 @@ func (s *Room) Totals(ctx context.Context) (Totals, error) {
 			err := r.Scan(&channel, &status, &n)
 			t.Sends[channel+"/"+status] = n
 			return err
-		}, `select channel, status, count(*) from send_log group by channel, status`); err != nil {
+		}, `select channel, status, count(*) from send_log where category <> 'test' group by channel, status`); err != nil {
 			return err
 		}
 		gone, err := retention.ReadDeleted(ctx, tx)

@@ -203,6 +203,15 @@ var (
 		ID: "dropRejectedCalls", Method: http.MethodPost, Path: "/v1/admin/rejected-calls/drop",
 		Summary: "Delete all refused calls that are kept",
 	}
+	GetSample = Endpoint[SampleQuery, SampleCustomer]{
+		ID: "getSample", Method: http.MethodGet, Path: "/v1/admin/messages/{name}/samples/{customer}", Errors: []int{http.StatusNotFound},
+		Summary: "Get what a message sees of a customer, to preview it",
+	}
+	SendTest = Endpoint[TestSendInput, TestSendResponse]{
+		ID: "sendTest", Method: http.MethodPost, Path: "/v1/admin/messages/{name}/tests",
+		Errors:  []int{http.StatusForbidden, http.StatusServiceUnavailable},
+		Summary: "Send a rendered message to testers; it counts nowhere",
+	}
 	ExplainDecision = Endpoint[DecisionQuery, Decision]{
 		ID: "explainDecision", Method: http.MethodGet, Path: "/v1/admin/decide", Errors: []int{http.StatusNotFound},
 		Summary: "Preview a decision with its candidates, and the intents it sees; stores nothing",

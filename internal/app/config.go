@@ -69,6 +69,7 @@ type Config struct {
 	MaxPending      int           // see gateway.Config
 	Proxies         string        // see parseProxies
 	Origins         []string      // sites whose pages may read answers
+	Testers         []string      // who may get tests of messages; see adminapi.Tests
 	WebKeyRate      int           // calls a second; 0: no limit
 	WebPeerRate     int           // calls a second; 0: no limit
 	Bounds          limits.Limits // of one customer, event and request; see engine.Options

@@ -20,6 +20,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/workflows"
 	"github.com/tabi-journeys/tabi/workflows/contract"
+	"github.com/tabi-journeys/tabi/workflows/testsend"
 )
 
 const (
@@ -88,6 +89,7 @@ func (s *Services) RunWorker(ctx context.Context) error {
 	defer serving.Close()
 	w := worker.New(serving, contract.TaskQueue, options)
 	workflows.Register(w)
+	testsend.Register(w)
 	activities.Register(w, activities.New(activities.Config{
 		Rooms: ActivityRooms(s.Store), Channels: opened, Specs: s.Config.Build.Specs(), Clock: s.Clock,
 		Logger: s.Log.Named("activities"),

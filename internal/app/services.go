@@ -21,6 +21,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/cluster"
 	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/gateway/adminapi"
 	"github.com/tabi-journeys/tabi/internal/gateway/inbound"
 	"github.com/tabi-journeys/tabi/internal/gateway/segment"
 	"github.com/tabi-journeys/tabi/internal/mailbox"
@@ -252,6 +253,7 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 		Dev:        dev, Insecure: c.Insecure, Logger: s.Log.Named("gateway"), Gatherer: s.metrics.registry,
 		Ready: s.TemporalReady, Restart: s.restart,
 		DevHandlers: pages, Render: c.Build.render, Gallery: c.Build.gallery,
+		Tests:      adminapi.Tests{Recipients: c.Testers, Channels: c.Build.Specs(), Start: s.startTest},
 		MaxPending: c.MaxPending, Proxies: proxies, Origins: c.Origins,
 		WebRates: segment.Rates{Key: orNone(c.WebKeyRate), Peer: orNone(c.WebPeerRate)},
 		Codec:    s.payloadCodec(), Receivers: receivers, LineLinker: c.lineLinker(), WebPushKey: push.Public,

@@ -213,9 +213,7 @@ func (c *Config) settings() []setting {
 			num(&c.MaxPending, 100_000),
 		},
 		{
-			HTTP,
-			"trusted-proxies",
-			"TABI_TRUSTED_PROXIES",
+			HTTP, "trusted-proxies", "TABI_TRUSTED_PROXIES",
 			"addresses of reverse proxies whose X-Forwarded-For is believed: a comma-separated list such as 10.0.0.0/8,::1; empty: none",
 			str(&c.Proxies, ""),
 		},
@@ -224,9 +222,12 @@ func (c *Config) settings() []setting {
 			func(fs *pflag.FlagSet, n, u string) { fs.StringSliceVar(&c.Origins, n, nil, u) },
 		},
 		{
-			HTTP,
-			"web-key-rate",
-			"TABI_WEB_KEY_RATE",
+			HTTP, "test-recipients", "TABI_TEST_RECIPIENTS",
+			"who may get tests of messages: addresses, or domains of mail as @example.com, separated by commas; empty: nobody",
+			func(fs *pflag.FlagSet, n, u string) { fs.StringSliceVar(&c.Testers, n, nil, u) },
+		},
+		{
+			HTTP, "web-key-rate", "TABI_WEB_KEY_RATE",
 			"calls a second of one web key above which it is answered 429, by each process; 0: no limit",
 			num(&c.WebKeyRate, 1000),
 		},

@@ -119,7 +119,7 @@ func (c *checking) element(n *html.Node, l look) {
 	case atom.Img:
 		src, _ := value("src")
 		if _, has := value("alt"); !has && !l.hidden {
-			c.warn(MissingAlt, "the picture %s has no alt: readers without pictures see nothing (alt=\"\" where it says nothing)", brief(src))
+			c.warn(MissingAlt, "the picture %s has no alt: readers without pictures miss it (alt=\"\" if it says nothing)", brief(src))
 		}
 		if strings.HasPrefix(strings.ToLower(src), "http://") {
 			c.warn(InsecureLink, "the picture %s is without https: many readers do not show it", brief(src))

@@ -120,7 +120,8 @@ func TestDocument(t *testing.T) {
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, html, text, want string }{
-		{"fine", `<p style="color:#333">Hi <a href="https://a.example/">there</a> <img src="https://a.example/a.png" alt=""></p>`, "Hi", ""},
+		{"fine", `<p style="color:#333">Hi <a href="https://a.example/">there</a> <img src="https://a.example/a.png" alt=""></p>`,
+			"Hi", ""},
 		{"as large as may be", strings.Repeat("x", ClipSize), "x", ""},
 		{"too large", strings.Repeat("x", ClipSize+1), "x", "clipped-mail"},
 		{"no alt", `<p>Hi<img src="https://a.example/a.png"></p>`, "Hi", "missing-alt"},

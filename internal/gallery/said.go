@@ -60,7 +60,8 @@ func (g *Gallery) differences(later *Gallery) []Said {
 	}
 	compare := func(title View, was, is *View) {
 		for _, field := range fieldsOf(was, is) {
-			s := Said{Message: g.Message, Treatment: title.Title(), Customer: title.Sample, Field: field, Old: was.says(field), New: is.says(field)}
+			s := Said{Message: g.Message, Treatment: title.Title(), Customer: title.Sample, Field: field}
+			s.Old, s.New = was.says(field), is.says(field)
 			if s.Old == s.New {
 				if field != "text" || was.Fields["html"] == is.Fields["html"] {
 					continue

@@ -134,7 +134,8 @@ func filled(name string, p person, reads []read, how invent) Sample {
 	tops := map[string]any{
 		"customer": map[string]any{
 			"first_name": p.first, "last_name": p.last, "name": p.first + " " + p.last,
-			"email": "sample@example.com", "phone": "+81312345678", "city": p.city, "country": p.country, "timezone": p.zone, "id": "sample",
+			"email": "sample@example.com", "phone": "+81312345678", "city": p.city, "country": p.country, "timezone": p.zone,
+			"id": "sample",
 		},
 	}
 	for _, r := range reads {

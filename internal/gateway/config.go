@@ -158,6 +158,9 @@ type Config struct {
 	// Gallery renders all that a message says (/messages/{name}); nil: there is no such page.
 	Gallery pages.Gallery
 
+	// Tests says how tests of messages are sent, and to whom.
+	Tests adminapi.Tests
+
 	Logger *zap.Logger // default: none
 	// Ready reports whether Temporal can be reached, for /readyz and a metric; nil leaves it out of both.
 	Ready func(context.Context) error
@@ -255,7 +258,7 @@ func New(cfg Config) (*Gateway, error) {
 		Enrollments: rooms.Enrollments, Erasure: rooms.Erasure, Handoffs: rooms.Handoffs, Intake: rooms.Intake, Intents: rooms.Intents,
 		Messages: rooms.Messages, Offers: rooms.Offers,
 		Outbox: rooms.Outbox, Rejections: rooms.Rejections, Keys: access.Stored, Sessions: rooms.Access,
-	}, g.figures, cfg.Restart, g.auth.Standing)
+	}, g.figures, cfg.Restart, g.auth.Standing, cfg.tests())
 	g.payloads = payloads.New(env, cfg.Codec, uis, cfg.PublicURL)
 	if g.openAPI, err = g.admin.OpenAPI(); err != nil {
 		return nil, fmt.Errorf("gateway: the OpenAPI document: %w", err)
@@ -280,6 +283,13 @@ func (g *Gateway) AcceptMail(ctx context.Context, raw []byte) (refused string, e
 
 // Handler serves everything.
 func (g *Gateway) Handler() http.Handler { return g.handler }
+
+// tests returns how tests are sent: in dev to everybody, since all channels lead to its sinks.
+func (c Config) tests() adminapi.Tests {
+	tests := c.Tests
+	tests.Anyone = tests.Anyone || c.Dev
+	return tests
+}
 
 func (c Config) access() auth.Config {
 	return auth.Config{

@@ -23,6 +23,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/engine"
+	"github.com/tabi-journeys/tabi/internal/gateway/adminapi"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
@@ -76,6 +77,8 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 			again := api.Restarted{WorkflowID: "apology/ben", Enrollment: "01X", Since: in.Since}
 			return api.RestartPage{Checked: 1, Restarted: []api.Restarted{again}, Refused: []api.Restarted{}}, nil
 		},
+		Tests: adminapi.Tests{Recipients: []string{"@testers.example", "Kim@Example.com"}, Channels: channels,
+			Start: func(context.Context, string) error { return nil }},
 		Tokens: []auth.Token{{Value: agentToken, Role: access.Agent}, {Value: adminToken, Name: "Olga", Role: access.Admin}},
 	}
 	if change != nil {

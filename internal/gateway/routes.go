@@ -123,6 +123,8 @@ func (g *Gateway) routes() []web.Route {
 		{"POST", "/v1/admin/keys/{key}/revoke", program, access.KeysManage, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/sessions", program, access.SessionsManage, same, g.admin.ServeHTTP},
 		{"POST", "/v1/admin/sessions/end", program, access.SessionsManage, same, g.admin.ServeHTTP},
+		{"GET", "/v1/admin/messages/{name}/samples/{customer}", program, access.CustomersPersonal, same, g.admin.ServeHTTP},
+		{"POST", "/v1/admin/messages/{name}/tests", program, access.MessagesTest, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/decide", program, access.CustomersList, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/audit", program, access.AuditRead, same, g.admin.ServeHTTP},
 		{"GET", "/v1/admin/report", program, access.JourneysRead, same, g.admin.ServeHTTP},

@@ -31,13 +31,15 @@ func (s *Room) Prune(ctx context.Context, now, before time.Time, limit int) (n i
 		var keys []string
 		var gone retention.Deleted
 		if err := sqldb.Rows(ctx, tx, func(r *sql.Rows) error {
-			var key, channel, status string
-			err := r.Scan(&key, &channel, &status)
-			gone.Send(channel, status)
+			var key, channel, status, category string
+			err := r.Scan(&key, &channel, &status, &category)
+			if category != CategoryTest { // no count has it
+				gone.Send(channel, status)
+			}
 			keys = append(keys, key)
 			n++
 			return err
-		}, `delete from sends where key in (`+old+`) returning key, channel, status`, sqldb.Millis(before), limit); err != nil {
+		}, `delete from sends where key in (`+old+`) returning key, channel, status, category`, sqldb.Millis(before), limit); err != nil {
 			return err
 		}
 		if err := dropTracking(ctx, tx, keys); err != nil {

@@ -37,6 +37,7 @@ var effects = map[string]effect{
 	"graph":            {local, ""},
 	"diff":             {local, ""},
 	"replay":           {reads, ""},
+	"send-test":        {changes, "message.test"},
 	"preview":          {reads, ""}, // with --customer
 	"version":          {local, ""},
 	"intents train":    {changes, "classifier.save"}, // with --save

@@ -19,6 +19,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/dev/testservers"
 	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/gateway"
+	"github.com/tabi-journeys/tabi/internal/gateway/adminapi"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -97,6 +98,7 @@ var changing = []changed{
 	{"deadletter retry --all", "dead_letter.retry ok"},
 	{"deadletter drop kept/ana", "dead_letter.drop refused: not_found"},
 	{"rejected drop", "rejected_call.drop ok"},
+	{"send-test hello --dir FOLDER/three --to eve@example.com", "message.test refused: forbidden"},
 	{"addresses revive ana@example.com", "address.revive refused: not_found"},
 }
 
@@ -121,8 +123,10 @@ func newGround(t *testing.T) *ground {
 	const journey = "journey: kept\nentry: {event: Go}\ngoal: {event: Done}\nsteps: [{id: first, wait: %dh}]\n"
 	for name, text := range map[string]string{
 		"token": "olgas-token-0123456789", "one/kept.yaml": fmt.Sprintf(journey, 1), "two/kept.yaml": fmt.Sprintf(journey, 2),
-		"texts.csv": "text,label\nwhere is it,tracking\nwhere is my parcel,tracking\nmoney back,refund\nI want my money,refund\n",
-		"empty.db":  "", "master": strings.Repeat("0123456789abcdef", 4),
+		"three/hello.yaml":          "journey: hello\nentry: {event: Go}\ngoal: {event: Done}\nsteps: [{id: first, send: hello, via: email}]\n",
+		"three/messages/hello.yaml": "message: hello\nemail: {subject: Hello, html: <p>Hello</p>}\n",
+		"texts.csv":                 "text,label\nwhere is it,tracking\nwhere is my parcel,tracking\nmoney back,refund\nI want my money,refund\n",
+		"empty.db":                  "", "master": strings.Repeat("0123456789abcdef", 4),
 	} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(g.folder, name)), 0o700); err != nil {
 			t.Fatal(err)
@@ -137,6 +141,7 @@ func newGround(t *testing.T) *ground {
 		Rooms: app.GatewayRooms(g.store), Ping: g.store.Database.Ping, Secrets: secrets, LinkSecrets: secrets,
 		PublicURL: "http://tabi.example.com",
 		Tokens:    []auth.Token{{Value: "olgas-token-0123456789", Name: "Olga", Role: access.Admin}},
+		Tests:     adminapi.Tests{Channels: app.Build{}.Specs()},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/audit"
 	"github.com/tabi-journeys/tabi/internal/customer"
@@ -18,6 +19,8 @@ type Customers interface {
 	Get(ctx context.Context, id string) (customer.Customer, error)
 	Split(ctx context.Context, now time.Time, customerID, id string) (unit.Parting, error)
 	KnownAddresses(ctx context.Context, f customer.AddressFilter) ([]customer.KnownAddress, error)
+	AddressState(ctx context.Context, channel, key string) (address.State, error)
+	EventProperties(ctx context.Context, id string) (map[string]any, error)
 	Revive(ctx context.Context, now time.Time, channel, text, by string) (int, error)
 }
 

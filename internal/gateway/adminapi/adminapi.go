@@ -95,6 +95,8 @@ type Intents interface {
 // Messages has the ledger of sends.
 type Messages interface {
 	Sends(ctx context.Context, f message.SendFilter) ([]message.Send, error)
+	AddTrials(ctx context.Context, now time.Time, release int, trials []message.Trial) error
+	Trials(ctx context.Context, keys []string) ([]message.Trial, error)
 }
 
 // Offers previews decisions.
@@ -121,13 +123,15 @@ type Handlers struct {
 	figures  *figures.Figures
 	restart  Restart
 	standing Standing
+	tests    Tests
 	mux      *http.ServeMux
 	doc      *huma.OpenAPI
 }
 
 // New returns the handlers.
-func New(env *web.Env, rooms Rooms, f *figures.Figures, restart Restart, standing Standing) *Handlers {
-	h := &Handlers{Env: env, rooms: rooms, figures: f, restart: restart, standing: standing, mux: http.NewServeMux()}
+func New(env *web.Env, rooms Rooms, f *figures.Figures, restart Restart, standing Standing, tests Tests) *Handlers {
+	h := &Handlers{Env: env, rooms: rooms, figures: f, restart: restart, standing: standing, tests: tests,
+		mux: http.NewServeMux()}
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	registry.RegisterTypeAlias(reflect.TypeFor[journey.Rules](), reflect.TypeFor[map[string]any]()) // the designer's YAML, parsed
 	registry.RegisterTypeAlias(reflect.TypeFor[problem](), reflect.TypeFor[api.Problem]())
@@ -188,6 +192,8 @@ func New(env *web.Env, rooms Rooms, f *figures.Figures, restart Restart, standin
 	register(h, a, api.GetRejectedCall, h.getRejectedCall)
 	register(h, a, api.DropRejectedCalls, h.dropRejectedCalls)
 	register(h, a, api.CreateKey, h.createKey)
+	register(h, a, api.GetSample, h.getSample)
+	register(h, a, api.SendTest, h.sendTest)
 	register(h, a, api.ListKeys, h.listKeys)
 	register(h, a, api.RotateKey, h.rotateKey)
 	register(h, a, api.RevokeKey, h.revokeKey)

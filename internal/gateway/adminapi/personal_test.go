@@ -20,7 +20,7 @@ var notPersonal string
 // customers.personal do not see, or in testdata/not_personal.txt.
 func TestEveryAnswerSaysWhatIsPersonal(t *testing.T) {
 	t.Parallel()
-	h := New(&web.Env{}, Rooms{}, nil, nil, nil)
+	h := New(&web.Env{}, Rooms{}, nil, nil, nil, Tests{})
 	texts := map[string]bool{} // type and field → personal
 	for _, path := range h.doc.Paths {
 		for _, op := range []*huma.Operation{path.Get, path.Post} {

@@ -11,6 +11,6 @@ import (
 func Commands(b app.Build) []*cobra.Command {
 	return []*cobra.Command{
 		lintCommand(b), testCommand(b), schemaCommand(b), graphCommand(b), diffCommand(b), replayCommand(b), intentsCommand(b),
-		modelsCommand(), decideCommand(), previewCommand(b),
+		modelsCommand(), decideCommand(), previewCommand(b), testSendCommand(b),
 	}
 }

@@ -35,7 +35,8 @@ func previewCommand(b app.Build) *cobra.Command {
 		Use: "preview [MESSAGE]", Short: "Show what a message says: every treatment, tone and language, as one HTML page",
 		Long: "Renders every treatment, tone and language of a message as a send does, and writes one HTML page: mails as a phone and a " +
 			"window on a desk show them, in the light and in the dark, beside their plain text; push, SMS, chat and app messages as a " +
-			"phone shows them; and what readers will stumble over. The page runs nothing and loads nothing except the pictures of mails.\n\n" +
+			"phone shows them; and what readers will stumble over. The page runs nothing and loads nothing except the pictures of " +
+			"mails.\n\n" +
 			"The customers are tabi's own: one who has all that the message reads, and odd ones with long values, odd characters, " +
 			"or nothing. If a scenario of the folder sends the message, its customer comes first. --scenario and --customer choose " +
 			"another: the latter one of the store, by the gateway, with the entry of their latest enrollment in a journey that sends " +
@@ -69,17 +70,26 @@ func previewCommand(b app.Build) *cobra.Command {
 	return c
 }
 
-func (f *previewFlags) preview(c *cobra.Command, b app.Build, args []string) error {
+// read reads and checks the folder. Its errors are printed.
+func (f *previewFlags) read(c *cobra.Command, b app.Build) (*journey.Content, map[string]*scenario.File, error) {
 	files, err := app.ReadFolder(f.dir)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	content, tests, found := b.CheckScenarios(files)
 	if found.Failed(false) {
 		if err := terminal.Diagnostics(c.ErrOrStderr(), "text", found); err != nil {
-			return err
+			return nil, nil, err
 		}
-		return app.Quiet(app.ExitBad)
+		return nil, nil, app.Quiet(app.ExitBad)
+	}
+	return content, tests, nil
+}
+
+func (f *previewFlags) preview(c *cobra.Command, b app.Build, args []string) error {
+	content, tests, err := f.read(c, b)
+	if err != nil {
+		return err
 	}
 	names := args
 	if f.all {
@@ -113,6 +123,12 @@ func (f *previewFlags) samples(c *cobra.Command, b app.Build, content *journey.C
 			return nil, err
 		}
 		return append([]gallery.Sample{*first}, odd[1:]...), nil
+	case f.customer != "":
+		first, err := f.customerSample(c, b, content.Messages[name])
+		if err != nil {
+			return nil, err
+		}
+		return []gallery.Sample{*first}, nil
 	}
 	if first := sending(c.Context(), b, content, tests, name); first != nil {
 		return append([]gallery.Sample{*first}, odd[1:]...), nil
@@ -221,7 +237,7 @@ func (f *previewFlags) write(c *cobra.Command, b app.Build, galleries []*gallery
 		if f.all {
 			page.Back, file = "index.html", filepath.Join(out, g.Message+".html")
 		}
-		if err := writePage(file, page, b); err != nil {
+		if err := writePage(file, page, b, f.customer != ""); err != nil {
 			return err
 		}
 		warnings := g.Warnings()
@@ -243,7 +259,7 @@ func (f *previewFlags) write(c *cobra.Command, b app.Build, galleries []*gallery
 		}
 	}
 	if f.all {
-		if err := writePage(filepath.Join(out, "index.html"), index, b); err != nil {
+		if err := writePage(filepath.Join(out, "index.html"), index, b, f.customer != ""); err != nil {
 			return err
 		}
 		p.Line("wrote %s: %s", filepath.Join(out, "index.html"), terminal.Several(len(galleries), "message"))
@@ -261,12 +277,16 @@ func (f *previewFlags) write(c *cobra.Command, b app.Build, galleries []*gallery
 	return nil
 }
 
-func writePage(file string, page gallery.Page, b app.Build) error {
+func writePage(file string, page gallery.Page, b app.Build, private bool) error {
 	data, err := page.HTML(b.Specs())
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(file, data, 0o644); err != nil {
+	mode := os.FileMode(0o644)
+	if private { // it shows a customer
+		mode = 0o600
+	}
+	if err := os.WriteFile(file, data, mode); err != nil {
 		return app.Usage("cannot write %s: %w", file, err)
 	}
 	return nil
