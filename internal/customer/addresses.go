@@ -35,7 +35,7 @@ func MarkDead(ctx context.Context, tx sqldb.Conn, now time.Time, d DeadAddress) 
 	_, err := tx.ExecContext(ctx, `insert into addresses (channel, address, dead_at, dead_send_at, reason) values ($1, $2, $3, $4, $5)
 		on conflict (channel, address) do update set dead_at = excluded.dead_at, dead_send_at = excluded.dead_send_at,
 			reason = excluded.reason, revived_at = 0, revived_by = ''
-		where (addresses.dead_at = 0 or addresses.revived_at <> 0) and ($6 = 0 or addresses.claimed_at < $6)`,
+		where (addresses.dead_at = 0 or addresses.revived_at <> 0) and (cast($6 as bigint) = 0 or addresses.claimed_at < $6)`,
 		d.Channel, sqldb.Clean(d.Key), sqldb.Millis(now), sqldb.Millis(d.SentAt), sqldb.Clean(d.Reason), sqldb.Millis(d.Since))
 	return err
 }

@@ -3,6 +3,7 @@ package scripts_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -27,5 +28,17 @@ func TestScripts(t *testing.T) {
 	none := scripts.New("")
 	if w := get(none.Page); w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "TABI_WEB_PUSH_KEY") {
 		t.Errorf("without a key: %d %s", w.Code, w.Body)
+	}
+}
+
+// The scripts run in a browser of the test's own: a page registers, and its worker shows a message and opens its link.
+func TestScriptsInABrowser(t *testing.T) {
+	t.Parallel()
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("there is no node")
+	}
+	if out, err := exec.CommandContext(t.Context(), node, "testdata/browser.js", "files").CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
