@@ -30,6 +30,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/relay"
 	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
+	"github.com/tabi-journeys/tabi/internal/slack"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/tracing"
 	"github.com/tabi-journeys/tabi/internal/webpush"
@@ -188,6 +189,11 @@ func (s *Services) Background() *background.Jobs {
 	}
 	if s.returned != nil {
 		cfg.Mailbox = s.returned
+	}
+	if n, err := slack.New(s.Config.Channels.Keys, s.Store.Handoffs, s.Config.PublicURL, s.Log.Named("slack")); err != nil {
+		s.Log.Error("the staff is not told of hand-offs in Slack", zap.Error(err))
+	} else if n != nil {
+		cfg.Notices = n
 	}
 	jobs := background.New(cfg)
 	s.metrics.registry.MustRegister(jobs)

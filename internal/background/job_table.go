@@ -55,6 +55,14 @@ type Handoffs interface {
 	ReturnIdle(ctx context.Context, now, wall time.Time, idle time.Duration, limit int) (n int, err error)
 }
 
+// Notices tell the staff of hand-offs.
+type Notices interface {
+	Notify(ctx context.Context, now time.Time) (more bool, err error)
+}
+
+// noticeEvery is how often hand-offs are looked for of which the staff was not told (wall time).
+const noticeEvery = 2 * time.Second
+
 // Forgets has the requests to forget a customer that are not done.
 type Forgets interface {
 	OpenRequests(ctx context.Context, after string) ([]string, error)
@@ -90,6 +98,7 @@ type Config struct {
 	Intents     Intents
 	Offers      Offers
 	Handoffs    Handoffs
+	Notices     Notices // nil: nobody is told
 	Audit       Audit
 	Forgets     Forgets  // nil: none
 	Sessions    Sessions // nil: none are deleted
@@ -118,6 +127,7 @@ type Config struct {
 	Retention      Retention        // deletes; required with Keep
 
 	returnEvery time.Duration // of HandoffReturn
+	noticeEvery time.Duration // of Notices
 }
 
 // Jobs runs the jobs until its context ends.
@@ -184,6 +194,9 @@ func New(cfg Config) *Jobs {
 	if cfg.Keep == nil {
 		cfg.PruneEvery, cfg.WalkEvery = -1, -1
 	}
+	if cfg.Notices != nil {
+		cfg.noticeEvery = noticeEvery
+	}
 	if cfg.HandoffReturn > 0 {
 		cfg.returnEvery = min(cfg.HandoffReturn/4, time.Minute)
 	}
@@ -200,6 +213,7 @@ func (j *Jobs) jobs() []job {
 		{name: "learning from outcomes", every: j.cfg.LearnEvery, page: j.learn},
 		{name: "counting opens and clicks", every: j.cfg.JudgeEvery, page: j.judgeHits, rest: j.untilNextJudgment},
 		{name: "returning idle hand-offs", every: j.cfg.returnEvery, page: j.returnHandoffs},
+		{name: "telling the staff of hand-offs", every: j.cfg.noticeEvery, page: j.notify},
 		{name: "logging the audit log", every: j.cfg.AuditEvery, page: j.logAudit},
 		{name: "starting to forget customers", every: j.cfg.ForgetEvery, page: j.startForgets},
 		{name: "reading the bounce mailbox", every: j.cfg.MailboxEvery, page: j.readMailbox},
@@ -255,6 +269,10 @@ func (j *Jobs) returnHandoffs(ctx context.Context) (more bool, err error) {
 
 func (j *Jobs) readMailbox(ctx context.Context) (more bool, err error) {
 	return j.cfg.Mailbox.Page(ctx)
+}
+
+func (j *Jobs) notify(ctx context.Context) (more bool, err error) {
+	return j.cfg.Notices.Notify(ctx, j.now())
 }
 
 func (j *Jobs) pruneSessions(ctx context.Context) (more bool, err error) {

@@ -19,6 +19,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/clock"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 	"github.com/tabi-journeys/tabi/internal/human"
+	"github.com/tabi-journeys/tabi/internal/slack"
 )
 
 // certificateSoon is how long before its end a certificate is worth a look.
@@ -260,6 +261,11 @@ func providers(ctx context.Context, p *Patient, r *report) {
 			continue
 		}
 		r.ok("%s is reached", one.name)
+	}
+	if n, err := slack.New(c.Channels.Keys, nil, "", nil); err != nil {
+		r.fail("correct it", "the staff is not told of hand-offs in Slack: %s", err)
+	} else if n != nil {
+		r.ok("the staff is told of hand-offs in Slack")
 	}
 	if len(r.findings) == 0 {
 		r.skip("none is configured")

@@ -27,7 +27,8 @@ func chatting(t *testing.T) *house {
 	return newHouse(t, func(c *Config) {
 		c.Receivers = map[string]webhook.Receiver{"fake": fakeReceiver{}}
 		c.LineLinker = func(_ context.Context, lineID, nonce string) (string, error) {
-			return "https://access.line.me/dialog/bot/accountLink?" + url.Values{"linkToken": {"of " + lineID}, "nonce": {nonce}}.Encode(), nil
+			q := url.Values{"linkToken": {"of " + lineID}, "nonce": {nonce}}
+			return "https://access.line.me/dialog/bot/accountLink?" + q.Encode(), nil
 		}
 	})
 }

@@ -20,6 +20,6 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 var Exports = []unit.Export{
 	{
 		Table: "handoffs", Title: "Requests to our staff about you", Where: `customer = $1`, Key: "opened_at, id",
-		Hide: []string{"active_at", "agent", "acts"}, // who of the staff did it is no data of the customer
+		Hide: []string{"active_at", "agent", "acts", "noticed", "notice"}, // who of the staff did it is no data of the customer
 	},
 }

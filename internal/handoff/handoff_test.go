@@ -191,3 +191,39 @@ func TestAClaimedHandoffHasWaysBack(t *testing.T) {
 		}
 	})
 }
+
+// A state is told once, by one process; of what is over nothing is said unless something was said before.
+func TestNotices(t *testing.T) {
+	each(t, func(s *suite) {
+		s.Publish([]*journey.Definition{enginetest.Cart()}, enginetest.Reminder())
+		e := s.Enter("ana", nil)
+		s.OpenHandoff(e, "first", "", enginetest.Noon)
+		s.OpenHandoff(e, "second", "", enginetest.Noon.Add(time.Minute))
+		unnoticed := func(since time.Time) (out []string) {
+			list, err := s.Handoffs.Unnoticed(s.Ctx, since, 10)
+			s.Must(err)
+			for _, n := range list {
+				out = append(out, n.ID+" "+n.Told+">"+n.State+" "+n.Ref+" "+n.Queue)
+			}
+			return out
+		}
+		noticed := func(id, before, state, ref string, want bool) {
+			done, err := s.Handoffs.Noticed(s.Ctx, id, before, state, ref)
+			s.Must(err)
+			s.Equal(done, want)
+		}
+		s.Equal(unnoticed(enginetest.Noon), []string{"first >open  support", "second >open  support"})
+		s.Equal(unnoticed(enginetest.Noon.Add(time.Second)), []string{"second >open  support"})
+		noticed("first", "", "open", "C1:1", true)
+		noticed("first", "", "open", "C1:2", false)
+		s.Equal(unnoticed(enginetest.Noon), []string{"second >open  support"})
+		s.Must(s.Handoffs.Claim(s.Ctx, enginetest.Noon, enginetest.Wall, "first", "eve"))
+		s.Must(s.Handoffs.Claim(s.Ctx, enginetest.Noon, enginetest.Wall, "second", "eve"))
+		s.Equal(unnoticed(enginetest.Noon.Add(time.Hour)), []string{"first open>claimed C1:1 support"})
+		noticed("first", "open", "claimed", "C1:1", true)
+		s.Must(s.Handoffs.Resolve(s.Ctx, enginetest.Noon, "first", "eve", "refunded", "", handoff.AsAgent))
+		s.Equal(unnoticed(enginetest.Noon), []string{"first claimed>resolved C1:1 support"})
+		noticed("first", "claimed", "resolved", "C1:1", true)
+		s.Equal(len(unnoticed(enginetest.Noon)), 0)
+	})
+}

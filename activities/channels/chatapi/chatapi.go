@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/activities/channels/provider"
+	"github.com/tabi-journeys/tabi/internal/slack"
 )
 
 // Providers returns the providers of chats that tabi ships, one line each.
@@ -14,6 +15,7 @@ func Providers() []provider.Provider {
 	return []provider.Provider{
 		line,
 		whatsapp,
+		{Name: "slack", Settings: slack.Settings()}, // to the staff: see package slack
 	}
 }
 

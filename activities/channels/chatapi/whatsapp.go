@@ -221,7 +221,8 @@ func whatsappRead(c *whatsappChange, phone string, out *channel.Received) {
 // whatsappReply returns the report of what a customer wrote or tapped, or why there is none.
 func whatsappReply(m *whatsappMessage) (r channel.Report, ignored string) {
 	r = channel.Report{
-		Channel: "whatsapp", Address: number(m.From), At: seconds(m.Timestamp), ID: "whatsapp/" + m.ID, InReplyTo: m.Context.ID, Form: m.Type,
+		Channel: "whatsapp", Address: number(m.From), At: seconds(m.Timestamp), ID: "whatsapp/" + m.ID, InReplyTo: m.Context.ID,
+		Form: m.Type,
 	}
 	switch m.Type {
 	case "text":

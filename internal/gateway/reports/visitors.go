@@ -21,9 +21,9 @@ import (
 	"github.com/tabi-journeys/tabi/internal/tolerant"
 )
 
-// Who writes to us first, or adds the account of LINE, has got no message that says who they are. Such a person is a visitor whose anonymous
-// id is made of the address: customer.ChatVisitor. They become the user they are when a server identifies them, or by LinkLine. See
-// docs/decisions/0044.
+// Who writes to us first, or adds the account of LINE, has got no message that says who they are. Such a person is a visitor whose
+// anonymous id is made of the address: customer.ChatVisitor. They become the user they are when a server identifies them, or by
+// LinkLine. See docs/decisions/0044.
 
 // People finds customers.
 type People interface {
@@ -56,7 +56,8 @@ func (h *Reports) isVisitor(ctx context.Context, anonymous string) (bool, error)
 // visitorCall returns the event of a visitor. The address goes along as what a client's context knows: it fills what the profile lacks.
 func (h *Reports) visitorCall(r channel.Report, name, anonymous string, known map[string]any) customer.SegmentCall {
 	call := customer.SegmentCall{
-		Type: "track", Event: name, Source: "http", Timestamp: r.At, MessageID: id(r, name, r.Address), AnonymousID: anonymous, Context: known,
+		Type: "track", Event: name, Source: "http", Timestamp: r.At, MessageID: id(r, name, r.Address), AnonymousID: anonymous,
+		Context:    known,
 		Properties: map[string]any{"channel": r.Channel},
 	}
 	if r.Kind != channel.Replied {

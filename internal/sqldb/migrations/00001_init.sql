@@ -494,8 +494,11 @@ create table handoffs (
   closed_at  bigint not null default 0,
   until_at   bigint not null default 0,
   acts       text not null default '[]',
-  active_at  bigint not null default 0
+  active_at  bigint not null default 0,
+  noticed    text not null default '', -- the state that the staff was told of, in Slack
+  notice     text not null default ''  -- the message that told it, as channel:ts
 );
+create index handoffs_unnoticed on handoffs (opened_at, id) where noticed <> state and (notice <> '' or state = 'open');
 create index handoffs_idle on handoffs (active_at, id) where state = 'claimed';
 create index handoffs_customer on handoffs (customer, state);
 create index handoffs_enrollment on handoffs (enrollment);
