@@ -15,7 +15,8 @@ import (
 
 // intake are the routes by which strangers and other programs send.
 var intake = []string{"/v1/track", "/v1/identify", "/v1/page", "/v1/screen", "/v1/alias", "/v1/group", "/v1/batch", "/v1/t", "/v1/b",
-	"/v1/mail/events", "/v1/decide", "/v1/inbox/ana", "/v1/inbox/anon:a/token", "/v1/admin/enrollments", "/v1/admin/customers/ana/split"}
+	"/v1/mail/events", "/v1/mail/bounces", "/v1/decide", "/v1/inbox/ana", "/v1/inbox/anon:a/token",
+	"/v1/admin/enrollments", "/v1/admin/customers/ana/split"}
 
 // FuzzGateway sends any body to the routes, with a server key, a web key, an admin's token or none. Nothing is answered 5xx, no panic is
 // left, a refused call leaves nothing, and what a request leaves is bounded.
@@ -27,6 +28,7 @@ func FuzzGateway(f *testing.F) {
 			`{"type":"alias","userId":"a","previousId":"b"}],"sentAt":"x"}`,
 		`{"batch":{"0":{"type":"group","userId":"a","groupId":"g"}},"context":{"backfill":true}}`,
 		`[{"type":"bounce","key":"k","reason":"r"},{"type":"unsubscribe","message_id":"m"}]`, `{"customer":"ana","group":"g"}`,
+		"Subject: failure notice\nReturn-Path: <>\n\n<a@b.example>:\n550 no\n",
 		`{"user_id":"ana"}`, `{"journey":"hello","customer":"ana","properties":{"n":1e400}}`, `{`, `null`, `[]`, "\xff\xfe{\x00}\x00", "",
 		`{"userId":"\ud800","event":"tabi.x","timestamp":1e30}`, `{"userId":"ana","userId":"ben","event":"X","event":"Y"}`,
 		`{"userId":"ana","userHash":"00","event":"Product Viewed"}`,
