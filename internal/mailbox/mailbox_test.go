@@ -396,7 +396,8 @@ func TestAddresses(t *testing.T) {
 		"imaps://u:hush@host/INBOX": "has a password",
 		"maildir:here":              "whole path", "imaps://u@host/INBOX?x=1": "after the folder", "imaps://u@%zz": "imaps://user",
 	} {
-		if _, err := mailbox.Parse(text, password); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
+		_, err := mailbox.Parse(text, password)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
