@@ -204,6 +204,7 @@ push:
   buttons: [{title: "Buy {{ data.code }}", link: "https://example.com/{{ entry.count }}"}, {title: Go, link: "{{ customer.none }}"}]
 languages:
   ja: {push: {image: "https://example.com/a.png", buttons: [{title: 買う, link: "shop://buy"}]}}
+  de: {push: {buttons: []}}
 `})
 	got, notes := show(t, m, "push", "", vars())
 	if got["buttons.1.title"] != "Buy SAVE10" || got["buttons.1.link"] != "https://example.com/3" || got["buttons.2.title"] != "" ||
@@ -212,6 +213,9 @@ languages:
 	}
 	if got, _ = show(t, m, "push", "ja", vars()); got["image"] != "https://example.com/a.png" || got["buttons.1.title"] != "買う" {
 		t.Errorf("in Japanese got %v", got)
+	}
+	if got, notes = show(t, m, "push", "de", vars()); got["buttons.1.title"] != "" || got["title"] != "t" || len(notes) != 0 {
+		t.Errorf("without buttons got %v, %v", got, notes)
 	}
 }
 

@@ -37,6 +37,7 @@ func lay(t, variant journey.Treatment) {
 		}
 	}
 	maps.Copy(t, variant)
+	maps.DeleteFunc(t, func(name, _ string) bool { return strings.HasSuffix(name, ".") }) // of an empty list
 }
 
 // PickAny is Pick for a channel that takes any treatment (log): the message's own for it, else that of the first
