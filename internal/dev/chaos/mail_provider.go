@@ -83,6 +83,12 @@ func (s *mailSession) Data(r io.Reader) error {
 		return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "not this one"}
 	}
 	s.server.take(key, message.Header.Get("Subject"))
+	s.server.mu.Lock()
+	onMail := s.server.onMail
+	s.server.mu.Unlock()
+	if onMail != nil {
+		onMail(key, raw)
+	}
 	switch m {
 	case answersLate: // nobody reads the response
 		time.Sleep(2 * sendTimeout)

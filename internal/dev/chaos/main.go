@@ -118,6 +118,10 @@ func run(ctx context.Context, o options) (good bool, err error) {
 	}
 	plan := makePlan(o, p.hookURL())
 	drive := newDriver(g.gatewayURL(), plan, o.seed)
+	read := startReaders(ctx, g.gatewayURL())
+	p.mu.Lock()
+	p.onMail = read.got
+	p.mu.Unlock()
 	began := clock.Wall()
 	logf("%d journeys, %d events, in %s; %v virtual seconds a second; encryption and pseudonyms on, %d customers are forgotten", o.journeys,
 		len(plan.events), o.spread, o.scale, len(plan.forgets))
@@ -150,13 +154,20 @@ func run(ctx context.Context, o options) (good bool, err error) {
 	if quiet != nil && ctx.Err() != nil {
 		return false, ctx.Err()
 	}
+	p.mu.Lock()
+	p.onMail = nil
+	p.mu.Unlock()
+	unjudged := read.finish(ctx, g)
 	f, err := takeSnapshot(ctx, g)
 	if err != nil {
 		return false, err
 	}
 	r := reconcile(f, plan, p, g, done)
-	if quiet != nil {
-		r.unexplained("%v", quiet)
+	r.reactions(read)
+	for _, fault := range []error{quiet, unjudged} {
+		if fault != nil {
+			r.unexplained("%v", fault)
+		}
 	}
 	if err := r.scan(ctx, g); err != nil {
 		return false, errors.Join(errors.New("cannot look for what is left of forgotten customers"), err)

@@ -33,6 +33,7 @@ type providers struct {
 	mode    behavior // present behavior
 	odds    float64  // probability that a call meets it
 	records map[string]*record
+	onMail  func(key string, raw []byte) // of each mail that is accepted; nil: nobody reads them
 
 	keyed *keyedProvider
 	mail  *mailProvider

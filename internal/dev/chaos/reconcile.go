@@ -31,6 +31,7 @@ type result struct {
 	rejected    int           // sends that the provider refused for good
 	ended       int           // sends abandoned because the enrollment had ended or was rerouted
 	mails       int
+	clicked     int // mails whose link was followed
 	worst       time.Duration
 	replayed    int
 	silenced    int           // sends suppressed because the customer is being forgotten
@@ -283,6 +284,7 @@ func (r *result) print() bool {
 		r.bound.Round(time.Second),
 		r.replayed,
 	)
+	fmt.Printf("tracked links: %d mails whose link was followed\n", r.clicked)
 	fmt.Printf(
 		"forgotten customers: %d sends suppressed, the last send %s after a call; %d runs read without keys, "+
 			"%d left unreadable by Temporal\n",

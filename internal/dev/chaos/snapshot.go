@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
@@ -18,6 +19,7 @@ type snapshot struct {
 	enrollments map[string]*enrollment  // by id
 	rows        map[string]*sendRow     // by key
 	forgets     []forgetRow
+	reactions   map[string]int // clicks that are events, by ledger key
 }
 
 // forgetRow is a request to forget a customer.
@@ -54,7 +56,11 @@ func takeSnapshot(ctx context.Context, g *cluster) (*snapshot, error) {
 	}
 	defer func() { _ = db.Close() }()
 	f := &snapshot{events: map[string]*storedEvent{}, enrollments: map[string]*enrollment{}, rows: map[string]*sendRow{}}
-	err = each(ctx, db, `select id, customer, name, received_at, n, properties from events`, func(r *sql.Rows) error {
+	if f.reactions, err = reactionsOf(ctx, db); err != nil {
+		return nil, err
+	}
+	err = each(ctx, db, `select id, customer, name, received_at, n, properties from events where id not like '`+event.ReactionPrefix+
+		`%'`, func(r *sql.Rows) error {
 		var e storedEvent
 		var properties string
 		var received int64
