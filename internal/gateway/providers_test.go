@@ -138,6 +138,12 @@ func TestReportsChangeWhatIsPermitted(t *testing.T) {
 	if c := h.customer("ana/b"); c.Bounced["+819012345678"] == "" {
 		t.Errorf("after a hard bounce: %v", c.Bounced)
 	}
+	later := instant.Add(time.Second) // than the message that bounced
+	h.g.Now = func() time.Time { return later.Add(time.Second) }
+	h.report(channel.Report{ID: "r9", Kind: channel.Replied, Channel: "sms", Address: "+819012345678", Text: "I am here", At: later})
+	if c := h.customer("ana/b"); len(c.Bounced) != 0 {
+		t.Errorf("who writes from a number is reached there: %v", c.Bounced)
+	}
 }
 
 // What cannot be believed, read or stored now is answered so that a provider repeats what it should.

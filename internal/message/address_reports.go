@@ -12,6 +12,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/event"
+	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/unit"
@@ -33,7 +34,7 @@ func RecordReport(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *
 		return nil
 	}
 	switch a.Name {
-	case event.MessageBounced, event.MessageDelivered, event.MessageRead, event.ChannelFollowed:
+	case event.MessageBounced, event.MessageDelivered, event.MessageRead, event.ChannelFollowed, journey.MessageReceived:
 		if r.channel = r.text("channel"); !b.Units.HasChannel(r.channel) {
 			return nil
 		}
@@ -47,7 +48,12 @@ func RecordReport(ctx context.Context, b *unit.Unit, p *unit.LockedCustomer, a *
 		if a.Backfill {
 			return nil
 		}
+		if err := r.heard(); err != nil {
+			return err
+		}
 		return r.optIn()
+	case journey.MessageReceived:
+		return r.heard()
 	case event.EmailDelivered, event.EmailOpened, event.EmailLinkClicked, event.MessageDelivered, event.MessageRead:
 		if a.Backfill {
 			return nil
@@ -247,6 +253,20 @@ func (r *report) success() error {
 		return err
 	}
 	return customer.ReviveBySuccess(r.ctx, r.b, row.at, row.channel, row.addresses[0], r.a.Name)
+}
+
+// heard revives the customer's address on a channel by which they write or which they follow: it works again. Where they have several,
+// it is not known which one it is, and mail programs write in anybody's name.
+func (r *report) heard() error {
+	trait := r.b.Units.AddressTrait(r.channel)
+	if trait == "" || trait == address.Mailbox || r.a.Backfill {
+		return nil
+	}
+	keys := customer.KeysOf(trait, r.p.Traits)
+	if len(keys) != 1 {
+		return nil
+	}
+	return customer.ReviveBySuccess(r.ctx, r.b, sqldb.Moment(r.a.At), r.channel, keys[0], r.a.Name)
 }
 
 // sentRow has what a report needs of a send.

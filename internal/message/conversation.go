@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -93,6 +94,12 @@ func readable(fields map[string]string) string {
 		if text := strings.TrimSpace(fields[name]); text != "" && !slices.Contains(lines, text) {
 			lines = append(lines, text)
 		}
+	}
+	if template := strings.TrimSpace(fields["template"]); template != "" { // of WhatsApp: its words are at Meta
+		lines = append(lines, strings.TrimSuffix("Template "+template+": "+strings.Join(channel.Texts(fields, "values"), ", "), ": "))
+	}
+	for _, b := range channel.Items(fields, "buttons") {
+		lines = append(lines, "["+b["title"]+"]")
 	}
 	return strings.Join(lines, "\n")
 }
