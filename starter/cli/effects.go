@@ -66,7 +66,7 @@ var effects = map[string]effect{
 	"enroll":                {changes, "enrollment.enroll"},
 	"list":                  {reads, ""},
 	"status":                {reads, ""},
-	"report":                {reads, ""},
+	"report splits":         {reads, ""},
 	"doctor":                {reads, ""},
 	"cancel":                {changes, "enrollment.command"},
 	"pause":                 {changes, "enrollment.command journey.pause"},
