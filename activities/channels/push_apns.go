@@ -130,7 +130,8 @@ func apnsPayload(m channel.Message) map[string]any {
 // apnsSettings are the reasons for which a correction of the settings helps, not of the message.
 var apnsSettings = map[string]bool{
 	"BadCertificate": true, "BadCertificateEnvironment": true, "ExpiredProviderToken": true, "Forbidden": true,
-	"InvalidProviderToken": true, "MissingProviderToken": true, "UnrelatedKeyIdInToken": true, "BadEnvironmentKeyIdInToken": true, "BadPath": true, "BadTopic": true,
+	"InvalidProviderToken": true, "MissingProviderToken": true, "UnrelatedKeyIdInToken": true,
+	"BadEnvironmentKeyIdInToken": true, "BadPath": true, "BadTopic": true,
 	"MissingTopic": true, "TopicDisallowed": true, "MethodNotAllowed": true,
 }
 

@@ -125,6 +125,16 @@ func hasDevices(traits map[string]any) bool {
 	return false
 }
 
+// dropDevices deletes what is known of the devices of a customer who is forgotten: those of which nothing else is known. What is left, such
+// as that a token is dead, names nobody.
+func dropDevices(ctx context.Context, b *unit.Unit, from string) error {
+	if _, err := b.Tx.ExecContext(ctx, `delete from addresses where owner = $1 and owner <> '' and dead_at = 0 and opted_out_at = 0`,
+		from); err != nil {
+		return err
+	}
+	return moveDevices(ctx, b, from, "")
+}
+
 // moveDevices gives the devices of a customer to another one; an empty id: to nobody.
 func moveDevices(ctx context.Context, b *unit.Unit, from, to string) error {
 	_, err := b.Tx.ExecContext(ctx, `update addresses set owner = $2 where owner = $1 and owner <> ''`, from, to)

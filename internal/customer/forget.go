@@ -214,7 +214,7 @@ func Forget(ctx context.Context, b *unit.Unit, f *unit.Forgetting) error {
 		return err
 	}
 	if !f.DryRun {
-		if err := moveDevices(ctx, b, f.Customer, ""); err != nil { // of which nothing else is known, or that others have now
+		if err := dropDevices(ctx, b, f.Customer); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/human"
+	"github.com/tabi-journeys/tabi/internal/sms"
 )
 
 //go:embed templates
@@ -40,6 +41,8 @@ type card struct {
 	Size    int // of the html
 	Dark    bool
 	Letters int
+	// Segments says what a text message costs: 2 segments of UCS-2, because of ’. Empty: it is none.
+	Segments string
 }
 
 type pair struct{ Name, Text string }
@@ -147,6 +150,19 @@ func (g *Gallery) sections(specs []channel.Spec) []section {
 	return out
 }
 
+// segments returns in how many segments a text message is sent, and which characters make them shorter.
+func segments(text string) string {
+	n := sms.Segments(text)
+	out := fmt.Sprintf("%d segments of %s", n.Segments, n.Encoding)
+	if n.Segments == 1 {
+		out = fmt.Sprintf("1 segment of %s", n.Encoding)
+	}
+	if len(n.Odd) > 0 && len(n.Odd) <= 5 { // more are another script
+		out += ", because of " + string(n.Odd)
+	}
+	return out
+}
+
 // looks are how the channels that tabi ships are shown. Another channel is shown as its fields.
 var looks = map[string]string{
 	"email": "mail", "push": "push", "web_push": "push", "sms": "chat", "line": "chat", "whatsapp": "chat", "slack": "chat", "app": "app",
@@ -171,6 +187,9 @@ func newCard(v View, spec channel.Spec) card {
 		c.mail()
 	case "chat":
 		c.Letters = len([]rune(v.Fields["text"]))
+		if spec.Name == "sms" {
+			c.Segments = segments(v.Fields["text"])
+		}
 		if text := v.Fields["text"]; text != "" {
 			c.Bubbles = append(c.Bubbles, text)
 		}
