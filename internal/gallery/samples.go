@@ -112,6 +112,9 @@ func readsOf(m *journey.Message, specs []channel.Spec) []read {
 			}
 		}
 	}
+	for _, part := range slices.Sorted(maps.Keys(m.Parts)) {
+		out = append(out, readsIn(m.Parts[part])...)
+	}
 	collect(m.Treatments)
 	for _, variants := range []map[string]map[string]journey.Treatment{m.Tones, m.Languages} {
 		for _, name := range slices.Sorted(maps.Keys(variants)) {

@@ -1,6 +1,7 @@
 package designer
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,7 @@ func lintCommand(b app.Build) *cobra.Command {
 	var (
 		format string
 		warn   bool
+		said   bool
 	)
 	c := &cobra.Command{
 		Use: "lint [PATH…]", Short: "Check journeys folders or files (default: journeys)",
@@ -31,7 +33,7 @@ func lintCommand(b app.Build) *cobra.Command {
 			if len(args) == 0 {
 				args = []string{"journeys"}
 			}
-			found, n, err := lintPaths(b, args)
+			found, n, err := lintPaths(c.Context(), b, args, said)
 			if err != nil {
 				return err
 			}
@@ -50,6 +52,7 @@ func lintCommand(b app.Build) *cobra.Command {
 		},
 	}
 	terminal.OutputFlag(c, &format, formats...)
+	c.Flags().BoolVar(&said, "content", false, "also render messages for sample customers, and warn of what readers will stumble over")
 	c.Flags().BoolVar(&warn, "strict", false, "also fail on warnings")
 	return c
 }
@@ -57,7 +60,7 @@ func lintCommand(b app.Build) *cobra.Command {
 var formats = []string{"text", "json", "github"}
 
 // lintPaths checks the folders of all paths, and returns the diagnostics of the paths and the number of their files.
-func lintPaths(b app.Build, paths []string) (source.Diagnostics, int, error) {
+func lintPaths(ctx context.Context, b app.Build, paths []string, said bool) (source.Diagnostics, int, error) {
 	folders := map[string][]lint.File{}
 	wanted := map[string]bool{} // files to report; all files of a named folder
 	var order []string
@@ -93,6 +96,13 @@ func lintPaths(b app.Build, paths []string) (source.Diagnostics, int, error) {
 	var found source.Diagnostics
 	for _, root := range order {
 		_, all := b.Check(folders[root])
+		if said {
+			more, err := lintContent(ctx, b, folders[root])
+			if err != nil {
+				return nil, 0, err
+			}
+			all = append(all, more...)
+		}
 		for _, d := range all {
 			if wanted[d.File] {
 				found = append(found, d)

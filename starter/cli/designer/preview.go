@@ -175,22 +175,28 @@ func chosenScenario(ctx context.Context, b app.Build, content *journey.Content, 
 
 // sending returns the customer of the first scenario of a folder that sends a message; nil if none does.
 func sending(ctx context.Context, b app.Build, content *journey.Content, tests map[string]*scenario.File, name string) *gallery.Sample {
-	for _, j := range slices.Sorted(maps.Keys(tests)) {
-		for n := range tests[j].Scenarios {
-			if !mentioned(content, tests[j], n, name) {
-				continue
-			}
-			if sample, _ := sends(ctx, b, content, tests[j], n, name); sample != nil {
-				return sample
+	for _, own := range []bool{true, false} { // scenarios of the journey that says it come first
+		for _, j := range slices.Sorted(maps.Keys(tests)) {
+			for n := range tests[j].Scenarios {
+				journeys := tests[j].Scenarios[n].With
+				if own {
+					journeys = []string{j}
+				}
+				if !mentioned(content, journeys, name) {
+					continue
+				}
+				if sample, _ := sends(ctx, b, content, tests[j], n, name); sample != nil {
+					return sample
+				}
 			}
 		}
 	}
 	return nil
 }
 
-// mentioned reports whether a journey of a scenario can send a message: other scenarios need not run.
-func mentioned(content *journey.Content, test *scenario.File, n int, name string) bool {
-	for _, j := range append([]string{test.Journey}, test.Scenarios[n].With...) {
+// mentioned reports whether one of journeys can send a message: other scenarios need not run.
+func mentioned(content *journey.Content, journeys []string, name string) bool {
+	for _, j := range journeys {
 		d := content.Journeys[j]
 		if d == nil {
 			continue
