@@ -51,8 +51,9 @@ var trackedPath = regexp.MustCompile(`/t/[-\w]{40,}`)
 func startReaders(ctx context.Context, gateway string) *readers {
 	r := &readers{
 		gateway: gateway, mails: make(chan string, 1<<17), seen: map[string]bool{}, clicks: map[string]*clicks{},
-		client: &http.Client{Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		client: &http.Client{Timeout: patience},
 	}
+	r.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	for range readerCount {
 		r.going.Go(func() {
 			for key := range r.mails {
