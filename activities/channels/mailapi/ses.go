@@ -36,7 +36,7 @@ var ses = api{
 	Provider: provider.Provider{
 		Name: "ses", Channel: email, Receiver: sesReceiver,
 		Settings: []provider.Setting{
-			{Name: awsKeyID, Use: provider.Sends, Optional: true, Open: true,
+			{Name: awsKeyID, Use: provider.Sends, Optional: true,
 				Doc: "access key of AWS, for ses://REGION in email-url; empty: the default chain of the AWS SDK"},
 			{Name: awsSecret, Use: provider.Sends, Optional: true, Doc: "secret of aws-access-key-id"},
 			{Name: awsSession, Use: provider.Sends, Optional: true, Doc: "session token of aws-access-key-id, where it is temporary"},

@@ -242,6 +242,7 @@ func (g *cluster) command(name string, port int) *exec.Cmd {
 		"TABI_FCM_CREDENTIALS="+g.providers.keyed.credentials,
 		"TABI_SECRET=storms-k7x-and-m2q-monkeys",
 		"TABI_SMS_SECRET=whsec_c21zc21zc21zc21zc21zc21zc21zc21zc21zc21z",
+		"TABI_RESEND_WEBHOOK_SECRET="+reportSecret,
 		"TABI_WEBHOOK_SECRET=whsec_Y2hhb3NjaGFvc2NoYW9zY2hhb3NjaGFvc2NoYW9z",
 	)
 	cmd.Dir = g.o.dir

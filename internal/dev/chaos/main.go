@@ -129,6 +129,14 @@ func run(ctx context.Context, o options) (good bool, err error) {
 	defer stopDriving()
 	driven := make(chan error, 1)
 	go func() { driven <- drive.run(driving) }()
+	report := newReporter(g.gatewayURL(), p, o.seed)
+	reporting, stopReporting := context.WithCancel(ctx)
+	defer stopReporting()
+	reported := make(chan struct{})
+	go func() {
+		defer close(reported)
+		report.run(reporting)
+	}()
 	weather, calm := context.WithCancel(ctx)
 	defer calm()
 	go p.changeBehavior(weather)
@@ -151,6 +159,13 @@ func run(ctx context.Context, o options) (good bool, err error) {
 		drive.refused.Load(),
 	)
 	quiet := g.drain(ctx, o)
+	stopReporting()
+	<-reported
+	if err := report.finish(ctx); err != nil {
+		return false, err
+	}
+	logf("%d mails are reported as delivered, by %d calls, of which %d failed", len(report.acked), report.calls.Load(),
+		report.failed.Load())
 	if quiet != nil && ctx.Err() != nil {
 		return false, ctx.Err()
 	}
@@ -164,6 +179,7 @@ func run(ctx context.Context, o options) (good bool, err error) {
 	}
 	r := reconcile(f, plan, p, g, done)
 	r.reactions(read)
+	r.reports(report.acked)
 	for _, fault := range []error{quiet, unjudged} {
 		if fault != nil {
 			r.unexplained("%v", fault)

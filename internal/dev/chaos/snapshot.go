@@ -30,6 +30,7 @@ type forgetRow struct {
 
 type storedEvent struct {
 	id, customer, name, order string
+	key                       string // of the send that it is about
 	n                         int64
 	from, by                  time.Time // virtual: committed between the call and the first acknowledgement
 }
@@ -69,9 +70,9 @@ func takeSnapshot(ctx context.Context, g *cluster) (*snapshot, error) {
 		}
 		e.from = time.UnixMilli(received)
 		e.by = e.from
-		var of struct{ Order string }
+		var of struct{ Order, Key string }
 		_ = json.Unmarshal([]byte(properties), &of)
-		e.order = of.Order
+		e.order, e.key = of.Order, of.Key
 		f.events[e.id] = &e
 		return nil
 	})

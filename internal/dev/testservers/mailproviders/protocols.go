@@ -71,7 +71,8 @@ var speakers = map[string]speaker{
 			BadAddress: {status: 422, body: fields{
 				"ErrorCode": 406,
 				"Message": "You tried to send to recipient(s) that have been marked as inactive. Found inactive addresses: " +
-					"ana@example.com. Inactive recipients are ones that have generated a hard bounce, a spam complaint, or a manual suppression.",
+					"ana@example.com. Inactive recipients are ones that have generated a hard bounce, a spam complaint, or a " +
+					"manual suppression.",
 			}},
 			BadKey: {status: 401, body: fields{
 				"ErrorCode": 10, "Message": "No Account or Server API tokens were supplied in the HTTP headers.",
