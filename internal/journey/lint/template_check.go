@@ -37,11 +37,8 @@ func (f *fileCheck) template(n *source.Node, html, json bool) template.Checked {
 	for _, problem := range checked.Problems {
 		f.Report(use.at(problem.Offset), cmp.Or(problem.Code, "bad-template"), problem.Hint, "%s", problem.Message)
 	}
-	if len(checked.Problems) > 0 {
-		for _, r := range use.renders { // they are used once the template is mended
-			f.use(f.blocks[r.Block.Text])
-		}
-		return checked
+	if checked.Unread {
+		use.names = nil
 	}
 	if f.message == nil && f.part == nil && len(use.renders) > 0 {
 		f.Report(use.at(use.renders[0].Block.Offset), "bad-template", "", "only messages, layouts and blocks can render a block")
@@ -53,7 +50,7 @@ func (f *fileCheck) template(n *source.Node, html, json bool) template.Checked {
 			f.trait(n, use.at(name[1].Offset), name[1].Text)
 		}
 	}
-	if json {
+	if json && len(checked.Problems) == 0 {
 		for _, problem := range template.CheckJSON(n.Text) {
 			f.Report(use.at(problem.Offset), problem.Code, "", "%s", problem.Message)
 		}

@@ -13,6 +13,7 @@ import (
 // Checked is a template as lint sees it.
 type Checked struct {
 	Problems []Problem
+	Unread   bool   // of the problems one is of the syntax: names may be missing, or not be names
 	Names    []Name // of variables that the template does not assign itself
 	Renders  []Render
 	Reads    []string // the first part of each name, those that the template assigns itself too; sorted
@@ -41,7 +42,7 @@ func Check(source string, html bool) Checked {
 	for _, c := range p.calls {
 		p.literals(c)
 	}
-	out := Checked{Problems: p.problems}
+	out := Checked{Problems: p.problems, Unread: len(p.problems) > p.minor}
 	slices.SortStableFunc(out.Problems, func(a, b Problem) int { return a.Offset - b.Offset })
 	for _, tag := range t.renders {
 		r := Render{Block: tag.block, Params: tag.params()}
@@ -83,14 +84,14 @@ func (e *exprParser) arity(c *call) {
 	case e.failed:
 		return
 	case len(c.args) < f.min && f.min == 1:
-		e.report(c.at, "", "the filter %s needs an argument", f.name)
+		e.reportFilter(c.at, "", "the filter %s needs an argument", f.name)
 	case len(c.args) < f.min:
-		e.report(c.at, "", "the filter %s needs %d arguments, got %d", f.name, f.min, len(c.args))
+		e.reportFilter(c.at, "", "the filter %s needs %d arguments, got %d", f.name, f.min, len(c.args))
 	case len(c.args) > len(f.args) && len(f.args) == 0:
-		e.report(c.args[0].at, "", "the filter %s takes no argument", f.name)
+		e.reportFilter(c.args[0].at, "", "the filter %s takes no argument", f.name)
 	case len(c.args) > len(f.args):
 		most := human.Count(len(f.args), "argument", "arguments")
-		e.report(c.args[len(f.args)].at, "", "the filter %s takes %s, got %d", f.name, most, len(c.args))
+		e.reportFilter(c.args[len(f.args)].at, "", "the filter %s takes %s, got %d", f.name, most, len(c.args))
 	}
 	for _, a := range c.named {
 		if _, known := f.named[a.name]; !known {
@@ -101,7 +102,7 @@ func (e *exprParser) arity(c *call) {
 					}
 				}
 			})
-			e.report(a.at, human.Suggest(a.name, names), "the filter %s has no argument %q", f.name, a.name+":")
+			e.reportFilter(a.at, human.Suggest(a.name, names), "the filter %s has no argument %q", f.name, a.name+":")
 		}
 	}
 	e.calls = append(e.calls, c)
@@ -119,7 +120,7 @@ func (p *parser) literals(c *call) {
 	for _, a := range c.named {
 		if l, ok := a.value.(literal); ok && c.filter.named[a.name] == boolKind {
 			if _, isBool := l.v.(bool); !isBool {
-				p.report(a.at, "", "%s: is true or false", a.name)
+				p.reportFilter(a.at, "", "%s: is true or false", a.name)
 			}
 		}
 	}
@@ -128,34 +129,34 @@ func (p *parser) literals(c *call) {
 func (p *parser) literal(c *call, at int, want kind, v any) {
 	name, s := c.filter.name, toText(v)
 	value := func(hint, format string, args ...any) {
-		p.report(at, hint, format, args...)
+		p.reportFilter(at, hint, format, args...)
 		p.problems[len(p.problems)-1].Code = "bad-value"
 	}
 	switch _, odd := toNumber(v); want {
 	case numberKind, divisorKind:
 		if odd != "" {
-			p.report(at, "", "the filter %s takes a number here", name)
+			p.reportFilter(at, "", "the filter %s takes a number here", name)
 		} else if n, _ := toNumber(v); want == divisorKind && n.IsZero() {
-			p.report(at, "", "a division by 0 inserts nothing")
+			p.reportFilter(at, "", "a division by 0 inserts nothing")
 		}
 	case wholeKind:
 		if n, ok := toWhole(v); !ok || (name == "truncate" || name == "truncatewords") && n < 0 {
-			p.report(at, "", "the filter %s takes a whole number here", name)
+			p.reportFilter(at, "", "the filter %s takes a whole number here", name)
 		}
 	case digitsKind:
 		if n, ok := toWhole(v); !ok || n < 0 || n > 6 {
-			p.report(at, "", "the filter %s takes 0 to 6 digits", name)
+			p.reportFilter(at, "", "the filter %s takes 0 to 6 digits", name)
 		}
 	case textKind:
 		if _, isText := v.(string); !isText {
-			p.report(at, "", "the filter %s takes a text here: put it between quotes", name)
+			p.reportFilter(at, "", "the filter %s takes a text here: put it between quotes", name)
 		}
 	case propertyKind:
 		if _, isText := v.(string); !isText {
-			p.report(at, "", "the filter %s takes the name of a property here, between quotes", name)
+			p.reportFilter(at, "", "the filter %s takes the name of a property here, between quotes", name)
 		}
 	case listKind:
-		p.report(at, "", "the filter %s takes a list here", name)
+		p.reportFilter(at, "", "the filter %s takes a list here", name)
 	case zoneKind:
 		if _, ok := localtime.Zone(s); !ok {
 			value("", "%q is no time zone: write a name such as Asia/Tokyo", s)
@@ -174,7 +175,7 @@ func (p *parser) literal(c *call, at int, want kind, v any) {
 		}
 	}
 	if name == "date" && want == textKind && s == "" {
-		p.report(at, "", "the form of the date is empty")
+		p.reportFilter(at, "", "the form of the date is empty")
 	}
 }
 
@@ -211,7 +212,7 @@ func (e *exprParser) clock(p pipeline) {
 		case name == "default" && len(c.args) > 0:
 			at, is = e.clockWord(c.args[0].value)
 		case name == "date" && is:
-			e.report(at, "", "write {{ now | date: … }} without quotes: now is a variable")
+			e.reportFilter(at, "", "write {{ now | date: … }} without quotes: now is a variable")
 			return
 		default:
 			return

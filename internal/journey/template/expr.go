@@ -255,13 +255,13 @@ func (e *exprParser) pipeline() expression {
 			e.arity(c)
 			out.calls = append(out.calls, c)
 		case name.text == "safe" && e.html:
-			e.report(name.at, "", "everything inserted into html is escaped; there is no filter safe")
+			e.reportFilter(name.at, "", "everything inserted into html is escaped; there is no filter safe")
 		default:
 			hint := elsewhere[name.text]
 			if hint == "" {
 				hint = human.Suggest(name.text, filterNames)
 			}
-			e.report(name.at, hint, "there is no filter %q", name.text)
+			e.reportFilter(name.at, hint, "there is no filter %q", name.text)
 		}
 	}
 	e.clock(out)

@@ -172,6 +172,12 @@ type Problem struct {
 	Hint    string
 }
 
+// reportFilter adds a problem of a filter or its arguments.
+func (p *parser) reportFilter(offset int, hint, format string, args ...any) {
+	p.minor++
+	p.report(offset, hint, format, args...)
+}
+
 // report adds a problem.
 func (p *parser) report(offset int, hint, format string, args ...any) {
 	p.problems = append(p.problems, Problem{Offset: offset, Message: fmt.Sprintf(format, args...), Hint: hint})

@@ -40,6 +40,7 @@ type parser struct {
 	depth    int
 	calls    []*call
 	mended   bool            // a fault of the tags was reported that explains later ones
+	minor    int             // problems of filters, which leave the names of the template readable
 	clocks   map[string]bool // variables that hold "now" or "today"
 }
 
