@@ -30,7 +30,8 @@ func lintContent(ctx context.Context, b app.Build, files []lint.File) (source.Di
 				d.Severity, d.Code, d.Message = source.Warning, w.Code, w.Text
 				// The other samples mostly repeat it, and its place: once is enough.
 				if !slices.ContainsFunc(out, func(o source.Diagnostic) bool {
-					return o.File == d.File && o.Line == d.Line && o.Column == d.Column && o.Code == d.Code && (v.Odd || o.Message == d.Message)
+					same := o.File == d.File && o.Line == d.Line && o.Column == d.Column && o.Code == d.Code
+					return same && (v.Odd || o.Message == d.Message)
 				}) {
 					out = append(out, d)
 				}
