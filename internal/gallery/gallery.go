@@ -98,8 +98,15 @@ func named(variants map[string]map[string]journey.Treatment, channel string) []s
 
 // show renders one treatment. A sample of tabi's own reads the language of the treatment, and has a name of it.
 func show(ctx context.Context, spec channel.Spec, m *journey.Message, s Sample, tone, language string, marketing bool) View {
-	if s.in != nil && language != "" {
+	switch {
+	case language == "":
+	case s.in != nil:
 		s = s.in(language)
+	default: // a block may ask for the customer's language too
+		s.Vars.Customer = maps.Clone(s.Vars.Customer)
+		if name, ok := human.MatchLanguage(m.Languages, s.Language()); s.Vars.Customer != nil && (!ok || name != language) {
+			s.Vars.Customer["language"] = language
+		}
 	}
 	v := View{Channel: spec.Name, Tone: tone, Language: language, Sample: s.Name, Odd: s.Odd}
 	reads := language
