@@ -37,8 +37,8 @@ func TestReadme(t *testing.T) {
 		t.Fatalf("the page shows %d files, not a journey and its test, intents, actions and a journey by them", len(files))
 	}
 	var messages []string
-	for _, names := range []string{"cart-*", "stay-discount"} {
-		found, err := filepath.Glob("../../journeys/messages/" + names + ".yaml")
+	for _, names := range []string{"cart-*.yaml", "stay-discount.yaml", "_defaults.yaml", "_layouts/*", "_blocks/*"} {
+		found, err := filepath.Glob("../../journeys/messages/" + names)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +49,7 @@ func TestReadme(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		files = append(files, lint.File{Name: "messages/" + filepath.Base(path), Data: data})
+		files = append(files, lint.File{Name: strings.TrimPrefix(path, "../../journeys/"), Data: data})
 	}
 	jobs := everything(compile(t, files))
 	if len(jobs) == 0 {

@@ -13,6 +13,6 @@ func Commands(b app.Build) []*cobra.Command {
 		enrollCommand(), trackCommand(), bounceCommand(), importCommand(), listCommand(), statusCommand(b), cancelCommand(), pauseCommand(),
 		resumeCommand(), deadLetterCommand(), rejectedCommand(), addressesCommand(), customerCommand(), handoffCommand(),
 		sessionsCommand(), reconcileCommand(b), auditCommand(), keysCommand(b), doctorCommand(b),
-		clusterCommand(b), restartCommand(b), migrateCommand(), reportCommand(),
+		clusterCommand(b), restartCommand(b), migrateCommand(), reportCommand(), resultsGroup(),
 	}
 }

@@ -44,7 +44,6 @@ func reportCommand() *cobra.Command {
 	r.Register(c, false, true)
 	c.Flags().StringVar(&since, "since", "30d", "count offers of this long before now, in virtual time; all: every offer")
 	terminal.OutputFlag(c, &output)
-	c.AddCommand(reportMessagesCommand(), reportMessageCommand(), reportChannelsCommand(), reportSplitsCommand())
 	return c
 }
 
