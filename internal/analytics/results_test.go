@@ -108,10 +108,13 @@ func TestResults(t *testing.T) {
 			Converted: 1, Value: 100}}
 		check("first day", r.Days[0], first)
 		check("days", len(r.Days), 3)
-		check("channels", r.Channels, []analytics.ChannelTally{{NamedTally: analytics.NamedTally{Name: "email", Tally: total}, Days: r.Days}})
+		check("channels", r.Channels, []analytics.ChannelTally{
+			{NamedTally: analytics.NamedTally{Name: "email", Tally: total}, Days: r.Days},
+		})
 		check("variants", r.Variants, []analytics.NamedTally{
 			{Name: "greeting: arm 2", Tally: analytics.Tally{Sent: 1, Delivered: 1, Mature: 1}},
-			{Name: "greeting: short", Tally: analytics.Tally{Sent: 2, Opened: 1, Clicked: 1, Bounced: 1, Mature: 2, Converted: 1, Value: 100}},
+			{Name: "greeting: short", Tally: analytics.Tally{Sent: 2, Opened: 1, Clicked: 1, Bounced: 1, Mature: 2, Converted: 1,
+				Value: 100}},
 		})
 		// The mean delay is a day and a third: h2 converts in the three days from then on, h3 and h4 do not.
 		check("controls", r.Controls, []analytics.ControlTally{{Journey: "cart", Delay: 4 * day / 3, Sends: stats.Wilson(1, 3),

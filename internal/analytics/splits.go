@@ -11,8 +11,8 @@ import (
 // arm of its first visit. Chance alone decides on the arm, so the arms are comparable with each other whatever comes before the split.
 type SplitNumbers struct {
 	Step string
-	// Reached are the treated customers whose window is over and who came to the split, of Of. The control group never comes to a split: where
-	// Reached is less than Of, the comparison of an arm with it also has the difference between those who came and those who did not.
+	// Reached are the treated customers whose window is over and who came to the split, of Of. The control group never comes to a split:
+	// where Reached is less than Of, the comparison of an arm with it also has the difference between those who came and those who did not.
 	Reached, Of int64
 	Arms        []ArmNumbers
 	Pairs       []ArmPair

@@ -107,10 +107,12 @@ func TestPlayGoesByTheFrontDoor(t *testing.T) {
 	if code != http.StatusSeeOther || to != "/dev/play?customer=ana&of=cart&said=entered+cart%2Fana" {
 		t.Errorf("the first event: %d %s", code, to)
 	}
-	if _, to := post("/dev/play", form("customer", "ana", "event", "X", "traits", "{")); !strings.Contains(to, "problem=traits+is+no+JSON") {
+	_, to = post("/dev/play", form("customer", "ana", "event", "X", "traits", "{"))
+	if !strings.Contains(to, "problem=traits+is+no+JSON") {
 		t.Errorf("broken JSON leads to %s", to)
 	}
-	if _, to := post("/dev/act", form("channel", "email", "kind", "opened", "back", "//evil.example/")); !strings.HasPrefix(to, "/dev/play?") {
+	_, to = post("/dev/act", form("channel", "email", "kind", "opened", "back", "//evil.example/"))
+	if !strings.HasPrefix(to, "/dev/play?") {
 		t.Errorf("a form leads to %s", to)
 	}
 	f.mu.Lock()

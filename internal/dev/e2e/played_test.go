@@ -68,7 +68,8 @@ func TestDevIsPlayedInABrowser(t *testing.T) {
 		return nil
 	})
 	browse(t, ctx, chromedp.Navigate(in.url+"/messages"))
-	if text := read(t, ctx, chromedp.Text(chromedp.CSS("main"))); !strings.Contains(text, "cart-reminder") || !strings.Contains(text, "100.0 %") {
+	text := read(t, ctx, chromedp.Text(chromedp.CSS("main")))
+	if !strings.Contains(text, "cart-reminder") || !strings.Contains(text, "100.0 %") {
 		t.Errorf("the results lack the mail:\n%s", text)
 	}
 }

@@ -51,7 +51,8 @@ func (h *Handlers) listMessages(ctx context.Context, in *api.ResultsFilter) (*ap
 func (h *Handlers) getMessageResults(ctx context.Context, in *api.MessageName) (*api.MessageResults, error) {
 	out, err := h.figures.Message(ctx, in.Name, in.ResultsFilter)
 	if errors.Is(err, sqldb.ErrNotFound) {
-		return nil, web.NotFound("unknown_message", "name", "no message of this name is in the current release, and none was sent in this period")
+		return nil, web.NotFound("unknown_message", "name",
+			"no message of this name is in the current release, and none was sent in this period")
 	}
 	return &out, err
 }

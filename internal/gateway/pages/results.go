@@ -172,8 +172,8 @@ func (p *Pages) messageFigures(r *http.Request, m api.MessageResults) messageFig
 	part("Channel", "", "", m.Channels, 1)
 	part("Language", "", "the message's own", m.Languages, 2)
 	part("Tone", "", "plain", m.Tones, 2)
-	part("Variant", "Arms of the splits that the customers had passed before the send. The page of the journey compares the arms by the goal, "+
-		"customer by customer.", "", m.Variants, 1)
+	part("Variant", "Arms of the splits that the customers had passed before the send. The page of the journey compares the arms "+
+		"by the goal, customer by customer.", "", m.Variants, 1)
 	part("Journey", "", "requested by channels", m.Journeys, 2)
 	for _, c := range m.Controls {
 		v.Controls = append(v.Controls, controlRow{ControlComparison: c,

@@ -59,8 +59,8 @@ func (v *journeyView) splits() {
 			r.Verdicts = append(r.Verdicts, text)
 		}
 		if s.Reached < s.Of && held.Customers > 0 {
-			r.Note = fmt.Sprintf("%s of %s treated customers came to this split. The control group has all customers, so the comparison with "+
-				"it also has the difference between those who came and those who did not.", graph.Number(s.Reached), graph.Number(s.Of))
+			r.Note = fmt.Sprintf("%s of %s treated customers came to this split. The control group has all customers, so the comparison "+
+				"with it also has the difference between those who came and those who did not.", graph.Number(s.Reached), graph.Number(s.Of))
 		}
 		v.Splits = append(v.Splits, r)
 	}
