@@ -15,7 +15,7 @@ func TestDevIsPlayedInABrowser(t *testing.T) {
 	ctx := browser(t)
 	in := newInstall(t, shipped(t))
 	in.flags = []string{"--time-scale", "1200"}
-	in.env = without(in.env, "TABI_SMTP_URL", "TABI_FCM_CREDENTIALS", "TABI_FCM_URL", "TABI_MAIL_FROM") // the sinks of dev
+	in.env = without(in.env, "TABI_EMAIL_URL", "TABI_FCM_CREDENTIALS", "TABI_FCM_URL", "TABI_MAIL_FROM") // the sinks of dev
 	in.startDev()
 	said := chromedp.CSS(".said")
 	saying := func(want string) {
