@@ -30,7 +30,7 @@ var webPushSpec = channel.Spec{
 
 // webPush sends to browsers by their push services (RFC 8030), encrypted for the browser (RFC 8291) and signed by the sender's key (RFC
 // 8292). The topic is made of the key, so a repeat takes the place of the first message: at the service while the browser is away, and on
-// the screen by the notification's tag. Endpoints come from customers: they must be https, and are connected to only at public addresses.
+// the screen by the notification's tag. Customers name the endpoints: they must be https, and are connected to only at public addresses.
 type webPush struct {
 	spec    channel.Spec
 	client  *http.Client

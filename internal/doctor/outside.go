@@ -81,7 +81,8 @@ func trackURL(ctx context.Context, p *Patient, r *report) {
 		return
 	}
 	if u.Scheme != "https" && !localURL(u) {
-		r.warn("serve it by TLS, and set TABI_TRACK_URL to the https address", "%s is not encrypted, and mail filters distrust its links", raw)
+		r.warn("serve it by TLS, and set TABI_TRACK_URL to the https address",
+			"%s is not encrypted, and mail filters distrust its links", raw)
 	}
 	health, err := get(ctx, raw+"/healthz")
 	if err != nil {

@@ -51,7 +51,8 @@ func (s *Room) Unnoticed(ctx context.Context, since time.Time, limit int) (out [
 // something else than before meanwhile.
 func (s *Room) Noticed(ctx context.Context, id, before, state, ref string) (done bool, err error) {
 	err = s.db.Write(ctx, func(tx sqldb.Conn) error {
-		n, err := sqldb.Affected(ctx, tx, `update handoffs set noticed = $3, notice = $4 where id = $1 and noticed = $2`, id, before, state, ref)
+		n, err := sqldb.Affected(ctx, tx,
+			`update handoffs set noticed = $3, notice = $4 where id = $1 and noticed = $2`, id, before, state, ref)
 		done = n > 0
 		return err
 	})

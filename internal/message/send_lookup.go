@@ -66,7 +66,8 @@ func (s *Room) oneSend(ctx context.Context, condition string, args ...any) (Send
 			args[i] = sqldb.Clean(text)
 		}
 	}
-	c, err := scanSend(s.db.Reader.QueryRowContext(ctx, `select `+sendColumns+` from sends where category <> 'test' and `+condition, args...))
+	c, err := scanSend(s.db.Reader.QueryRowContext(ctx,
+		`select `+sendColumns+` from sends where category <> 'test' and `+condition, args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		err = sqldb.ErrNotFound
 	}

@@ -6,8 +6,9 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 )
 
-// stops and starts are the words by which a customer ends and resumes messages to a phone, as mobile operators have them in English; a message
-// that is such a word alone, in any case. Providers end them for other languages themselves where they are set up so, and say so.
+// stops and starts are the words by which a customer ends and resumes messages to a phone, as mobile operators have them in
+// English; a message that is such a word alone, in any case. Providers end them for other languages
+// themselves where they are set up so, and say so.
 var (
 	stops = map[string]bool{
 		"stop": true, "stopall": true, "stop all": true, "unsubscribe": true, "cancel": true, "end": true, "quit": true, "revoke": true,
