@@ -3,7 +3,7 @@ package api
 // LineLinkRequest asks for the address at which a user of LINE confirms that they are a user of the shop.
 type LineLinkRequest struct {
 	UserID string `json:"userId" doc:"the user who has signed in"`
-	LineID string `json:"lineId" pattern:"^U[0-9a-fA-F]{32}$" doc:"the id of the LINE user who opened the link: U and 32 hexadecimal digits"`
+	LineID string `json:"lineId" pattern:"^U[0-9a-fA-F]{32}$" doc:"the LINE user who opened the link: U and 32 hexadecimal digits"`
 }
 
 // LineLinkResponse is the answer.

@@ -98,7 +98,8 @@ func mailWorlds() map[string]mailWorld {
 				}
 				return mailproviders.Mailgun(signingKey, jsonOf(object{
 					"event": event, "id": id, "timestamp": float64(at.Unix()), "severity": "permanent", "reason": "bounce",
-					"recipient": m.To, "url": link, "user-variables": object{"tabi-key": m.Key}, "message": object{"headers": object{"message-id": m.ID}},
+					"recipient": m.To, "url": link, "user-variables": object{"tabi-key": m.Key},
+					"message":         object{"headers": object{"message-id": m.ID}},
 					"delivery-status": object{"code": 550, "message": "5.1.1 user unknown"},
 				}), "token-"+id, at), nil
 			},

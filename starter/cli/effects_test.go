@@ -123,10 +123,12 @@ func newGround(t *testing.T) *ground {
 	const journey = "journey: kept\nentry: {event: Go}\ngoal: {event: Done}\nsteps: [{id: first, wait: %dh}]\n"
 	for name, text := range map[string]string{
 		"token": "olgas-token-0123456789", "one/kept.yaml": fmt.Sprintf(journey, 1), "two/kept.yaml": fmt.Sprintf(journey, 2),
-		"three/hello.yaml":          "journey: hello\nentry: {event: Go}\ngoal: {event: Done}\nsteps: [{id: first, send: hello, via: email}]\n",
+		"three/hello.yaml": "journey: hello\nentry: {event: Go}\ngoal: {event: Done}\n" +
+			"steps: [{id: first, send: hello, via: email}]\n",
 		"three/messages/hello.yaml": "message: hello\nemail: {subject: Hello, html: <p>Hello</p>}\n",
-		"texts.csv":                 "text,label\nwhere is it,tracking\nwhere is my parcel,tracking\nmoney back,refund\nI want my money,refund\n",
-		"empty.db":                  "", "master": strings.Repeat("0123456789abcdef", 4),
+		"texts.csv": "text,label\nwhere is it,tracking\nwhere is my parcel,tracking\n" +
+			"money back,refund\nI want my money,refund\n",
+		"empty.db": "", "master": strings.Repeat("0123456789abcdef", 4),
 	} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(g.folder, name)), 0o700); err != nil {
 			t.Fatal(err)

@@ -15,8 +15,9 @@ import (
 func TestShippedFilesNameTheirSchema(t *testing.T) {
 	t.Parallel()
 	files := 0
-	for pattern, kind := range map[string]string{"*.yaml": "journey", "*.test.yaml": "test", "messages/*.yaml": "message", "messages/_defaults.yaml": "defaults",
-		"actions/*.yaml": "actions", "intents.yaml": "intents", "policy.yaml": "policy", "topics.yaml": "topics"} {
+	for pattern, kind := range map[string]string{"*.yaml": "journey", "*.test.yaml": "test", "messages/*.yaml": "message",
+		"messages/_defaults.yaml": "defaults", "actions/*.yaml": "actions", "intents.yaml": "intents",
+		"policy.yaml": "policy", "topics.yaml": "topics"} {
 		names, err := filepath.Glob(filepath.Join(root(t), "journeys", pattern))
 		if err != nil {
 			t.Fatal(err)

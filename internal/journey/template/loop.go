@@ -1,6 +1,10 @@
 package template
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // each is the tag for, or tablerow.
 type each struct {
@@ -190,4 +194,26 @@ func restore(m map[string]any, name string, v any, had bool) {
 	} else {
 		delete(m, name)
 	}
+}
+
+func (p *parser) cycle(t token) node {
+	e := p.expression(t.from, t.to)
+	out := &cycle{}
+	first := e.primary()
+	group := ""
+	if e.token.kind == ':' {
+		e.advance()
+		group = fmt.Sprint(first)
+		first = e.primary()
+	}
+	out.values = append(out.values, first)
+	for e.token.kind == ',' {
+		e.advance()
+		out.values = append(out.values, e.primary())
+	}
+	e.done()
+	if out.key = group; group == "" {
+		out.key = strings.TrimSpace(p.source[t.from:t.to])
+	}
+	return out
 }

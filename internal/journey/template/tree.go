@@ -1,7 +1,6 @@
 package template
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/tabi-journeys/tabi/internal/human"
@@ -374,28 +373,6 @@ func (p *parser) loopNode(t token) node {
 	out.body, stop = p.nodes(&t)
 	for stop.name == "else" {
 		out.otherwise, stop = p.nodes(&t)
-	}
-	return out
-}
-
-func (p *parser) cycle(t token) node {
-	e := p.expression(t.from, t.to)
-	out := &cycle{}
-	first := e.primary()
-	group := ""
-	if e.token.kind == ':' {
-		e.advance()
-		group = fmt.Sprint(first)
-		first = e.primary()
-	}
-	out.values = append(out.values, first)
-	for e.token.kind == ',' {
-		e.advance()
-		out.values = append(out.values, e.primary())
-	}
-	e.done()
-	if out.key = group; group == "" {
-		out.key = strings.TrimSpace(p.source[t.from:t.to])
 	}
 	return out
 }
