@@ -60,7 +60,7 @@ func TestDevIsPlayedInABrowser(t *testing.T) {
 	await(in, "the customer's page has all of it", func() error {
 		browse(t, ctx, chromedp.Navigate(in.url+"/customers/zoe"))
 		text := read(t, ctx, chromedp.Text(chromedp.CSS("main")))
-		for _, want := range []string{"Email Delivered", "Email Opened", "Message Received", "Unsubscribed", "Is it still there?"} {
+		for _, want := range []string{"Email Delivered", "Email Opened", "Message Received", "Preference Updated", "Is it still there?"} {
 			if !strings.Contains(text, want) {
 				return errors.New("no " + want + " in:\n" + text)
 			}
