@@ -54,13 +54,15 @@ func (v *journeyView) splits() {
 		for _, p := range s.Pairs {
 			text := fmt.Sprintf("%s against %s: %s.", journey.ArmLabel(p.Arm), journey.ArmLabel(p.Other), inWords(p.Difference))
 			if p.Needed > 0 && api.Verdict(viewInterval(p.Difference)) == api.NotEnoughYet {
-				text += fmt.Sprintf(" A difference of this size needs about %s customers in each arm.", graph.Number(p.Needed))
+				text += fmt.Sprintf(" A difference of this size needs about %s customers in each arm.",
+					graph.Number(p.Needed))
 			}
 			r.Verdicts = append(r.Verdicts, text)
 		}
 		if s.Reached < s.Of && held.Customers > 0 {
 			r.Note = fmt.Sprintf("%s of %s treated customers came to this split. The control group has all customers, so the comparison "+
-				"with it also has the difference between those who came and those who did not.", graph.Number(s.Reached), graph.Number(s.Of))
+				"with it also has the difference between those who came and those who did not.",
+				graph.Number(s.Reached), graph.Number(s.Of))
 		}
 		v.Splits = append(v.Splits, r)
 	}

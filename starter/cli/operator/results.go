@@ -56,9 +56,9 @@ func resultsCommand[T api.Table](
 func resultsGroup() *cobra.Command {
 	c := &cobra.Command{
 		Use: "results", Short: "Report what came of messages, channels and arms of splits",
-		Long: "Shows how many sends were delivered, opened, clicked, replied to, bounced, marked as spam, opted out from and converted, each " +
-			"with its 95 % interval, and the arms of splits against each other and the control group. docs/results.md says what each " +
-			"number means.",
+		Long: "Shows how many sends were delivered, opened, clicked, replied to, bounced, marked as spam, opted out from and converted, " +
+			"each with its 95 % interval, and the arms of splits against each other and the control group. docs/results.md says what " +
+			"each number means.",
 	}
 	c.AddCommand(reportMessagesCommand(), reportMessageCommand(), reportChannelsCommand(), reportSplitsCommand())
 	return c
