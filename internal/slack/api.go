@@ -57,7 +57,7 @@ func (a *api) post(ctx context.Context, channel, ts, text string) (string, error
 	req.Header.Set("Authorization", "Bearer "+a.token)
 	resp, err := a.client.Do(req)
 	if err != nil {
-		return "", fmt.Errorf("Slack is not reached: %s", httpclient.Cause(err))
+		return "", fmt.Errorf("no answer of Slack: %s", httpclient.Cause(err))
 	}
 	defer func() { _ = resp.Body.Close() }()
 	var out struct {

@@ -34,14 +34,6 @@ func (p *partFile) key() string {
 	return journey.BlockKey(p.name)
 }
 
-// kind returns what the part is, in words.
-func (p *partFile) kind() string {
-	if p.layout {
-		return "layout"
-	}
-	return "block"
-}
-
 // Extensions of layouts and blocks.
 const (
 	layoutExt = ".html"

@@ -14,7 +14,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"math/big"
 	"net/http"
 	"regexp"
 	"strings"
@@ -84,10 +83,13 @@ func (p *PushService) permits(r *http.Request) bool {
 		return false
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(m[2])
-	if err != nil || len(raw) != 65 {
+	if err != nil {
 		return false
 	}
-	key := &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(raw[1:33]), Y: new(big.Int).SetBytes(raw[33:])}
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), raw)
+	if err != nil {
+		return false
+	}
 	var claims jwt.RegisteredClaims
 	_, err = jwt.NewParser(jwt.WithValidMethods([]string{"ES256"}), jwt.WithExpirationRequired(), jwt.WithAudience(p.URL)).
 		ParseWithClaims(m[1], &claims, func(*jwt.Token) (any, error) { return key, nil })
