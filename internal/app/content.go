@@ -91,8 +91,10 @@ func Fingerprint(files []lint.File) string {
 // FolderOf returns the journeys folder of a file: the parent of messages/ or actions/, otherwise the file's own folder.
 func FolderOf(path string) string {
 	dir := filepath.Dir(filepath.Clean(path))
-	if lint.IsPart(filepath.ToSlash(filepath.Clean(path))) {
-		return filepath.Dir(filepath.Dir(dir))
+	for at := dir; lint.IsPart(filepath.ToSlash(filepath.Join(at, "x"))); at = filepath.Dir(at) {
+		if base := filepath.Base(at); base == "_layouts" || base == "_blocks" {
+			dir = filepath.Dir(at)
+		}
 	}
 	if base := filepath.Base(dir); base == "messages" || base == "actions" {
 		return filepath.Dir(dir)

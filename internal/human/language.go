@@ -103,8 +103,15 @@ func ValidLanguage(name string) bool {
 	return err == nil && name != "" && !strings.ContainsAny(name, " /")
 }
 
-// SuggestLanguage returns the language that a code of a country, or an English name, most likely means, or "".
+// WrittenLanguage reports whether a text is a language as a file writes it, with hyphens: ja_JP is none. Values of customers are read
+// with either.
+func WrittenLanguage(name string) bool { return ValidLanguage(name) && !strings.Contains(name, "_") }
+
+// SuggestLanguage returns the language that a code of a country, an English name, or a code with _ most likely means, or "".
 func SuggestLanguage(name string) string {
+	if strings.Contains(name, "_") && ValidLanguage(name) {
+		return CanonicalLanguage(name)
+	}
 	return map[string]string{
 		"jp": "ja", "cn": "zh", "tw": "zh-TW", "kr": "ko", "gb": "en-GB", "us": "en-US", "ua": "uk", "cz": "cs", "dk": "da", "gr": "el",
 		"japanese": "ja", "english": "en", "german": "de", "french": "fr", "spanish": "es", "chinese": "zh", "korean": "ko",

@@ -77,7 +77,7 @@ func (f *fileCheck) messageFile() {
 	message.Languages = f.variants(m, "languages", "a language")
 	if n := m.Get("languages"); n != nil && n.Shape == source.Map {
 		for _, name := range n.Keys {
-			if name.Shape == source.Scalar && name.Text != "" && !human.ValidLanguage(name.Text) {
+			if name.Shape == source.Scalar && name.Text != "" && !human.WrittenLanguage(name.Text) {
 				f.Report(name.Pos, "bad-value", human.SuggestLanguage(name.Text),
 					"%q is no language: write a code such as ja or pt-BR", name.Text)
 			}

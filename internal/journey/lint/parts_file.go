@@ -46,8 +46,14 @@ func IsSource(name string) bool {
 	return ext == ".yaml" || ext == ".yml" || IsPart(name)
 }
 
-// IsPart reports whether a file is among the layouts and blocks of messages.
+// IsPart reports whether a file is among the layouts and blocks of messages, or in a folder where they are not looked for.
 func IsPart(name string) bool {
+	folders := strings.Split(path.Dir(name), "/")
+	return slices.Contains(folders, "_layouts") || slices.Contains(folders, "_blocks")
+}
+
+// inPlace reports whether a layout or block is in messages/_layouts or messages/_blocks itself.
+func inPlace(name string) bool {
 	dir := path.Dir(name)
 	base := path.Base(dir)
 	return (base == "_layouts" || base == "_blocks") && path.Base(path.Dir(dir)) == "messages"
@@ -55,6 +61,8 @@ func IsPart(name string) bool {
 
 func partRole(name string) role {
 	switch inLayouts := path.Base(path.Dir(name)) == "_layouts"; {
+	case !inPlace(name):
+		return roleMisplaced
 	case inLayouts && path.Ext(name) == layoutExt:
 		return roleLayout
 	case !inLayouts && path.Ext(name) == blockExt:
@@ -68,6 +76,11 @@ func (f *fileCheck) claimPart() {
 	base := path.Base(f.File)
 	name := strings.TrimSuffix(base, path.Ext(base))
 	if f.role == roleMisplaced {
+		if !inPlace(f.File) {
+			f.Report(source.Pos{Line: 1, Col: 1}, "name-mismatch", "",
+				"layouts are files of messages/_layouts itself, and blocks of messages/_blocks: a folder within is not read")
+			return
+		}
 		want := name + blockExt
 		if path.Base(path.Dir(f.File)) == "_layouts" {
 			want = name + layoutExt

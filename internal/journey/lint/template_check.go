@@ -37,9 +37,6 @@ func (f *fileCheck) template(n *source.Node, html, json bool) template.Checked {
 	for _, problem := range checked.Problems {
 		f.Report(use.at(problem.Offset), cmp.Or(problem.Code, "bad-template"), problem.Hint, "%s", problem.Message)
 	}
-	if checked.Unread {
-		use.names = nil
-	}
 	if f.message == nil && f.part == nil && len(use.renders) > 0 {
 		f.Report(use.at(use.renders[0].Block.Offset), "bad-template", "", "only messages, layouts and blocks can render a block")
 		return checked
@@ -172,7 +169,7 @@ func (f *fileCheck) templateName(use templateUse, name template.Name, s *scope, 
 	case f.part != nil && !slices.Contains(roots, root.Text):
 		// A parameter that nothing gives is empty. One that looks like customer, and is read like it, is a slip.
 		for _, meant := range roots {
-			if len(name) > 1 && oneLetterApart([]rune(root.Text), []rune(meant)) {
+			if len(name) > 1 && len(meant) > 4 && oneLetterApart([]rune(root.Text), []rune(meant)) {
 				f.Report(use.at(root.Offset), "bad-template", meant,
 					"there is no variable %q, and nothing gives it to the block", root.Text)
 			}
@@ -220,6 +217,10 @@ func (f *fileCheck) templateStep(report func(template.Part, []string, string, ..
 	}
 	if !slices.Contains(results, name[2].Text) {
 		slices.Sort(results)
+		if len(results) == 0 {
+			report(name[2], nil, "%s has no results", steps[0].kind)
+			return
+		}
 		report(name[2], results, "%s has no result %q, only %s", steps[0].kind, name[2].Text, human.Join(slices.Compact(results)))
 	}
 }

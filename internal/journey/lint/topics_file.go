@@ -95,7 +95,7 @@ func (f *fileCheck) inLanguages(m *source.Mapping, key string) map[string]string
 	}
 	out := map[string]string{}
 	for i, name := range n.Keys {
-		if name.Shape != source.Scalar || !human.ValidLanguage(name.Text) {
+		if name.Shape != source.Scalar || !human.WrittenLanguage(name.Text) {
 			f.Report(name.Pos, "bad-value", human.SuggestLanguage(name.Text), "%q is no language: write a code such as ja or pt-BR",
 				name.Text)
 			continue

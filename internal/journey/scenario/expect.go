@@ -128,7 +128,7 @@ func (e *expectation) outcome(n *source.Node) {
 		e.out.Outcome = text
 		return
 	}
-	if known := OutcomesOf(e.subject.def); !slices.Contains(known, text) {
+	if known := append(OutcomesOf(e.subject.def), NoOutcome); !slices.Contains(known, text) {
 		e.Report(n.Pos, "bad-value", human.Suggest(text, known), "%q cannot end with %q, only with %s", e.subject.name, text,
 			human.Join(known))
 	}
@@ -208,7 +208,7 @@ func (e *expectation) said(n *source.Node, list string, i int) Said {
 func (e *expectation) content(m *source.Mapping, out *Said) {
 	if v := m.Get("language"); v != nil {
 		text, ok := e.Word(v, "language")
-		if ok && !human.ValidLanguage(text) {
+		if ok && !human.WrittenLanguage(text) {
 			e.Report(v.Pos, "bad-value", human.SuggestLanguage(text), "%q is no language: write a code such as ja or pt-BR", text)
 		}
 		out.Language = text

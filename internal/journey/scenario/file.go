@@ -209,7 +209,7 @@ func (t *testCheck) testWith(n *source.Node) []string {
 			t.Report(item.Pos, "bad-value", "", "%q is the journey under test, which runs anyway", name)
 		case !t.folder.JourneyKnown(name):
 			others := without(t.folder.JourneyNames(), t.subject.name)
-			t.Report(item.Pos, "bad-value", human.Suggest(name, others), "there is no journey %q in this folder", name)
+			t.Report(item.Pos, "unknown-journey", human.Suggest(name, others), "there is no journey %q in this folder", name)
 		default:
 			with = append(with, name)
 		}

@@ -73,6 +73,9 @@ func queues(defs []*journey.Definition) []string {
 	return out
 }
 
+// NoOutcome is the outcome that a scenario expects where nobody enters.
+const NoOutcome = "none"
+
 // OutcomesOf returns the outcomes an enrollment can end with, sorted.
 func OutcomesOf(d *journey.Definition) []string {
 	out := []string{"completed", "timeout", "cancelled", "failed"}

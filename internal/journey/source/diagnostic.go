@@ -52,6 +52,7 @@ var Codes = []struct {
 	{"unknown-channel", Error, "no such channel, or the message has no treatment for it"},
 	{"unknown-message", Error, "no file messages/<message>.yaml"},
 	{"unknown-intent", Error, "no such intent"},
+	{"unknown-journey", Error, "no such journey in the folder"},
 	{"unknown-action", Error, "no such action or group of actions"},
 	{"unknown-topic", Error, "`topics.yaml` has no such topic"},
 	{"unknown-block", Error, "no such layout or block in `messages/_layouts` and `messages/_blocks`"},

@@ -157,7 +157,7 @@ func (a *aligner) block(value []rune, target int) Pos {
 	for a.broken() && a.line < len(a.src.Lines) && len(value) > 0 && value[0] != '\n' {
 		a.line++
 	}
-	indent := a.indent()
+	indent := max(0, a.indent()-leading(value))
 	next := func() { a.line, a.col = a.line+1, indent+1 }
 	a.col = indent + 1
 	for i := 0; i < target && i < len(value); i++ {
@@ -172,6 +172,22 @@ func (a *aligner) block(value []rune, target int) Pos {
 		}
 	}
 	return a.pos()
+}
+
+// leading returns how many spaces and tabs of the first line with text belong to the value, as after an indentation indicator (`|2`).
+func leading(value []rune) int {
+	n := 0
+	for _, r := range value {
+		switch {
+		case r == '\n':
+			n = 0
+		case !unicode.IsSpace(r):
+			return n
+		default:
+			n++
+		}
+	}
+	return 0
 }
 
 // indent returns the indentation of the next line with text.

@@ -13,8 +13,7 @@ import (
 // Checked is a template as lint sees it.
 type Checked struct {
 	Problems []Problem
-	Unread   bool   // of the problems one is of the syntax: names may be missing, or not be names
-	Names    []Name // of variables that the template does not assign itself
+	Names    []Name // of variables that the template does not assign itself, up to the first tag with a fault of the syntax
 	Renders  []Render
 	Reads    []string // the first part of each name, those that the template assigns itself too; sorted
 }
@@ -42,7 +41,7 @@ func Check(source string, html bool) Checked {
 	for _, c := range p.calls {
 		p.literals(c)
 	}
-	out := Checked{Problems: p.problems, Unread: len(p.problems) > p.minor}
+	out := Checked{Problems: p.problems}
 	slices.SortStableFunc(out.Problems, func(a, b Problem) int { return a.Offset - b.Offset })
 	for _, tag := range t.renders {
 		r := Render{Block: tag.block, Params: tag.params()}
@@ -53,7 +52,7 @@ func Check(source string, html bool) Checked {
 	}
 	for _, use := range t.uses {
 		out.Reads = append(out.Reads, use.root)
-		if t.assigned[use.root] {
+		if t.assigned[use.root] || use.at >= p.readable {
 			continue
 		}
 		name := Name{{use.at, use.root}}
@@ -158,25 +157,34 @@ func (p *parser) literal(c *call, at int, want kind, v any) {
 	case listKind:
 		p.reportFilter(at, "", "the filter %s takes a list here", name)
 	case zoneKind:
-		if _, ok := localtime.Zone(s); !ok {
-			value("", "%q is no time zone: write a name such as Asia/Tokyo", s)
+		if !localtime.IANA(s) {
+			value(localtime.Suggest(s), "%q is no time zone: write a name such as Asia/Tokyo", s)
 		}
 	case currencyKind:
 		if !currency.IsValid(s) {
-			hint := ""
-			if upper := strings.ToUpper(s); currency.IsValid(upper) {
-				hint = upper
-			}
-			value(hint, "%q is no currency: write a code such as JPY or EUR", s)
+			value(suggestCurrency(s), "%q is no currency: write a code such as JPY or EUR", s)
 		}
 	case languageKind:
-		if !human.ValidLanguage(s) {
-			value("", "%q is no language: write a code such as ja or pt-BR", s)
+		if !human.WrittenLanguage(s) {
+			value(human.SuggestLanguage(s), "%q is no language: write a code such as ja or pt-BR", s)
 		}
 	}
 	if name == "date" && want == textKind && s == "" {
 		p.reportFilter(at, "", "the form of the date is empty")
 	}
+}
+
+// suggestCurrency returns the code that a name or sign of a currency most likely means, or "".
+func suggestCurrency(s string) string {
+	upper := strings.ToUpper(strings.TrimSpace(s))
+	if currency.IsValid(upper) {
+		return upper
+	}
+	return map[string]string{
+		"YEN": "JPY", "¥": "JPY", "￥": "JPY", "円": "JPY", "EURO": "EUR", "EUROS": "EUR", "€": "EUR", "$": "USD", "US$": "USD",
+		"DOLLAR": "USD", "DOLLARS": "USD", "£": "GBP", "POUND": "GBP", "POUNDS": "GBP", "WON": "KRW", "₩": "KRW", "RMB": "CNY",
+		"YUAN": "CNY", "元": "CNY", "RUPEE": "INR", "₹": "INR",
+	}[upper]
 }
 
 // clockWord reports whether an expression is "now" or "today", or a variable that was assigned from it, and where.

@@ -159,8 +159,6 @@ func (c *filterCall) format(n *number, code string, show currency.Display, least
 	}
 	f := currency.NewFormatter(currency.NewLocale(locale))
 	f.CurrencyDisplay, f.MinDigits, f.MaxDigits, f.RoundingMode = show, least, most, currency.RoundHalfUp
-	if !strings.HasPrefix(locale, "zh") { // where ¥ is another currency's
-		f.SymbolMap["JPY"] = "¥"
-	}
+	f.SymbolMap["JPY"] = "¥" // where CLDR has a wide ￥, JP¥ or JPY too
 	return f.Format(amount)
 }

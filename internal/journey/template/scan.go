@@ -174,11 +174,14 @@ type Problem struct {
 
 // reportFilter adds a problem of a filter or its arguments.
 func (p *parser) reportFilter(offset int, hint, format string, args ...any) {
-	p.minor++
+	readable := p.readable
 	p.report(offset, hint, format, args...)
+	p.readable = readable
 }
 
 // report adds a problem.
 func (p *parser) report(offset int, hint, format string, args ...any) {
+	before := p.source[:min(max(0, offset)+2, len(p.source))] // with the brackets of a tag that begins at the offset
+	p.readable = min(p.readable, max(0, strings.LastIndex(before, "{{"), strings.LastIndex(before, "{%")))
 	p.problems = append(p.problems, Problem{Offset: offset, Message: fmt.Sprintf(format, args...), Hint: hint})
 }

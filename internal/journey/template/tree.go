@@ -39,7 +39,7 @@ type parser struct {
 	depth    int
 	calls    []*call
 	mended   bool            // a fault of the tags was reported that explains later ones
-	minor    int             // problems of filters, which leave the names of the template readable
+	readable int             // in bytes, up to the first tag with a fault of the syntax: names after may be missing, or not be names
 	clocks   map[string]bool // variables that hold "now" or "today"
 }
 
@@ -56,7 +56,7 @@ func Parse(source string, html bool) *Template {
 }
 
 func parse(source string, html bool) (*Template, *parser) {
-	p := &parser{source: source, html: html, clocks: map[string]bool{}, assigned: map[string]bool{"forloop": true, "tablerowloop": true}}
+	p := &parser{source: source, html: html, readable: len(source), clocks: map[string]bool{}, assigned: map[string]bool{"forloop": true, "tablerowloop": true}}
 	if len(source) > maxTemplate {
 		p.report(-1, "", "the template is larger than %d KiB", maxTemplate>>10)
 		return &Template{Problems: p.problems}, p
