@@ -40,6 +40,9 @@ func TestGoodFiles(t *testing.T) {
 	for _, root := range []string{"../../journeys", "testdata/whole", "../simulate/testdata/language", "../simulate/testdata/rules"} {
 		files := folder(t, root)
 		for _, file := range files {
+			if filepath.Ext(file.Name) != ".yaml" {
+				continue // a layout or a block
+			}
 			_, document, ok := parse(file.Data)
 			if !ok {
 				t.Errorf("%s/%s cannot be read", root, file.Name)
@@ -70,11 +73,15 @@ func TestGoldens(t *testing.T) {
 		}
 		var files []lint.File
 		for _, file := range archive.Files {
-			if ext := filepath.Ext(file.Name); ext == ".yaml" || ext == ".yml" {
+			switch filepath.Ext(file.Name) {
+			case ".yaml", ".yml", ".html", ".liquid":
 				files = append(files, lint.File{Name: file.Name, Data: file.Data})
 			}
 		}
 		for _, file := range files {
+			if ext := filepath.Ext(file.Name); ext != ".yaml" && ext != ".yml" {
+				continue
+			}
 			_, document, ok := parse(file.Data)
 			if !ok {
 				continue

@@ -147,7 +147,7 @@ func verdict(files []lint.File, name string) (shape, failed bool, words string) 
 func folder(t *testing.T, root string) []lint.File {
 	t.Helper()
 	var files []lint.File
-	for _, pattern := range []string{"*.yaml", "messages/*.yaml", "actions/*.yaml"} {
+	for _, pattern := range []string{"*.yaml", "messages/*.yaml", "messages/_*/*", "actions/*.yaml"} {
 		names, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)

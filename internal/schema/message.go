@@ -46,6 +46,9 @@ func (b *builder) treatment(c channel.Spec, whole bool) *shape.Schema {
 func (b *builder) fields(s *shape.Schema, fields []channel.Field, whole bool) {
 	for _, f := range fields {
 		s.Properties[f.Name] = field(b, f)
+		if instead := inPlaceOf(fields, f); len(instead) > 0 {
+			s.Not = &shape.Schema{Required: append([]string{f.Name}, instead...)}
+		}
 		switch {
 		case !whole || !f.Required:
 		case f.Or != "":
