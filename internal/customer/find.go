@@ -4,8 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"slices"
 	"strings"
 
+	"github.com/tabi-journeys/tabi/internal/address"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 )
 
@@ -43,6 +46,31 @@ func (s *Room) Find(ctx context.Context, text string) ([]Customer, error) {
 	}, `select id, traits from customers where merged_into = '' and (lower(traits) like $1 escape '!' or lower(traits) like $2 escape '!')
 		order by id`, `%"email":"`+within(text)+`"%`, `%"phone":"%`+within(tail(digits(text), text))+`%`)
 	return out, sqldb.DatabaseError(err)
+}
+
+// UserWithMailbox returns the id of the user who has a mailbox, by its key: "" if no user has it, or more than one. Visitors do not count.
+// Traits have no index: it reads all profiles, so bound ctx.
+func (s *Room) UserWithMailbox(ctx context.Context, mailbox string) (user string, err error) {
+	at := strings.LastIndexByte(mailbox, '@')
+	if at <= 0 {
+		return "", nil
+	}
+	var found []string
+	err = sqldb.Rows(ctx, s.db.Reader, func(r *sql.Rows) error {
+		var id, text string
+		if err := r.Scan(&id, &text); err != nil || event.Anonymous(id) {
+			return err
+		}
+		traits, err := sqldb.Object(text)
+		if err == nil && slices.Contains(KeysOf(address.Mailbox, traits), mailbox) && len(found) < 2 {
+			found = append(found, id)
+		}
+		return err
+	}, `select id, traits from customers where merged_into = '' and lower(traits) like $1 escape '!'`, `%`+within(mailbox[:at+1])+`%`)
+	if err != nil || len(found) != 1 {
+		return "", sqldb.DatabaseError(err)
+	}
+	return found[0], nil
 }
 
 // within returns a pattern for a text in a value of the traits.

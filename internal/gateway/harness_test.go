@@ -56,7 +56,13 @@ type house struct {
 // newHouse opens one; change may alter the configuration. The gateway's time stands at instant.
 func newHouse(t testing.TB, change func(*Config)) *house {
 	t.Helper()
-	s, err := engine.Open(context.Background(), engine.Options{URL: filepath.Join(t.TempDir(), "tabi.db"), Channels: channels})
+	return houseOn(t, filepath.Join(t.TempDir(), "tabi.db"), change)
+}
+
+// houseOn returns a house on an empty database.
+func houseOn(t testing.TB, database string, change func(*Config)) *house {
+	t.Helper()
+	s, err := engine.Open(context.Background(), engine.Options{URL: database, Channels: channels})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,12 @@ const topicsYAML = `topics:
 func (h *house) mailed(topic, category string) signedlink.Mail {
 	h.t.Helper()
 	_, ref := h.enter()
+	return h.mailedTo("ana/b", ref, topic, category)
+}
+
+// mailedTo publishes topics, and mails a customer about one.
+func (h *house) mailedTo(who string, ref contract.Ref, topic, category string) signedlink.Mail {
+	h.t.Helper()
 	content, found := lint.Check([]lint.File{
 		{Root: "j", Name: "j/apology.yaml", Data: []byte(apologyYAML)},
 		{Root: "j", Name: "j/messages/sorry.yaml", Data: []byte(sorryYAML)},
@@ -43,7 +49,7 @@ func (h *house) mailed(topic, category string) signedlink.Mail {
 	if _, err := h.store.Catalog.Publish(context.Background(), instant, content); err != nil {
 		h.t.Fatal(err)
 	}
-	m := signedlink.Mail{Customer: "ana/b", Journey: "apology", Step: "note", Message: "sorry", Key: ref.Enrollment + "/note/1"}
+	m := signedlink.Mail{Customer: who, Journey: "apology", Step: "note", Message: "sorry", Key: ref.Enrollment + "/note/1"}
 	r, err := h.store.Messages.Reserve(context.Background(), instant, instant, contract.Send{
 		Ref: ref, EvalContext: contract.EvalContext{EntryEvent: "e1"}, Key: m.Key, Step: "note", Visit: 1,
 		Spec: journey.Send{Message: "sorry", Via: []string{"email"}, Category: category, Topic: topic},

@@ -1,10 +1,18 @@
 package mail
 
 import (
+	"context"
 	"net/http"
+	"time"
 
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/tabi-journeys/tabi/internal/address"
 	"github.com/tabi-journeys/tabi/internal/consent"
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/event"
+	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/signedlink"
 )
 
@@ -31,6 +39,11 @@ func (h *Handlers) Confirm(w http.ResponseWriter, r *http.Request) {
 	if t == nil {
 		return
 	}
+	if h.joinOwner(r, u, c.Channel) {
+		if c, u, t = h.confirmReader(w, r); t == nil {
+			return
+		}
+	}
 	one := t.Channels[at(t, c.Channel)]
 	if !one.On || u.unproven(t.Name, c.Channel) {
 		a := &act{reader: u, source: "confirmation page"}
@@ -44,6 +57,37 @@ func (h *Handlers) Confirm(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	h.showConfirm(w, r, u, t, true)
+}
+
+// joinWithin bounds the search for the user who has a mailbox.
+const joinWithin = 10 * time.Second
+
+// joinOwner makes the subscriber of a form and the user who has the same mailbox one customer, and reports whether it did. It does so
+// only when the mailbox has just proved to be the reader's, and only if one user has it: of several nobody can say which one it was.
+// Where it fails, the choice stays with the subscriber, to whom the mails go. See docs/language/topics.md.
+func (h *Handlers) joinOwner(r *http.Request, u *reader, channel string) bool {
+	if channel != address.Mailbox || len(u.send.Addresses) != 1 {
+		return false
+	}
+	mailbox := u.send.Addresses[0]
+	subscriber := h.rooms.Customers.Subscriber(mailbox)
+	if u.owner != customer.Anonymous(subscriber) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), joinWithin)
+	defer cancel()
+	user, err := h.rooms.Customers.UserWithMailbox(ctx, mailbox)
+	if err == nil && user != "" {
+		err = h.ingest(ctx, []customer.SegmentCall{{
+			Type: "identify", UserID: user, AnonymousID: subscriber, MessageID: event.PreferencePrefix + uuid.NewString(), Source: "http",
+		}})
+	}
+	if err != nil {
+		h.Log.Warn("a subscriber of a form stays apart from the user who has the mailbox", zap.String("subscriber", u.owner),
+			zap.String("user", user), web.Logged(r.Context()), zap.Error(err))
+		return false
+	}
+	return user != ""
 }
 
 // unproven reports whether the reader has not chosen a topic on a channel themselves: it is on by default alone.

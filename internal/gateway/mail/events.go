@@ -52,6 +52,8 @@ type Catalog interface {
 type Customers interface {
 	Get(ctx context.Context, id string) (customer.Customer, error)
 	AddressState(ctx context.Context, channel, key string) (address.State, error)
+	Subscriber(mailbox string) string
+	UserWithMailbox(ctx context.Context, mailbox string) (user string, err error)
 }
 
 // Intake accepts the events that links and reports become.

@@ -58,7 +58,11 @@ func (h *Handlers) Preferences(w http.ResponseWriter, r *http.Request) {
 				wanted[field] = true
 			}
 		}
-		said := func(t *topic, c choice) string { return u.W.Choose + " " + t.wording(c.Label) }
+		heading := u.W.Choose
+		if u.nothing() {
+			heading = u.W.Nothing
+		}
+		said := func(t *topic, c choice) string { return heading + " " + t.wording(c.Label) }
 		topics := u.topics()
 		lifted := map[string]bool{}
 		for _, t := range topics {
@@ -93,10 +97,15 @@ func (h *Handlers) preferencesReader(w http.ResponseWriter, r *http.Request) *re
 	return u
 }
 
+// nothing reports whether the reader has refused all marketing.
+func (u *reader) nothing() bool {
+	return u.forgotten || u.refused("all") || u.refused(journey.Marketing)
+}
+
 func (h *Handlers) showPreferences(w http.ResponseWriter, r *http.Request, u *reader, saved bool) {
 	v := preferencesView{
 		public: u.public, Token: r.PathValue("token"), Address: u.addressShown(), Topics: u.topics(), Saved: saved,
-		Nothing: u.forgotten || u.refused("all") || u.refused(journey.Marketing),
+		Nothing: u.nothing(),
 	}
 	if u.forgotten {
 		v.Topics, v.Address = nil, ""

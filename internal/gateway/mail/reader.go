@@ -261,7 +261,15 @@ func (h *Handlers) store(r *http.Request, a *act) error {
 	if len(a.calls) == 0 {
 		return nil
 	}
-	receipts, err := h.rooms.Intake.Ingest(r.Context(), h.Now(), a.calls)
+	if err := h.ingest(r.Context(), a.calls); err != nil {
+		return err
+	}
+	return h.reread(r.Context(), a.reader)
+}
+
+// ingest stores calls in one transaction. A limit that one exceeds is an error.
+func (h *Handlers) ingest(ctx context.Context, calls []customer.SegmentCall) error {
+	receipts, err := h.rooms.Intake.Ingest(ctx, h.Now(), calls)
 	if err != nil {
 		return err
 	}
@@ -270,5 +278,5 @@ func (h *Handlers) store(r *http.Request, a *act) error {
 			return receipt.Over
 		}
 	}
-	return h.reread(r.Context(), a.reader)
+	return nil
 }

@@ -56,7 +56,9 @@ func (h *Handlers) Unsubscribe(w http.ResponseWriter, r *http.Request) {
 	case u.forgotten: // all of their addresses refuse marketing since
 		scope = scopeAll
 	case scope == scopeTopic:
-		said := func(t *topic, c choice) string { return asShown(oneClick, u.W.Stop+" "+t.wording(c.Label)) }
+		said := func(t *topic, c choice) string {
+			return asShown(oneClick, u.W.StopAsk+" "+t.wording(c.Label)+" "+u.W.Unsubscribe)
+		}
 		a.choose([]*topic{about}, map[string]bool{about.Name + "/" + u.send.Channel: false}, said)
 	default:
 		done, err := h.optedOut(r, u)
@@ -65,7 +67,11 @@ func (h *Handlers) Unsubscribe(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if !done {
-			a.track(event.Unsubscribed, asShown(oneClick, u.W.AllAbout), nil)
+			button := u.W.Unsubscribe
+			if about != nil {
+				button = u.W.All
+			}
+			a.track(event.Unsubscribed, asShown(oneClick, button+". "+u.W.AllAbout), nil)
 			// A new id each time: an old link must work again after the customer has come back.
 			a.calls[0].MessageID = event.UnsubscribePrefix + a.calls[0].MessageID[len(event.PreferencePrefix):]
 		}

@@ -19,7 +19,8 @@ type words struct {
 	Ask          string
 	Unsubscribe  string
 	Done         string
-	Stop         string // before the name of a topic
+	Stop         string // before the name of a topic that has ended
+	StopAsk      string // before the name of a topic, and a button
 	Change       string
 	Skip         string
 	Bad          string
@@ -68,6 +69,7 @@ var texts = map[string]*words{
 		Unsubscribe: "Unsubscribe",
 		Done:        "You are unsubscribed",
 		Stop:        "You will get no more messages of this kind from us:",
+		StopAsk:     "Press the button to get no more of these messages:",
 		Change:      "Choose what you get",
 		Skip:        "Skip to content",
 		Bad:         "This link does not work",
@@ -97,7 +99,7 @@ var texts = map[string]*words{
 	"ja": {
 		Preferences:  "配信設定",
 		Choose:       "受け取りたいお知らせをお選びください。",
-		For:          "対象",
+		For:          "配信先：",
 		Nothing:      "現在、お知らせの配信は停止されています。受け取りたいものを選んで保存してください。",
 		Save:         "保存する",
 		Saved:        "設定を保存しました。",
@@ -107,6 +109,7 @@ var texts = map[string]*words{
 		Unsubscribe:  "配信を停止する",
 		Done:         "配信を停止しました",
 		Stop:         "今後、次のお知らせは届きません：",
+		StopAsk:      "次のお知らせの配信を停止する場合は、ボタンを押してください：",
 		Change:       "受け取るお知らせを選ぶ",
 		Skip:         "本文へ移動",
 		Bad:          "このリンクは使えません",
@@ -146,6 +149,7 @@ var texts = map[string]*words{
 		Unsubscribe: "Abmelden",
 		Done:        "Sie sind abgemeldet",
 		Stop:        "Diese Nachrichten bekommen Sie nicht mehr von uns:",
+		StopAsk:     "Drücken Sie den Knopf, um diese Nachrichten abzubestellen:",
 		Change:      "Auswählen, was Sie bekommen",
 		Skip:        "Zum Inhalt",
 		Bad:         "Dieser Link funktioniert nicht",
@@ -187,6 +191,7 @@ var texts = map[string]*words{
 		Unsubscribe:  "Se désabonner",
 		Done:         "Vous êtes désabonné",
 		Stop:         "Vous ne recevrez plus ces messages de notre part :",
+		StopAsk:      "Appuyez sur le bouton pour ne plus recevoir ces messages :",
 		Change:       "Choisir ce que vous recevez",
 		Skip:         "Aller au contenu",
 		Bad:          "Ce lien ne fonctionne pas",
@@ -226,6 +231,7 @@ var texts = map[string]*words{
 		Unsubscribe:  "Cancelar la suscripción",
 		Done:         "Suscripción cancelada",
 		Stop:         "No recibirá más mensajes nuestros de este tipo:",
+		StopAsk:      "Pulse el botón para no recibir más estos mensajes:",
 		Change:       "Elegir lo que recibe",
 		Skip:         "Ir al contenido",
 		Bad:          "Este enlace no funciona",
@@ -254,7 +260,7 @@ var texts = map[string]*words{
 	"zh-Hans": {
 		Preferences:  "订阅设置",
 		Choose:       "请选择您希望收到的信息。",
-		For:          "对象",
+		For:          "收件地址：",
 		Nothing:      "您目前不会收到我们的营销信息。请选择希望重新接收的内容并保存。",
 		Save:         "保存",
 		Saved:        "您的选择已保存。",
@@ -264,6 +270,7 @@ var texts = map[string]*words{
 		Unsubscribe:  "退订",
 		Done:         "您已退订",
 		Stop:         "您将不再收到以下信息：",
+		StopAsk:      "如果您不想再收到以下信息，请点击按钮：",
 		Change:       "选择接收的内容",
 		Skip:         "跳到正文",
 		Bad:          "此链接无效",
@@ -292,7 +299,7 @@ var texts = map[string]*words{
 	"ko": {
 		Preferences:  "수신 설정",
 		Choose:       "받고 싶은 소식을 선택해 주세요.",
-		For:          "대상",
+		For:          "받는 주소:",
 		Nothing:      "현재 마케팅 메시지를 받지 않고 계십니다. 다시 받고 싶은 소식을 선택하고 저장해 주세요.",
 		Save:         "저장",
 		Saved:        "설정이 저장되었습니다.",
@@ -302,6 +309,7 @@ var texts = map[string]*words{
 		Unsubscribe:  "수신 거부",
 		Done:         "수신이 거부되었습니다",
 		Stop:         "앞으로 다음 소식을 보내지 않습니다:",
+		StopAsk:      "다음 소식을 그만 받으려면 버튼을 눌러 주세요:",
 		Change:       "받을 소식 선택",
 		Skip:         "본문으로 이동",
 		Bad:          "사용할 수 없는 링크입니다",
@@ -340,6 +348,7 @@ var texts = map[string]*words{
 		Unsubscribe:  "إلغاء الاشتراك",
 		Done:         "تم إلغاء اشتراكك",
 		Stop:         "لن تصلك منا هذه الرسائل بعد الآن:",
+		StopAsk:      "اضغط الزر إذا كنت لا تود أن تصلك هذه الرسائل:",
 		Change:       "اختر ما يصلك",
 		Skip:         "انتقل إلى المحتوى",
 		Bad:          "هذا الرابط لا يعمل",
