@@ -26,8 +26,12 @@ email:
     <a href="https://other.example/?utm_source=own">https://other.example/?utm_source=own</a></p>
     <map><area href="https://shop.example.com/map"></map>
     <!--[if mso]><v:roundrect href="https://shop.example.com/mso?x=1&amp;y=2">Go</v:roundrect><![endif]-->
+    <!--[if mso]><link href="https://shop.example.com/css" rel="stylesheet"><A
+      style="a:b" href='https://shop.example.com/vml'>x</A><a href="https://shop.example.com/kept" data-track="false">x</a><![endif]-->
+    <a href="https://shop.example.com/wrap
+    ped">Wrapped</a>
 push: {title: Hello, body: you, link: "https://shop.example.com/app"}
-sms: {text: "Your cart (https://shop.example.com/a_(b)). Or https://shop.example.com/二、bye"}
+sms: {text: "Your cart (https://shop.example.com/a_(b)). Or https://shop.example.com/二、or https://shop.example.com/?t=ab_, bye"}
 `
 
 // linked publishes messages with links, and returns the activities that track them.
@@ -103,9 +107,10 @@ func TestLinksOfAMailAreTracked(t *testing.T) {
 	cart := "https://shop.example.com/cart?a=1&b=x y&" + utm + "#top"
 	own := "https://other.example/?utm_source=own"
 	wantLinks(t, b.leads(fields["html"]), cart, cart, own, "https://shop.example.com/map?"+utm, "https://shop.example.com/mso?x=1&y=2&"+utm,
-		"pixel")
-	wantLinks(t, b.leads(fields["text"]), cart, cart, own)
+		"https://shop.example.com/vml?"+utm, "https://shop.example.com/wrapped?"+utm, "pixel")
+	wantLinks(t, b.leads(fields["text"]), cart, cart, own, "https://shop.example.com/wrapped?"+utm)
 	for _, kept := range []string{`<a href="https://shop.example.com/terms">`, `href="mailto:x@example.com"`, `href="tel:+81"`, `href="#a"`,
+		`<link href="https://shop.example.com/css" rel="stylesheet">`, `<a href="https://shop.example.com/kept">`,
 		`src="https://shop.example.com/i.png"`, ">https://other.example/?utm_source=own</a>", "https://tabi.example.com/p/"} {
 		if !strings.Contains(fields["html"], kept) {
 			t.Errorf("%s is not as it was:\n%s", kept, fields["html"])
@@ -141,9 +146,10 @@ func TestLinksOfATextMessageAreTracked(t *testing.T) {
 	b := linked(t, "", nil)
 	text := b.says("sms", journey.Marketing)["text"]
 	const utm = "?utm_source=tabi&utm_medium=sms&utm_campaign=news&utm_content=hello"
-	wantLinks(t, b.leads(text), "https://shop.example.com/a_(b)"+utm, "https://shop.example.com/二"+utm)
+	wantLinks(t, b.leads(text), "https://shop.example.com/a_(b)"+utm, "https://shop.example.com/二"+utm,
+		"https://shop.example.com/?t=ab_"+strings.Replace(utm, "?", "&", 1))
 	const short = `https://click\.example\.com/t/\w{11}`
-	if !regexp.MustCompile(`^Your cart \(` + short + `\)\. Or ` + short + `、bye$`).MatchString(text) {
+	if !regexp.MustCompile(`^Your cart \(` + short + `\)\. Or ` + short + `、or ` + short + `, bye$`).MatchString(text) {
 		t.Errorf("got %s", text)
 	}
 }

@@ -34,6 +34,11 @@ func isLink(n *html.Node) bool {
 	return n.Type == html.ElementNode && (n.DataAtom == atom.A || n.DataAtom == atom.Area)
 }
 
+// webLink returns an address as browsers read it: without spaces around it, and without tabs and line breaks in it.
+func webLink(value string) string {
+	return strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(strings.TrimSpace(value))
+}
+
 // keepsLink reports whether the designer wants a link as it is.
 func keepsLink(n *html.Node) bool {
 	switch strings.ToLower(strings.TrimSpace(attribute(n, untracked))) {
@@ -43,29 +48,39 @@ func keepsLink(n *html.Node) bool {
 	return false
 }
 
-// outlookLink matches a link in a conditional comment, where Outlook's buttons are.
-var outlookLink = regexp.MustCompile(`(?i)(\shref\s*=\s*)(?:"([^"]*)"|'([^']*)')`)
+// In a conditional comment, where Outlook's buttons are, outlookTag matches a tag that a reader can follow: no style sheet, and no base
+// of other links. outlookLink matches its link, and outlookKeeps that the designer wants it as it is.
+var (
+	outlookTag   = regexp.MustCompile(`(?i)<(?:a|area|v:[a-z]+)\s(?:"[^"]*"|'[^']*'|[^<>"'])*>`)
+	outlookLink  = regexp.MustCompile(`(?i)(\shref\s*=\s*)(?:"([^"]*)"|'([^']*)')`)
+	outlookKeeps = regexp.MustCompile(`(?i)\s` + untracked + `\s*=\s*["']?\s*(?:false|off|no)\b["']?`)
+)
 
 // eachLink calls do with every link under n that may be tracked, and puts what it returns in its place.
 func eachLink(n *html.Node, opts Options, do func(link string) string) {
 	switch {
 	case isLink(n) && !keepsLink(n):
 		for i, a := range n.Attr {
-			if link := strings.TrimSpace(a.Val); a.Namespace == "" && a.Key == "href" && link != "" && opts.tracks(link) {
+			if link := webLink(a.Val); a.Namespace == "" && a.Key == "href" && link != "" && opts.tracks(link) {
 				n.Attr[i].Val = do(link)
 			}
 		}
 	case n.Type == html.CommentNode && strings.HasPrefix(strings.TrimSpace(n.Data), "[if"):
-		n.Data = outlookLink.ReplaceAllStringFunc(n.Data, func(whole string) string {
-			part := outlookLink.FindStringSubmatch(whole)
-			link := strings.TrimSpace(html.UnescapeString(part[2] + part[3]))
-			if link == "" || !opts.tracks(link) {
+		n.Data = outlookTag.ReplaceAllStringFunc(n.Data, func(tag string) string {
+			if outlookKeeps.MatchString(tag) {
+				return tag
+			}
+			return outlookLink.ReplaceAllStringFunc(tag, func(whole string) string {
+				part := outlookLink.FindStringSubmatch(whole)
+				link := webLink(html.UnescapeString(part[2] + part[3]))
+				if link == "" || !opts.tracks(link) {
+					return whole
+				}
+				if put := do(link); put != link {
+					return part[1] + `"` + html.EscapeString(put) + `"`
+				}
 				return whole
-			}
-			if put := do(link); put != link {
-				return part[1] + `"` + html.EscapeString(put) + `"`
-			}
-			return whole
+			})
 		})
 	}
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
@@ -82,6 +97,9 @@ func dropTrackAttributes(n *html.Node) {
 				break
 			}
 		}
+	}
+	if n.Type == html.CommentNode {
+		n.Data = outlookKeeps.ReplaceAllString(n.Data, "")
 	}
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
 		dropTrackAttributes(c)
@@ -155,7 +173,7 @@ func trimLink(link string) string {
 	for link != "" {
 		last := link[len(link)-1]
 		switch {
-		case strings.IndexByte(".,;:!?'*_|", last) >= 0:
+		case strings.IndexByte(".,;:!?'*|", last) >= 0:
 		case last == ')' && strings.Count(link, ")") > strings.Count(link, "("):
 		case last == ']' && strings.Count(link, "]") > strings.Count(link, "["):
 		case last == '}' && strings.Count(link, "}") > strings.Count(link, "{"):

@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -10,8 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/activities/channels/provider"
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/channel/webhook"
+	"github.com/tabi-journeys/tabi/internal/engine/enginetest"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/workflows/contract"
 )
@@ -173,4 +176,60 @@ func TestReportsThatAreNotAccepted(t *testing.T) {
 	if n := h.stored() - before; n != 2500 {
 		t.Errorf("%d events of 2500 reports", n)
 	}
+}
+
+// What a provider should never report costs the report at most: nothing that the store cannot keep, and no time that cannot be written.
+func TestOddReports(t *testing.T) {
+	enginetest.Each(t, func(s *enginetest.Suite) {
+		var next channel.Report
+		h := newHouse(s.T, func(c *Config) {
+			c.Rooms, c.Ping = roomsOf(s.Engine), s.Database.Ping
+			c.Receivers = map[string]webhook.Receiver{"fake": provider.Receive(func(*http.Request, []byte) (channel.Received, error) {
+				return channel.Received{Reports: []channel.Report{next}}, nil
+			})}
+		})
+		h.store = s.Engine
+		_, ref := h.enter()
+		h.identify("ana/b", `{"phone":"+819012345678"}`)
+		key := h.sent(ref, "sms", message.Settlement{Status: contract.StatusSent, ProviderID: "SM1"})
+		for n, c := range []struct {
+			what     string
+			report   channel.Report
+			accepted bool
+		}{
+			{"a key with NUL", channel.Report{Key: "a\x00b"}, false},
+			{"a key that is no UTF-8", channel.Report{Key: "a\xff"}, false},
+			{"an id with NUL", channel.Report{ProviderID: "a\x00b"}, false},
+			{"an address with NUL", channel.Report{Kind: channel.Replied, Address: "+81\x0090\xff", Text: "x"}, false},
+			{"a text with NUL and half a character", channel.Report{
+				Kind: channel.Replied, ProviderID: "SM1", Text: "odd\x00\xed\xa0\x80", Form: "\x00"}, true},
+			{"a long text", channel.Report{Kind: channel.Replied, ProviderID: "SM1", Text: strings.Repeat("語", 70_000)}, true},
+			{"the end of time", channel.Report{ProviderID: "SM1", At: time.UnixMilli(math.MaxInt64)}, true},
+			{"before all time", channel.Report{ProviderID: "SM1", At: time.UnixMilli(math.MinInt64)}, true},
+			{"the year -5", channel.Report{ProviderID: "SM1", At: time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC)}, true},
+			{"1970", channel.Report{ProviderID: "SM1", At: time.Unix(0, 0)}, true},
+			{"a key of another channel", channel.Report{Channel: "email", Kind: channel.Bounced, Class: channel.Hard, Key: key}, false},
+		} {
+			next = c.report
+			next.ID = strconv.Itoa(n)
+			if next.Channel == "" {
+				next.Channel = "sms"
+			}
+			if next.Kind == "" {
+				next.Kind = channel.Delivered
+			}
+			got := h.do("POST", "/v1/providers/fake", "")
+			if got.status != http.StatusOK || strings.Contains(got.body, `"accepted":1`) != c.accepted {
+				t.Errorf("%s: %d %s", c.what, got.status, got.body)
+			}
+		}
+		if c := h.customer("ana/b"); len(c.Bounced) != 0 {
+			t.Errorf("dead: %v", c.Bounced)
+		}
+		for _, e := range h.events("ana/b") {
+			if !e.At.Equal(instant) {
+				t.Errorf("%s is of %s", e.Title, e.At)
+			}
+		}
+	})
 }

@@ -269,6 +269,9 @@ func TestSNSIsNotMadeToCallOthers(t *testing.T) {
 		"another host": func(f map[string]string) {
 			f["SigningCertURL"] = "https://sns.eu-west-1.amazonaws.com.evil.example/x.pem"
 		},
+		"a query": func(f map[string]string) {
+			f["SigningCertURL"] = "https://sns.eu-west-1.amazonaws.com/x.pem?Action=GetTopicAttributes"
+		},
 		"another path": func(f map[string]string) { f["SigningCertURL"] = "https://sns.eu-west-1.amazonaws.com/x.txt" },
 		"a user": func(f map[string]string) {
 			f["SigningCertURL"] = "https://sns.eu-west-1.amazonaws.com@evil.example/x.pem"

@@ -130,7 +130,7 @@ const (
 // key returns the public key of the certificate at an address.
 func (s *snsTopic) key(ctx context.Context, address string) (*rsa.PublicKey, error) {
 	u, err := amazon(address)
-	if err != nil || !strings.HasSuffix(u.Path, ".pem") {
+	if err != nil || !strings.HasSuffix(u.Path, ".pem") || u.RawQuery != "" { // a query could ask Amazon for words of a stranger
 		return nil, fmt.Errorf("%w: it names no certificate of Amazon's", channel.ErrSignature)
 	}
 	now := s.env.Now()

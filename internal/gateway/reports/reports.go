@@ -110,6 +110,9 @@ func (h *Reports) Event(ctx context.Context, r channel.Report) (call customer.Se
 	if r.At.After(h.Now()) {
 		r.At = h.Now()
 	}
+	if r.At.Unix() <= 0 { // no time of a message: an event of the year -5 could not be written as JSON
+		r.At = time.Time{}
+	}
 	if r.Kind == channel.Linked {
 		call, ignore = h.linked(r)
 		return call, ignore, nil
@@ -141,6 +144,9 @@ func (h *Reports) Event(ctx context.Context, r channel.Report) (call customer.Se
 	}
 	if err != nil {
 		return call, "", err
+	}
+	if send.Channel != r.Channel {
+		return call, "the message of this key went out on another channel than the provider's", nil
 	}
 	if unit.IsPseudonym(send.Customer) {
 		return call, "the customer whom the message went to was forgotten", nil
