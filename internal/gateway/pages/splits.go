@@ -12,15 +12,9 @@ import (
 // splitRow compares the arms of a split.
 type splitRow struct {
 	Step     string
-	Rows     []armRow
-	Verdicts []string // of each two arms
+	Rows     []groupRow // the arms and the control group
+	Verdicts []string   // of each two arms, and of each arm against the control group
 	Note     string
-}
-
-// armRow is an arm, or the control group.
-type armRow struct {
-	groupRow
-	Words string // against the control group
 }
 
 // splits sets the comparisons of the splits.
@@ -42,14 +36,10 @@ func (v *journeyView) splits() {
 			return g
 		}
 		for _, arm := range s.Arms {
-			row := armRow{groupRow: place(groupRow{Label: journey.ArmLabel(arm.Arm), Group: arm.Group})}
-			if arm.Compared {
-				row.Words = inWords(arm.Control)
-			}
-			r.Rows = append(r.Rows, row)
+			r.Rows = append(r.Rows, place(groupRow{Label: journey.ArmLabel(arm.Arm), Group: arm.Group}))
 		}
 		if held.Customers+held.Maturing > 0 {
-			r.Rows = append(r.Rows, armRow{groupRow: place(groupRow{Label: "control group", Group: held})})
+			r.Rows = append(r.Rows, place(groupRow{Label: "control group", Group: held}))
 		}
 		for _, p := range s.Pairs {
 			text := fmt.Sprintf("%s against %s: %s.", journey.ArmLabel(p.Arm), journey.ArmLabel(p.Other), inWords(p.Difference))
@@ -58,6 +48,12 @@ func (v *journeyView) splits() {
 					graph.Number(p.Needed))
 			}
 			r.Verdicts = append(r.Verdicts, text)
+		}
+		for _, arm := range s.Arms {
+			if arm.Compared {
+				r.Verdicts = append(r.Verdicts,
+					fmt.Sprintf("%s against the control group: %s.", journey.ArmLabel(arm.Arm), inWords(arm.Control)))
+			}
 		}
 		if s.Reached < s.Of && held.Customers > 0 {
 			r.Note = fmt.Sprintf("%s of %s treated customers came to this split. The control group has all customers, so the comparison "+
