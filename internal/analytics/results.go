@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/retention"
 	"github.com/tabi-journeys/tabi/internal/sqldb"
 	"github.com/tabi-journeys/tabi/internal/stats"
@@ -25,7 +24,7 @@ type Tally struct {
 	Unknown                             int64 // of Sent, those of which nobody knows whether they went out
 	Suppressed, Failed                  int64 // not sent
 	Mature, Maturing                    int64 // of Sent, by journeys with a goal: those whose window is over, and the others
-	Converted                           int64 // of Mature: the enrollment reached its goal in the window
+	Converted                           int64 // of Mature: the customer reached the enrollment's goal in the window, also after it ended
 	Value                               float64
 	delay                               float64 // sum of the times from entry to send, of Mature
 }
@@ -134,7 +133,8 @@ func (s *Room) Results(ctx context.Context, now time.Time, f ResultsFilter) (Res
 			return err
 		}
 		out.Begins = begins.Of(ofResults...).After(f.Since)
-		r := resultsCount{ctx: ctx, tx: tx, s: s, out: &out, filter: f, goals: map[string]bool{}, parts: map[string]map[string]*Tally{}}
+		r := resultsCount{ctx: ctx, tx: tx, s: s, out: &out, filter: f, goals: map[string]bool{}, parts: map[string]map[string]*Tally{},
+			lateOf: map[string]map[string]lateGoal{}}
 		if err := r.count(); err != nil {
 			return err
 		}
@@ -158,6 +158,16 @@ type resultsCount struct {
 	filter ResultsFilter
 	goals  map[string]bool              // by journey: it has one
 	parts  map[string]map[string]*Tally // by list and name
+
+	lateOf    map[string]map[string]lateGoal // by journey and enrollment
+	lateSends []lateSend
+}
+
+// resultRow is a group of sends.
+type resultRow struct {
+	message, channel, language, tone, journey, revision string
+	day                                                 int64
+	Tally
 }
 
 func (r *resultsCount) part(list, name string, t Tally) {
@@ -176,14 +186,9 @@ func (r *resultsCount) args() []any {
 
 func (r *resultsCount) count() error {
 	where, more := inResults(r.filter)
-	type row struct {
-		message, channel, language, tone, journey, revision string
-		day                                                 int64
-		Tally
-	}
-	var all []row
+	var all []resultRow
 	if err := sqldb.Rows(r.ctx, r.tx, func(rows *sql.Rows) error {
-		var one row
+		var one resultRow
 		err := rows.Scan(append([]any{&one.message, &one.channel, &one.language, &one.tone, &one.journey, &one.day, &one.revision},
 			one.columns()...)...)
 		all = append(all, one)
@@ -203,17 +208,10 @@ func (r *resultsCount) count() error {
 		if !r.goals[one.journey] {
 			one.Mature, one.Maturing, one.delay = 0, 0, 0
 		}
-		day := time.UnixMilli(one.day * 86_400_000).UTC().Format(time.DateOnly)
-		r.out.Total.add(one.Tally)
-		r.part("message", one.message, one.Tally)
-		r.part("journey", one.journey, one.Tally)
-		if one.channel == "" { // suppressed before a channel was chosen
-			continue
-		}
-		for list, name := range map[string]string{"channel": one.channel, "language": one.language, "tone": one.tone, "day": day,
-			"day/" + one.channel: day} {
-			r.part(list, name, one.Tally)
-		}
+		r.fold(one)
+	}
+	if err := r.late(); err != nil {
+		return err
 	}
 	r.out.Messages, r.out.Languages, r.out.Tones, r.out.Journeys = r.list("message"), r.list("language"), r.list("tone"), r.list("journey")
 	r.out.Days = r.days("day")
@@ -221,6 +219,21 @@ func (r *resultsCount) count() error {
 		r.out.Channels = append(r.out.Channels, ChannelTally{one, r.days("day/" + one.Name)})
 	}
 	return nil
+}
+
+// fold adds sends to all lists.
+func (r *resultsCount) fold(one *resultRow) {
+	r.out.Total.add(one.Tally)
+	r.part("message", one.message, one.Tally)
+	r.part("journey", one.journey, one.Tally)
+	if one.channel == "" { // suppressed before a channel was chosen
+		return
+	}
+	day := time.UnixMilli(one.day * 86_400_000).UTC().Format(time.DateOnly)
+	for list, name := range map[string]string{"channel": one.channel, "language": one.language, "tone": one.tone, "day": day,
+		"day/" + one.channel: day} {
+		r.part(list, name, one.Tally)
+	}
 }
 
 // list returns a list, most sent first.
@@ -266,7 +279,7 @@ func (r *resultsCount) goal(name, revision string) error {
 // variants counts the sends by the arms of the splits that their enrollments had passed.
 func (r *resultsCount) variants() error {
 	where, more := inResults(r.filter)
-	several := len(r.out.Journeys) > 1
+	label := variantLabel(len(r.out.Journeys) > 1)
 	if err := sqldb.Rows(r.ctx, r.tx, func(rows *sql.Rows) error {
 		var name, step, arm string
 		var t Tally
@@ -276,15 +289,14 @@ func (r *resultsCount) variants() error {
 		if !r.goals[name] {
 			t.Mature, t.Maturing, t.delay = 0, 0, 0
 		}
-		label := step + ": " + journey.ArmLabel(arm)
-		if several {
-			label = name + " " + label
-		}
-		r.part("variant", label, t)
+		r.part("variant", label(name, step, arm), t)
 		return nil
 	}, `select c.journey, p.step, p.arm,`+tallies+` from send_log c join visit_log p on p.enrollment = c.enrollment and p.kind = 'split'
 		and p.skipped_at = 0 and p.visit = 1 and p.at <= c.at left join enrollment_states e on e.id = c.enrollment`+where+
 		` group by 1, 2, 3`, append(r.args(), more...)...); err != nil {
+		return err
+	}
+	if err := r.lateVariants(label); err != nil {
 		return err
 	}
 	r.out.Variants = r.days("variant")
@@ -298,7 +310,7 @@ func (r *resultsCount) controls() error {
 			continue
 		}
 		c := ControlTally{Journey: j.Name, Sends: stats.Wilson(j.Converted, j.Mature),
-			Delay: time.Duration(j.delay/float64(j.Mature)) * time.Millisecond}
+			Delay: j.meanDelay()}
 		var n int64
 		d, w := c.Delay, r.filter.Window
 		if err := r.tx.QueryRowContext(r.ctx, `select count(*), coalesce(sum(case when e.outcome = 'goal' and e.state = 'closed' and
@@ -312,6 +324,7 @@ func (r *resultsCount) controls() error {
 		if n == 0 {
 			continue
 		}
+		c.Converted += r.lateControls(j.Name, d, w)
 		c.HeldOut = stats.Wilson(c.Converted, n)
 		c.Difference = stats.Newcombe(c.Sends, c.HeldOut)
 		r.out.Controls = append(r.out.Controls, c)

@@ -127,6 +127,45 @@ func TestResults(t *testing.T) {
 	})
 }
 
+// A goal that a customer reaches when an exit has ended the enrollment counts within the window, on both sides of the comparison: the control
+// group would win by default otherwise.
+func TestResultsCountLateGoals(t *testing.T) {
+	each(t, func(s *suite) {
+		s.holdOutH()
+		s.Publish([]*journey.Definition{enginetest.Cart(measured, greeting)}, enginetest.Reminder())
+		at := func(days int) time.Time { return enginetest.Noon.Add(time.Duration(days) * enginetest.Day) }
+		enter := func(id string, ended, ordered int) {
+			e := s.enterAt(at(0), id)
+			if id[0] != 'h' {
+				s.takes(at(0), e, "short")
+				s.mails(at(1), e, "k"+id, contract.StatusSent)
+			}
+			s.end(at(ended), e, contract.Completed, 0)
+			if ordered > 0 {
+				s.orders(at(ordered), id, "of "+id, 40)
+			}
+		}
+		enter("a1", 2, 3) // in the window
+		enter("a2", 2, 9) // after it
+		enter("a3", 2, 0)
+		enter("h1", 2, 3)
+		enter("h2", 2, 9)
+		other := s.enterAt(at(0), "a4") // another cart is not the goal
+		s.mails(at(1), other, "ka4", contract.StatusSent)
+		s.end(at(2), other, contract.Completed, 0)
+		s.orders(at(3), "a4", "another", 40)
+
+		r := s.resultsOf(at(20), analytics.ResultsFilter{Message: "reminder", Window: 3 * enginetest.Day})
+		s.Equal([]any{r.Total.Sent, r.Total.Mature, r.Total.Converted, r.Total.Value}, []any{int64(4), int64(4), int64(1), 40.0})
+		s.Equal([]any{r.Channels[0].Converted, r.Days[0].Converted, r.Variants[0].Mature, r.Variants[0].Converted},
+			[]any{int64(1), int64(1), int64(3), int64(1)})
+		s.Equal(len(r.Controls), 1)
+		s.Equal([]any{r.Controls[0].Sends, r.Controls[0].HeldOut}, []any{stats.Wilson(1, 4), stats.Wilson(1, 2)})
+		s.Equal(s.resultsOf(at(20), analytics.ResultsFilter{Window: 9 * enginetest.Day}).Total.Converted, int64(2))
+		s.Equal(s.resultsOf(at(20), analytics.ResultsFilter{Message: "none"}).Total.Converted, int64(0))
+	})
+}
+
 // Sends of a journey without a goal have no conversions, and lower no rate.
 func TestResultsWithoutGoal(t *testing.T) {
 	each(t, func(s *suite) {
