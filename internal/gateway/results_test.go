@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/message"
 	"github.com/tabi-journeys/tabi/workflows/contract"
@@ -62,6 +63,46 @@ func TestResultsOfAMail(t *testing.T) {
 		}
 		if bad := h.do("GET", path+"?window=none", "", admin); bad.status/100 != 4 {
 			t.Errorf("%s with a window that is none: %d", path, bad.status)
+		}
+	}
+}
+
+// Sends of tests and reactions of machines are in no figure.
+func TestResultsLeaveOutTestsAndMachines(t *testing.T) {
+	t.Parallel()
+	h := providing(t)
+	_, ref := h.enter()
+	key := h.sent(ref, "email", message.Settlement{Status: contract.StatusSent})
+	trial := message.Trial{Key: "test-1", Message: "sorry", Channel: "email", Address: "me@testers.example",
+		Fields: map[string]string{"subject": "Sorry"}, Status: contract.StatusRetry}
+	if err := h.store.Messages.AddTrials(t.Context(), instant, 1, []message.Trial{trial}); err != nil {
+		t.Fatal(err)
+	}
+	leased, err := h.store.Messages.TakeTrial(t.Context(), instant, trial.Key, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.store.Messages.SettleTrial(t.Context(), instant, leased, message.Settlement{Status: contract.StatusSent}); err != nil {
+		t.Fatal(err)
+	}
+	h.report(channel.Report{Kind: channel.Opened, Key: key, ID: "p1", Machine: true},
+		channel.Report{Kind: channel.Opened, Key: trial.Key, ID: "p2"})
+	h.track("ana/b", "Email Opened", `{"key":"`+key+`","machine":true}`)
+	h.track("ana/b", "Email Link Clicked", `{"key":"`+trial.Key+`"}`)
+
+	var all api.MessageList
+	h.asks("GET", "/v1/admin/results/messages", "", &all)
+	var one api.MessageResults
+	h.asks("GET", "/v1/admin/results/messages/sorry", "", &one)
+	var channels api.ChannelList
+	h.asks("GET", "/v1/admin/results/channels", "", &channels)
+	if len(channels.Channels) != 1 || len(one.Days) != 1 {
+		t.Fatalf("%+v, %+v", channels, one)
+	}
+	for what, n := range map[string]api.ResultNumbers{"all": all.Total, "the message": one.Total, "the day": one.Days[0],
+		"the channel": channels.Channels[0].ResultNumbers} {
+		if n.Sent != 1 || n.Opened.Count != 0 || n.Clicked.Count != 0 {
+			t.Errorf("%s: %+v", what, n)
 		}
 	}
 }
