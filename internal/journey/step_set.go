@@ -93,9 +93,11 @@ func (s assignments) Read(r *syntax.Reader, _ *syntax.Field, n *source.Node) {
 			r.Report(key.Pos, "bad-value", "", "customer.id is the id by which tabi knows the customer: it cannot be set")
 			continue
 		}
-		if match[1] == "vars" {
-			first, _, _ := strings.Cut(match[2], ".")
+		switch first, _, _ := strings.Cut(match[2], "."); match[1] {
+		case "vars":
 			r.Variable(first)
+		case "customer":
+			r.Trait(key.At(len("customer.")), first)
 		}
 		s.Assign = append(s.Assign, Assignment{Target: match[1], Name: match[2], Value: r.Expr(n.Values[i], expr.Any)})
 	}

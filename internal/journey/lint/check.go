@@ -120,7 +120,7 @@ func Open(files []File, opts Options) *Folder {
 	each(parts, (*fileCheck).blocksRendered)
 	each(messages, (*fileCheck).blocksRendered)
 	c.blockCircles()
-	c.messageNames(messages, parts, journeys)
+	c.messageNames(messages, parts, defaults, journeys)
 	each(messages, (*fileCheck).attachParts)
 	c.unusedParts(slices.Concat(messages, parts, defaults))
 	if !c.vague {

@@ -172,6 +172,16 @@ func (f *fileCheck) withDefaults(m *journey.Message) {
 	}
 }
 
+// hasDefaults reports whether a compiled message has a treatment that messages/_defaults.yaml adds to.
+func (f *fileCheck) hasDefaults() bool {
+	for name := range f.defaults {
+		if f.message.message.Treatments[name] != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // layoutNamed reads the name of a layout. Empty: none.
 func (f *fileCheck) layoutNamed(n *source.Node) (string, bool) {
 	name, ok := f.Text(n, "layout")

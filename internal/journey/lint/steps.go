@@ -179,6 +179,9 @@ func (r *stepReader) Intent(n *source.Node) string { return r.intentName(n) }
 // Variable notes a variable that the step sets.
 func (r *stepReader) Variable(name string) { r.varNames[name] = true }
 
+// Trait notes a trait that the step sets. Each is a place of its own.
+func (r *stepReader) Trait(at source.Pos, name string) { r.trait(nil, at, name) }
+
 // Steps reads a nested list of steps. into receives the index of its first step. An absent arm continues after the step
 // or, with instead, where another arm of the step does, which was read before.
 func (r *stepReader) Steps(n *source.Node, token string, into, instead *int) {

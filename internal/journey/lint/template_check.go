@@ -281,13 +281,14 @@ func (c *Folder) senders(journeys []*fileCheck) map[string]*sender {
 	return out
 }
 
-// messageNames checks the names in messages, layouts and blocks, once it is known who sends them.
-func (c *Folder) messageNames(messages, parts, journeys []*fileCheck) {
+// messageNames checks the names in messages, layouts, blocks and defaults, once it is known who sends them.
+func (c *Folder) messageNames(messages, parts, defaults, journeys []*fileCheck) {
 	sure := !c.vague && !c.lostActions && !slices.ContainsFunc(journeys, func(f *fileCheck) bool { return f.journey == nil })
 	var senders map[string]*sender
 	if sure {
 		senders = c.senders(journeys)
 	}
+	everybody := &sender{}           // who sends the messages that have the defaults
 	users := map[*partFile]*sender{} // who sends the messages that have a layout or block
 	known := sure
 	for _, f := range messages {
@@ -303,17 +304,25 @@ func (c *Folder) messageNames(messages, parts, journeys []*fileCheck) {
 				}
 				users[p].add(who)
 			}
+			if f.hasDefaults() {
+				everybody.add(who)
+			}
 		} else {
 			known = false // it is not known what it uses
 		}
 		f.namesOf(who)
 	}
-	for _, f := range parts {
-		who := users[f.part]
+	rest := func(f *fileCheck, who *sender) {
 		if !known || who != nil && len(who.journeys) == 0 && !who.acts {
 			who = nil
 		}
 		f.namesOf(who)
+	}
+	for _, f := range parts {
+		rest(f, users[f.part])
+	}
+	for _, f := range defaults {
+		rest(f, everybody)
 	}
 }
 

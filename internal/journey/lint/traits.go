@@ -4,7 +4,6 @@ import (
 	"slices"
 	"unicode"
 
-	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
 )
 
@@ -30,17 +29,6 @@ func (f *fileCheck) trait(place *source.Node, at source.Pos, name string) {
 func unknownTraits(files []*fileCheck) {
 	places := map[string]int{}
 	for _, f := range files {
-		if f.journey != nil {
-			for _, step := range f.journey.all {
-				if set, ok := step.Spec.(*journey.Set); ok {
-					for _, a := range set.Assign {
-						if a.Target == "customer" {
-							f.trait(nil, step.keyAt, a.Name)
-						}
-					}
-				}
-			}
-		}
 		for _, t := range f.traits {
 			places[t.name]++
 		}

@@ -46,6 +46,8 @@ type Folder interface {
 
 	// Variable notes the name of a variable that the step sets.
 	Variable(name string)
+	// Trait notes a trait of the customer that the step sets.
+	Trait(at source.Pos, name string)
 
 	// Steps reads the steps of an arm, and sets into to the index of the first. If n is nil, the arm leads past the step
 	// or, with instead, to the same target as another arm of the step, which was read before.

@@ -56,7 +56,8 @@ func Parse(source string, html bool) *Template {
 }
 
 func parse(source string, html bool) (*Template, *parser) {
-	p := &parser{source: source, html: html, readable: len(source), clocks: map[string]bool{}, assigned: map[string]bool{"forloop": true, "tablerowloop": true}}
+	p := &parser{source: source, html: html, readable: len(source), clocks: map[string]bool{}}
+	p.assigned = map[string]bool{"forloop": true, "tablerowloop": true}
 	if len(source) > maxTemplate {
 		p.report(-1, "", "the template is larger than %d KiB", maxTemplate>>10)
 		return &Template{Problems: p.problems}, p
