@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -36,6 +37,7 @@ type webPush struct {
 	client  *http.Client
 	key     vapid.Key
 	contact string
+	instead *webpush.Subscription // gets all messages; nil: the customers' browsers do
 	timeout time.Duration
 }
 
@@ -47,6 +49,8 @@ var webPushProvider = provider.Provider{
 			"key get nothing", Use: provider.Sends},
 		{Name: vapid.ContactVariable, Doc: "mail or https address by which push services reach the sender", Use: provider.Sends,
 			Open: true},
+		{Name: vapid.URLVariable, Doc: "push service that gets all messages in place of the browsers' own, with the keys to encrypt by " +
+			"(…?p256dh=…&auth=…), for tests; empty: the browsers' own", Use: provider.Sends, Optional: true, Open: true},
 	},
 }
 
@@ -69,9 +73,33 @@ func openWebPush(cfg Config) (channel.Channel, error) {
 	if err != nil {
 		return nil, variable(vapid.ContactVariable, "%w", err)
 	}
+	instead, err := webPushInstead(cfg.Keys[vapid.URLVariable])
+	if err != nil {
+		return nil, err
+	}
 	return &webPush{
-		spec: webPushSpec, client: newHTTPClient(cfg, !cfg.WebhookAllowPrivate), key: key, contact: contact, timeout: cfg.Timeout,
+		spec: webPushSpec, client: newHTTPClient(cfg, instead == nil && !cfg.WebhookAllowPrivate), key: key, contact: contact,
+		instead: instead, timeout: cfg.Timeout,
 	}, nil
+}
+
+// webPushInstead reads the push service that gets all messages; nil: there is none.
+func webPushInstead(address string) (*webpush.Subscription, error) {
+	if address == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(address)
+	const what = "must be an http or https address with p256dh and auth in its query"
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return nil, variable(vapid.URLVariable, what)
+	}
+	out := &webpush.Subscription{Keys: webpush.Keys{P256dh: u.Query().Get("p256dh"), Auth: u.Query().Get("auth")}}
+	if out.Keys.P256dh == "" || out.Keys.Auth == "" {
+		return nil, variable(vapid.URLVariable, what)
+	}
+	u.RawQuery = ""
+	out.Endpoint = u.String()
+	return out, nil
 }
 
 func (w *webPush) Spec() channel.Spec { return w.spec }
@@ -95,6 +123,11 @@ func (w *webPush) Send(ctx context.Context, m channel.Message) channel.Receipt {
 	var sub webpush.Subscription
 	if err := json.Unmarshal([]byte(to.Text), &sub); err != nil {
 		return channel.Receipt{Outcome: channel.Refused, Reason: "the customer's web_push cannot be read"}
+	}
+	if w.instead != nil {
+		sub = webpush.Subscription{
+			Endpoint: w.instead.Endpoint + "?" + url.Values{"to": {sub.Endpoint}}.Encode(), Keys: w.instead.Keys,
+		}
 	}
 	body, err := json.Marshal(webPushPayload(m))
 	if err != nil || len(body) > maxWebPush {

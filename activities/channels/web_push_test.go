@@ -11,6 +11,7 @@ import (
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/channel/channeltest"
 	"github.com/tabi-journeys/tabi/internal/dev/testservers/phones"
+	"github.com/tabi-journeys/tabi/internal/devsinks"
 	"github.com/tabi-journeys/tabi/internal/webpush"
 )
 
@@ -153,6 +154,48 @@ func TestWebPushNamesWhatIsMissing(t *testing.T) {
 			if _, err := channels.Shipped().Open(cfg); err == nil || !strings.Contains(err.Error(), name) {
 				t.Errorf("%s=%s: %v", name, v, err)
 			}
+		}
+	}
+}
+
+// In dev all messages go to the sink, whatever the customers' subscriptions are; it decrypts them, and takes a repeat once.
+func TestWebPushToTheSink(t *testing.T) {
+	t.Parallel()
+	s := start(t, devsinks.Options{})
+	key, err := webpush.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.SetWebPushKey(key.Public)
+	cfg := channels.Config{Keys: map[string]string{
+		"TABI_WEB_PUSH_KEY": key.Private, "TABI_WEB_PUSH_CONTACT": "tabi@example.com", "TABI_WEB_PUSH_URL": s.WebPushURL(),
+	}}
+	c := open(t, "web_push", cfg)
+	m := pushTo(`{"endpoint":"https://push.example.com/a?b=1","keys":{"p256dh":"made up","auth":"too"}}`)
+	for range 2 {
+		if r := c.Send(t.Context(), m); r.Outcome != channel.Sent {
+			t.Fatalf("got %+v", r)
+		}
+	}
+	other := m
+	other.Address = strings.Replace(m.Address, "b=1", "b=2", 1)
+	c.Send(t.Context(), other)
+	got := s.Pushes()
+	if len(got) != 2 || got[1].To != "https://push.example.com/a?b=2" {
+		t.Fatalf("got %+v", got)
+	}
+	if p := got[0]; p.Channel != "web_push" || p.To != "https://push.example.com/a?b=1" || p.Title != m.Fields["title"] ||
+		p.Body != m.Fields["body"] || p.Link != m.Fields["link"] || p.Key != m.Key {
+		t.Errorf("got %+v", p)
+	}
+	s.SetWebPushKey("BAnother")
+	if r := c.Send(t.Context(), m); r.Outcome != channel.Refused {
+		t.Errorf("with the key of another: %+v", r)
+	}
+	for _, bad := range []string{"sink", "ftp://x.example/?p256dh=a&auth=b", "https://x.example/push", "https://x.example/push?p256dh=a"} {
+		cfg.Keys["TABI_WEB_PUSH_URL"] = bad
+		if _, err := channels.Shipped().Open(cfg); err == nil || !strings.Contains(err.Error(), "TABI_WEB_PUSH_URL") {
+			t.Errorf("%s: %v", bad, err)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-// Package devsinks replaces the providers in development and tests: a mail server, a push service, a provider of text
+// Package devsinks replaces the providers in development and tests: a mail server, push services of apps and browsers, a provider of text
 // messages, LINE and WhatsApp on loopback ports, with the real protocols, and pages that show what they received.
 package devsinks
 

@@ -41,6 +41,7 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 		return string(runes[:min(len(runes), 120)])
 	},
 	"segment": url.PathEscape,
+	"web":     func(s string) bool { return strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://") },
 	"first": func(s string) string {
 		if s = strings.TrimSpace(s); s == "" {
 			return "?"

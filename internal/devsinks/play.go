@@ -131,6 +131,7 @@ func (m *Mail) unsubscribe() string {
 var acts = map[string][]button{
 	"email":    {{"delivered", "Delivered"}, {"opened", "Opened"}, {"bounced", "Bounce"}, {"complained", "Mark as spam"}},
 	"push":     {{"clicked", "Tap"}, {"delivered", "Delivered"}, {"unsubscribed", "Opt out"}},
+	"web_push": {{"clicked", "Click"}, {"bounced", "Subscription ended"}, {"unsubscribed", "Opt out"}},
 	"sms":      {{"delivered", "Delivered"}, {"clicked", "Follow the link"}, {"bounced", "Bounce"}, {"unsubscribed", "Opt out"}},
 	"line":     {{"clicked", "Tap"}, {"read", "Read"}, {"blocked", "Block"}},
 	"whatsapp": {{"delivered", "Delivered"}, {"read", "Read"}, {"unsubscribed", "Opt out"}},

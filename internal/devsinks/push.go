@@ -22,19 +22,21 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/webpush"
 )
 
-// Push is a received push message.
+// Push is a received push message, of an app or of a browser.
 type Push struct {
-	ID       int               `json:"id"` // from 1, rising
-	To       string            `json:"to"` // the device's registration token
+	ID       int               `json:"id"`      // from 1, rising
+	Channel  string            `json:"channel"` // push or web_push
+	To       string            `json:"to"`      // the device's registration token, or the endpoint of the browser
 	Title    string            `json:"title"`
 	Body     string            `json:"body"`
 	Link     string            `json:"link,omitempty"`
 	Key      string            `json:"key"` // the ledger key
 	Data     map[string]string `json:"data,omitempty"`
 	Received time.Time         `json:"received"`
-	Raw      json.RawMessage   `json:"raw"` // the message as received
+	Raw      json.RawMessage   `json:"raw"` // the message as received, decrypted
 }
 
 const (
@@ -46,7 +48,7 @@ const (
 	maxPush      = 1 << 20 // bytes of a request
 )
 
-// pushServer implements FCM's HTTP v1 API, with the OAuth token exchange.
+// pushServer implements FCM's HTTP v1 API, with the OAuth token exchange, and a push service of browsers.
 type pushServer struct {
 	server   *http.Server
 	listener net.Listener
@@ -56,10 +58,13 @@ type pushServer struct {
 	done     chan struct{}
 	stopped  sync.WaitGroup
 	once     sync.Once
+	browser  *webpush.Browser // decrypts what goes to browsers
 
 	mu      sync.Mutex
 	tokens  map[string]time.Time // access token → its expiry
 	granted int
+	webKey  string          // the public key that browsers subscribe with
+	topics  map[string]bool // of messages to browsers
 }
 
 func startPush(opts Options) (*pushServer, error) {
@@ -71,17 +76,22 @@ func startPush(opts Options) (*pushServer, error) {
 	if err != nil {
 		return nil, err
 	}
+	browser, err := webpush.NewBrowser()
+	if err != nil {
+		return nil, err
+	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, err
 	}
 	p := &pushServer{
 		listener: listener, key: key, kept: newBox(func(p Push) int { return len(p.Raw) }), faults: newFaults(),
-		done: make(chan struct{}), tokens: map[string]time.Time{},
+		done: make(chan struct{}), tokens: map[string]time.Time{}, browser: browser, topics: map[string]bool{},
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /token", p.token)
 	mux.HandleFunc("POST /v1/projects/{project}/messages:send", p.send)
+	mux.HandleFunc("POST /web-push", p.webPush)
 	p.server = &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, ErrorLog: log.New(io.Discard, "", 0)}
 	p.stopped.Go(func() { _ = p.server.Serve(listener) })
 	return p, nil
@@ -215,8 +225,9 @@ func (p *pushServer) send(w http.ResponseWriter, r *http.Request) {
 	p.kept.add(func(id int) Push {
 		name = fmt.Sprintf("projects/%s/messages/%d", project, id)
 		return Push{
-			ID: id, To: message.Token, Title: message.Notification["title"], Body: message.Notification["body"],
-			Link: message.Data["link"], Key: message.Data["tabi_key"], Data: message.Data, Received: clock.Wall(), Raw: body.Message,
+			ID: id, Channel: "push", To: message.Token, Title: message.Notification["title"],
+			Body: message.Notification["body"], Link: message.Data["link"], Key: message.Data["tabi_key"], Data: message.Data,
+			Received: clock.Wall(), Raw: body.Message,
 		}
 	})
 	writeJSON(w, http.StatusOK, map[string]string{"name": name})

@@ -1,4 +1,5 @@
-// Package webpush has the key pair by which push services know who sends to a browser (VAPID, RFC 8292).
+// Package webpush has the key pair by which push services know who sends to a browser (VAPID, RFC 8292), and the receiving end for sinks
+// and tests.
 package webpush
 
 import (
@@ -15,6 +16,7 @@ import (
 const (
 	KeyVariable     = "TABI_WEB_PUSH_KEY"
 	ContactVariable = "TABI_WEB_PUSH_CONTACT"
+	URLVariable     = "TABI_WEB_PUSH_URL"
 )
 
 // A Key is a key pair. A browser subscribes with the public key, and then takes messages only from who has the private one.

@@ -22,6 +22,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/gateway"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
 	"github.com/tabi-journeys/tabi/internal/journey/source"
+	"github.com/tabi-journeys/tabi/internal/webpush"
 )
 
 // Dev runs everything in one process, with Temporal as a child process, on a designer's own machine.
@@ -241,7 +242,44 @@ func useSinks(c *app.Config, s *devsinks.Sink) error {
 		c.Provide(chatapi.WhatsAppVerify, s.ChatSecret()+"-verify")
 	}
 	ch.WebhookAllowPrivate = true
+	if c.Provided(webpush.KeyVariable) != "" {
+		return nil
+	}
+	key, err := webPushKey(c.DataDir)
+	if err != nil {
+		return err
+	}
+	s.SetWebPushKey(key.Public)
+	c.Provide(webpush.KeyVariable, key.Private)
+	c.Provide(webpush.URLVariable, s.WebPushURL())
+	if c.Provided(webpush.ContactVariable) == "" {
+		c.Provide(webpush.ContactVariable, "tabi@example.com")
+	}
 	return nil
+}
+
+// webPushKey returns the key pair of web push in a data folder, and makes it the first time: browsers stay subscribed at the next start.
+func webPushKey(dir string) (webpush.Key, error) {
+	path := filepath.Join(dir, "web-push-key")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		key, err := webpush.NewKey()
+		if err == nil {
+			err = os.WriteFile(path, []byte(key.Private+"\n"), 0o600)
+		}
+		if err != nil {
+			return key, app.Unreachable("cannot make a key for web push: %w", err)
+		}
+		return key, nil
+	}
+	if err != nil {
+		return webpush.Key{}, app.Unreachable("cannot read the key for web push: %w", err)
+	}
+	key, err := webpush.ParseKey(string(text))
+	if err != nil {
+		return key, app.Usage("%s %w; delete it for a new one", path, err)
+	}
+	return key, nil
 }
 
 // loopback refuses addresses that other machines can reach, because dev does not authenticate requests.
