@@ -156,6 +156,7 @@ func Identified(ctx context.Context, tx sqldb.Conn, f *unit.Forgetting, traits [
 			for _, text := range written(profile[trait]) {
 				f.Addresses = append(f.Addresses, text, address.Fold(trait, text))
 			}
+			f.Addresses = append(f.Addresses, KeysOf(trait, profile)...) // of devices that are objects too
 		}
 	}
 	f.Addresses = sqldb.Sorted(f.Addresses)
@@ -294,6 +295,7 @@ func hidden(salt []byte, channel, key string) string {
 
 // HideAddresses replaces what is known of addresses of a customer who is being forgotten by a row of a digest, which refuses
 // marketing: whoever registers with the address, or has it already, gets none until an opt-in, as after an unsubscribe link.
+// A device on which another customer has signed in since is that customer's, and what is known of it stays.
 func HideAddresses(ctx context.Context, b *unit.Unit, f *unit.Forgetting, channel string, keys []string) error {
 	t := f.Table("addresses", whyAddresses)
 	if f.Visitor {
@@ -301,24 +303,25 @@ func HideAddresses(ctx context.Context, b *unit.Unit, f *unit.Forgetting, channe
 	}
 	for _, key := range sqldb.Sorted(keys) {
 		digest := hidden(b.Units.Salt, channel, key)
-		var plain, done bool
+		var plain, done, moved bool
 		dead := int64(0)
 		if err := sqldb.Rows(ctx, b.Tx, func(r *sql.Rows) error {
-			var address string
+			var address, owner string
 			var deadAt, revivedAt, optedOut int64
-			if err := r.Scan(&address, &deadAt, &revivedAt, &optedOut); err != nil {
+			if err := r.Scan(&address, &deadAt, &revivedAt, &optedOut, &owner); err != nil {
 				return err
 			}
 			if revivedAt == 0 {
 				dead = max(dead, deadAt)
 			}
+			moved = moved || owner != "" && owner != f.Customer
 			plain, done = plain || address != digest, done || address == digest && optedOut != 0
 			return nil
-		}, `select address, dead_at, revived_at, opted_out_at from addresses where channel = $1 and address in ($2, $3)`, channel,
+		}, `select address, dead_at, revived_at, opted_out_at, owner from addresses where channel = $1 and address in ($2, $3)`, channel,
 			sqldb.Clean(key), digest); err != nil {
 			return err
 		}
-		if done && !plain {
+		if moved || done && !plain {
 			continue
 		}
 		if f.Left <= 0 && !f.DryRun {

@@ -1,13 +1,23 @@
 package gateway
 
 import (
+	"encoding/json"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/internal/access"
 	"github.com/tabi-journeys/tabi/internal/address"
+	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/clock"
+	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/engine/enginetest"
 	"github.com/tabi-journeys/tabi/internal/gateway/auth"
 )
 
@@ -160,6 +170,123 @@ func TestCampaignsBecomeTheAcquisition(t *testing.T) {
 			"context":{"campaign":{"source":"google"}}}`))
 		if diff := cmp.Diff(any(map[string]any{"first": map[string]any{"source": "crm"}}), of("ben")); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+// A customer's page and export have the addresses by channel with what is known of each; who may not see personal data sees none; and
+// forgetting leaves nothing of a device.
+func TestAddressesByChannel(t *testing.T) {
+	const (
+		iPhone  = "00112233445566778899aabbccddeeff00112233445566778899aabbccddee01"
+		android = "fcm-token-of-ana-0123456789"
+		moved   = "fcm-token-of-two-0123456789"
+		reader  = "a-token-of-reader-0000"
+	)
+	enginetest.Each(t, func(s *enginetest.Suite) {
+		s.Units.Channels = append(slices.Clone(s.Units.Channels), channel.Spec{Name: "web_push", Address: "web_push"})
+		h := newHouse(s.T, func(c *Config) {
+			c.Rooms, c.Ping = roomsOf(s.Engine), s.Database.Ping
+			c.Tokens = append(c.Tokens, auth.Token{Value: reader, Name: "Rea", Role: access.Reader})
+		})
+		h.store = s.Engine
+		h.accepted(h.call("/v1/identify", `{"userId":"ana","traits":{"email":"ana@example.com","phone":"+819012345678",
+			"push_token":[{"token":"`+iPhone+`","platform":"ios"},"`+android+`","`+moved+`"],
+			"web_push":[`+browserOne+`,"not a browser"]}}`))
+		h.accepted(h.call("/v1/identify", `{"userId":"ana","context":{"device":{"token":"`+iPhone+`","type":"ios"}}}`))
+		h.accepted(h.call("/v1/identify", `{"userId":"ben","context":{"device":{"token":"`+moved+`","type":"android"}}}`))
+		h.accepted(h.call("/v1/track", `{"userId":"ana","event":"Email Bounced","properties":{"type":"hard","email":"ana@example.com"}}`))
+
+		holds(
+			s.T,
+			h.page("/customers/ana"),
+			`<td>email</td><td>ana@example.com</td><td>dead: bounced: hard <time class="dim" datetime="`,
+			`<td>sms</td><td>&#43;819012345678</td><td>alive</td>`,
+			`<td>push</td><td>`+iPhone+`<div class="dim">an Apple device</div></td><td>alive</td>`,
+			`<td>push</td><td>`+android+`<div class="dim">a device, by Firebase</div></td><td>alive</td>`,
+			`<td>push</td><td>`+moved+`<div class="dim">a device, by Firebase</div></td><td>of another customer, who has signed in`,
+			`<td>web_push</td><td>https://push.example.com/1<div class="dim">a browser, by push.example.com</div></td><td>alive</td>`,
+			`cannot be used: the web_push is not a subscription of a browser`,
+		)
+		masked := h.do("GET", "/customers/ana", "", "Authorization: Bearer "+reader, "Accept: text/html")
+		if masked.status != http.StatusOK || !strings.Contains(masked.body, "or your role does not show it") {
+			s.T.Errorf("a reader: %d %s", masked.status, masked.body)
+		}
+		for _, secret := range []string{"ana@example.com", "9012345678", iPhone, android, moved, "push.example.com", "bounced: hard"} {
+			if strings.Contains(masked.body, secret) {
+				s.T.Errorf("a reader sees %s", secret)
+			}
+		}
+
+		exported := func(customer string) map[string]map[string]any {
+			s.T.Helper()
+			out := map[string]map[string]any{}
+			for after := ""; ; {
+				var page api.ExportPage
+				got := h.admin("GET", "/v1/admin/customers/"+customer+"/export?after="+url.QueryEscape(after), "")
+				if err := json.Unmarshal([]byte(got.body), &page); err != nil || got.status != http.StatusOK {
+					s.T.Fatal(got.status, got.body, err)
+				}
+				for _, row := range page.Rows {
+					if page.List == "addresses" {
+						since, has := row["since"].(string)
+						if has && since != "" {
+							row["since"] = "a time"
+						}
+						out[row["channel"].(string)+" "+row["address"].(string)] = row
+					}
+				}
+				if after = page.Next; after == "" {
+					return out
+				}
+			}
+		}
+		row := func(channel, address string, more map[string]any) map[string]any {
+			out := map[string]any{"channel": channel, "address": address, "dead": false, "opted_out": false}
+			maps.Copy(out, more)
+			return out
+		}
+		want := map[string]map[string]any{}
+		for _, one := range []map[string]any{
+			row("email", "ana@example.com", map[string]any{"dead": true, "reason": "bounced: hard", "since": "a time"}),
+			row("sms", "+819012345678", nil), row("push", iPhone, nil), row("push", android, nil),
+			row("push", moved, map[string]any{"device_of_another_customer": true}), row("web_push", "https://push.example.com/1", nil),
+		} {
+			want[one["channel"].(string)+" "+one["address"].(string)] = one
+		}
+		if diff := cmp.Diff(want, exported("ana")); diff != "" {
+			s.T.Errorf("the export (-want +got):\n%s", diff)
+		}
+
+		var asked api.ForgetStatus
+		got := h.admin("POST", "/v1/admin/customers/ana/forget", `{"reason":"ticket 1"}`)
+		if err := json.Unmarshal([]byte(got.body), &asked); err != nil || got.status != http.StatusOK {
+			s.T.Fatal(got.status, got.body, err)
+		}
+		for more := true; more; {
+			var err error
+			more, err = h.store.Erasure.Erase(s.Ctx, clock.Wall(), asked.Request)
+			s.Must(err)
+		}
+		known, err := h.store.Customers.KnownAddresses(s.Ctx, customer.AddressFilter{Limit: 100})
+		s.Must(err)
+		for _, one := range known {
+			for _, secret := range []string{"ana@example.com", "9012345678", iPhone, android, "push.example.com"} {
+				if strings.Contains(one.Address+one.Reason, secret) {
+					s.T.Errorf("after forgetting is known: %+v", one)
+				}
+			}
+		}
+		// The device that ben signed in on stays ben's, with marketing; those that were ana's refuse it, whoever has them.
+		h.accepted(h.call("/v1/identify", `{"userId":"cleo","traits":{"push_token":["`+iPhone+`","`+moved+`"]}}`))
+		if got := h.device("ben", moved); got != (address.State{}) {
+			s.T.Errorf("ben's device: %+v", got)
+		}
+		if !h.device("cleo", moved).Moved {
+			s.T.Errorf("ben's device, named by cleo: %+v", h.device("cleo", moved))
+		}
+		if got := h.device("cleo", iPhone); got.Moved || !got.OptedOut {
+			s.T.Errorf("ana's device, of cleo now: %+v", got)
 		}
 	})
 }
