@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/lint"
@@ -246,8 +247,30 @@ func TestConfirmation(t *testing.T) {
 			t.Errorf("expired: %d %s", got.status, got.body)
 		}
 	}
-	// The customer's page shows the proof.
-	if got := h.do("GET", "/customers/ana%2Fb", "", "Authorization: Bearer "+adminToken); !strings.Contains(got.body, "confirmation page") {
-		t.Errorf("the customer's page does not show the proof: %s", got.body)
+	// The customer's page and the copy for the customer show the proof: wording, source, time, topic and channel.
+	const wording = "Press the button if you would like to get this from us: Newsletter (Email) Yes, subscribe me"
+	got := h.do("GET", "/customers/ana%2Fb", "", "Authorization: Bearer "+adminToken)
+	for _, want := range []string{
+		"yes: newsletter, email", "confirmation page", "<q>" + wording + "</q>", instant.UTC().Format(time.RFC3339),
+	} {
+		if !strings.Contains(got.body, want) {
+			t.Errorf("the customer's page lacks %s: %s", want, got.body)
+		}
+	}
+	var copied strings.Builder
+	for next := "first"; next != ""; {
+		path := "/v1/admin/customers/ana%2Fb/export"
+		if next != "first" {
+			path += "?after=" + url.QueryEscape(next)
+		}
+		var page api.ExportPage
+		h.asks("GET", path, "", &page)
+		copied.WriteString(mustJSON(t, page.Rows))
+		next = page.Next
+	}
+	for _, want := range []string{wording, `"topic":"newsletter"`, `"channel":"email"`, `"source":"confirmation page"`, `"language":"en"`} {
+		if !strings.Contains(copied.String(), want) {
+			t.Errorf("the export lacks %s: %s", want, copied.String())
+		}
 	}
 }
