@@ -127,8 +127,8 @@ func TestResults(t *testing.T) {
 	})
 }
 
-// A goal that a customer reaches when an exit has ended the enrollment counts within the window, on both sides of the comparison: the control
-// group would win by default otherwise.
+// A goal that a customer reaches when an exit has ended the enrollment counts within the window, on both sides of the comparison: the
+// control group would win by default otherwise.
 func TestResultsCountLateGoals(t *testing.T) {
 	each(t, func(s *suite) {
 		s.holdOutH()

@@ -67,6 +67,31 @@ func TestResultsOfAMail(t *testing.T) {
 	}
 }
 
+// What an app tracks with the key of a push counts for that send.
+func TestResultsOfAnAppsClick(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	_, ref := h.enter()
+	key := h.sent(ref, "app", message.Settlement{Status: contract.StatusSent})
+	other := h.sent(ref, "email", message.Settlement{Status: contract.StatusSent})
+	for _, id := range []string{"tap-1", "tap-1", "tap-2"} {
+		got := h.call("/v1/track", `{"userId":"ana/b","event":"Push Clicked","messageId":"`+id+`","properties":{"key":"`+key+`"}}`)
+		if got.status != http.StatusOK {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+	}
+	h.track("eve", "Push Clicked", `{"key":"`+other+`"}`) // not her message
+	var got api.MessageResults
+	h.asks("GET", "/v1/admin/results/messages/sorry", "", &got)
+	clicks := map[string]int64{}
+	for _, c := range got.Channels {
+		clicks[c.Name] = c.Clicked.Count
+	}
+	if got.Total.Sent != 2 || got.Total.Clicked.Count != 1 || clicks["app"] != 1 || clicks["email"] != 0 {
+		t.Errorf("total %+v, clicks %v", got.Total, clicks)
+	}
+}
+
 // Sends of tests and reactions of machines are in no figure.
 func TestResultsLeaveOutTestsAndMachines(t *testing.T) {
 	t.Parallel()
