@@ -2,7 +2,9 @@ package activities
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
 	"github.com/tabi-journeys/tabi/internal/journey/template"
 	"github.com/tabi-journeys/tabi/internal/message"
+	"github.com/tabi-journeys/tabi/workflows/contract"
 )
 
 // renderTreatment picks the treatment by channel, tone and language, and renders it.
@@ -49,6 +52,25 @@ func (a *Activities) logOdd(at []zap.Field) func(string, template.Note) {
 			a.cfg.OddValue(field, note)
 		}
 	}
+}
+
+// said returns the part of the fields that was sent.
+func said(spec channel.Spec, receipt channel.Receipt, fields map[string]string) map[string]string {
+	if !spec.Sessions {
+		return fields
+	}
+	out := maps.Clone(fields)
+	maps.DeleteFunc(out, func(name, _ string) bool { return (name == "text") != receipt.Session })
+	return out
+}
+
+// wrote returns how long ago somebody wrote from an address, as channels get it; 0: never, or not known.
+func (a *Activities) wrote(in contract.Send, reservation message.Reservation, address string) time.Duration {
+	at, ok := reservation.Verdict.Wrote[address]
+	if !ok {
+		return 0
+	}
+	return max(a.cfg.Now(in.Clock).Sub(at), time.Millisecond)
 }
 
 // noteSpec lets the note of a hand-off be rendered like a treatment.

@@ -29,6 +29,7 @@ import (
 const (
 	ReasonTemplate = "TEMPLATE" // the message could not be rendered for this customer
 	ReasonUnknown  = "UNKNOWN"  // the message may have gone out, and is not repeated
+	ReasonSession  = "SESSION"  // of a send that went out: as an answer to what the customer wrote, and not as a template
 )
 
 // Send makes one attempt to send, as a local activity. A send that must be repeated comes back with
@@ -280,7 +281,15 @@ func (a *Activities) deliver(
 		receipt := a.attemptSend(ctx, ch, channel.Message{
 			Key: key, Address: address, Fields: fields, Journey: in.Journey, Step: in.Step, Message: in.Spec.Message,
 			Customer: reservation.Customer, Category: reservation.Category, Unsubscribe: unsubscribe,
+			Wrote: a.wrote(in, reservation, address),
 		})
+		if receipt.Outcome == channel.Sent && receipt.Reason != "" {
+			a.cfg.Logger.Info("the provider accepted a message with a remark", zap.String("journey", in.Journey),
+				zap.String("step", in.Step), zap.String("key", key), zap.String("reason", receipt.Reason))
+		}
+		if sum.Said != nil && receipt.Outcome == channel.Sent {
+			sum.Said = said(ch.Spec(), receipt, fields)
+		}
 		if receipt.Gone && address != "" {
 			sum.Gone, sum.GoneReason = append(sum.Gone, address), receipt.Reason
 			if !receipt.GoneSince.IsZero() {
@@ -300,6 +309,9 @@ func (a *Activities) deliver(
 		switch receipt.Outcome {
 		case channel.Sent:
 			sum.Status, sum.ProviderID, sum.Reason = contract.StatusSent, receipt.ProviderID, ""
+			if receipt.Session {
+				sum.Reason = ReasonSession
+			}
 		case channel.Unknown:
 			unknown = true
 		case channel.NotSent:

@@ -31,6 +31,8 @@ type Message struct {
 	Customer    string
 	Category    string // marketing or transactional
 	Unsubscribe string // https URL of the one-click unsubscribe; empty on transactional messages
+	// Wrote is how long ago the reader of the address wrote by a channel with Sessions; 0: never, or not known.
+	Wrote time.Duration
 }
 
 // Receipt is the result of an attempt.
@@ -44,6 +46,7 @@ type Receipt struct {
 	GoneSince  time.Time     // with Gone: since when, by the provider's clock; zero: not said
 	OptedOut   bool          // with Refused: who reads the address has opted out at the provider
 	Segments   int           // in how many segments a text message was sent; 0: the channel counts none
+	Session    bool          // with Sent, by a channel with Sessions: it went out as an answer, the field text alone
 }
 
 // Sender is implemented by a channel whose messages have rate limits beyond that of the channel.

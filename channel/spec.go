@@ -29,6 +29,9 @@ type Spec struct {
 	// Tracks lets tabi replace the web addresses in the treatment by tracked links: in html and text, and in a field link.
 	// The channel gets them as if the designer had written them.
 	Tracks bool
+	// Sessions has tabi remember when a customer last wrote from an address, as Message.Wrote: to who has written lately, the channel
+	// sends the field text alone, and to others all fields but that one.
+	Sessions bool
 }
 
 // Field is a key of a channel's treatment.
@@ -44,7 +47,7 @@ type Field struct {
 	// them.
 	Texts bool
 	Items []Field
-	Max   int // the most items of a list; 0: no limit
+	Max   int // the most items of a list, or the most characters of a text; 0: no limit
 }
 
 // Form is how a text of a treatment is written, and what a channel gets of it.

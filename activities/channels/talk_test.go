@@ -335,3 +335,63 @@ func TestChatSettings(t *testing.T) {
 		}
 	}
 }
+
+// Who has written within the last day gets the text, and all others the template; also when Meta says that the day is over.
+func TestWhatsAppAnswersInTheWindow(t *testing.T) {
+	t.Parallel()
+	const answer = "It comes tomorrow.\nBring a bag."
+	for name, test := range map[string]struct {
+		text  string
+		wrote time.Duration // as tabi knows it
+		open  bool          // the window, at Meta
+		fault string        // of Meta, for the first request
+		want  channel.Outcome
+		sent  string // text or template
+		says  string
+	}{
+		"just now":          {answer, time.Minute, true, "", channel.Sent, "text", ""},
+		"nearly a day ago":  {answer, 23*time.Hour + 45*time.Minute, true, "", channel.Sent, "text", ""},
+		"too near to a day": {answer, 23*time.Hour + 55*time.Minute, true, "", channel.Sent, "template", ""},
+		"a day ago":         {answer, 25 * time.Hour, true, "", channel.Sent, "template", ""},
+		"never":             {answer, 0, true, "", channel.Sent, "template", ""},
+		"no text":           {" \n", time.Minute, true, "", channel.Sent, "template", ""},
+		"the longest":       {strings.Repeat("あ", 4096), time.Minute, true, "", channel.Sent, "text", ""},
+		"too long":          {strings.Repeat("あ", 4097), time.Minute, true, "", channel.Sent, "template", "4097 characters"},
+		"over at Meta":      {answer, time.Minute, false, "", channel.Sent, "template", "131047"},
+		"too many":          {answer, time.Minute, true, "130429", channel.NotSent, "", "130429"},
+		"refused":           {answer, time.Minute, true, "131026", channel.Refused, "", "131026"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, devsinks.Options{})
+			c := open(t, "whatsapp", chatConfig(s))
+			if test.open {
+				s.WhatsAppWrote(number, time.Now())
+			}
+			if test.fault != "" {
+				s.FailChat(devsinks.Fault{Stage: "whatsapp", Code: 400, Text: test.fault, Message: "no", Times: 1})
+			}
+			m := byWhatsApp()
+			m.Fields["text"], m.Wrote = test.text, test.wrote
+			r := c.Send(t.Context(), m)
+			if r.Outcome != test.want || r.Session != (test.sent == "text") || !strings.Contains(r.Reason, test.says) ||
+				test.says == "" && r.Reason != "" {
+				t.Errorf("got %+v", r)
+			}
+			chats := s.Chats()
+			if test.sent == "" {
+				if len(chats) > 0 {
+					t.Errorf("sent %+v", chats)
+				}
+				return
+			}
+			if len(chats) != 1 || chats[0].Key != m.Key || chats[0].ProviderID != r.ProviderID {
+				t.Fatalf("sent %+v", chats)
+			}
+			if got := chats[0]; test.sent == "text" && (got.Text != test.text || got.Template != "") ||
+				test.sent == "template" && (got.Text != "" || got.Template != "cart_waits" || len(got.Values) != 2) {
+				t.Errorf("sent %+v", got)
+			}
+		})
+	}
+}

@@ -27,6 +27,7 @@ type State struct {
 	OptedOut bool      // who reads it has refused marketing
 	Moved    bool      // another customer has signed in on the device since
 	Since    time.Time // since when it is dead, or has opted out; zero: neither
+	WroteAt  time.Time // when somebody last wrote from it, on a channel with sessions; zero: never
 }
 
 // Unusable is what a trait holds in place of an address.

@@ -48,6 +48,14 @@ func ReviveBySuccess(ctx context.Context, b *unit.Unit, sent time.Time, channel,
 	return err
 }
 
+// Wrote stores when somebody last wrote from an address.
+func Wrote(ctx context.Context, tx sqldb.Conn, at time.Time, channel, key string) error {
+	_, err := tx.ExecContext(ctx, `insert into addresses (channel, address, wrote_at) values ($1, $2, $3)
+		on conflict (channel, address) do update set wrote_at = excluded.wrote_at where addresses.wrote_at < excluded.wrote_at`,
+		channel, sqldb.Clean(key), sqldb.Millis(at))
+	return err
+}
+
 // OptOut stores that who reads the addresses has refused marketing.
 func OptOut(ctx context.Context, tx sqldb.Conn, at time.Time, channel string, keys []string, by string) error {
 	var rows [][]any
@@ -129,13 +137,16 @@ func States(ctx context.Context, tx sqldb.Conn, salt []byte, customer, channel s
 		clean[hidden(salt, channel, key)] = key
 	}
 	err := sqldb.Within(ctx, tx, `select address, reason, dead_at <> 0 and revived_at = 0, opted_out_at <> 0 and opted_in_at = 0, dead_at,
-		opted_out_at, owner from addresses where channel = $1 and address in (%s)`, slices.Sorted(maps.Keys(clean)),
+		opted_out_at, owner, wrote_at from addresses where channel = $1 and address in (%s)`, slices.Sorted(maps.Keys(clean)),
 		func(r *sql.Rows) error {
 			var key string
 			var state address.State
-			var dead, optedOut int64
+			var dead, optedOut, wrote int64
 			var owner string
-			err := r.Scan(&key, &state.Reason, &state.Dead, &state.OptedOut, &dead, &optedOut, &owner)
+			err := r.Scan(&key, &state.Reason, &state.Dead, &state.OptedOut, &dead, &optedOut, &owner, &wrote)
+			if state.WroteAt = sqldb.Moment(wrote); state.WroteAt.IsZero() {
+				state.WroteAt = out[clean[key]].WroteAt
+			}
 			state.Moved = owner != "" && customer != "" && owner != customer
 			switch {
 			case state.Dead:
@@ -145,7 +156,8 @@ func States(ctx context.Context, tx sqldb.Conn, salt []byte, customer, channel s
 			}
 			if other := out[clean[key]]; other.Dead || other.OptedOut {
 				state = address.State{Dead: state.Dead || other.Dead, OptedOut: state.OptedOut || other.OptedOut,
-					Reason: cmp.Or(state.Reason, other.Reason), Moved: state.Moved || other.Moved, Since: state.Since}
+					Reason: cmp.Or(state.Reason, other.Reason), Moved: state.Moved || other.Moved, Since: state.Since,
+					WroteAt: state.WroteAt}
 			}
 			out[clean[key]] = state
 			return err
@@ -331,6 +343,9 @@ func exportAddresses(ctx context.Context, db *unit.Units, tx sqldb.Conn, custome
 			}
 			if since := states[key].Since; !since.IsZero() {
 				row["since"] = since
+			}
+			if wrote := states[key].WroteAt; !wrote.IsZero() {
+				row["wrote"] = wrote
 			}
 			if states[key].Moved {
 				row["device_of_another_customer"] = true

@@ -299,7 +299,7 @@ func hidden(salt []byte, channel, key string) string {
 func HideAddresses(ctx context.Context, b *unit.Unit, f *unit.Forgetting, channel string, keys []string) error {
 	t := f.Table("addresses", whyAddresses)
 	if f.Visitor {
-		return nil
+		return forgetWrote(ctx, b, f, channel, keys)
 	}
 	for _, key := range sqldb.Sorted(keys) {
 		digest := hidden(b.Units.Salt, channel, key)
@@ -342,6 +342,24 @@ func HideAddresses(ctx context.Context, b *unit.Unit, f *unit.Forgetting, channe
 		if _, err := b.Tx.ExecContext(ctx, `insert into addresses (channel, address, dead_at, reason, opted_out_at, opted_out_by)
 			values ($1, $2, $3, $4, $5, 'forgotten')`, channel, digest, dead, map[bool]string{true: "dead"}[dead != 0],
 			sqldb.Millis(b.Now)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgetWrote deletes when a visitor who is forgotten wrote from addresses. What else is known of them stays.
+func forgetWrote(ctx context.Context, b *unit.Unit, f *unit.Forgetting, channel string, keys []string) error {
+	if f.DryRun || len(keys) == 0 || !b.Units.HasSessions(channel) {
+		return nil
+	}
+	for _, key := range sqldb.Sorted(keys) {
+		if _, err := b.Tx.ExecContext(ctx, `delete from addresses where channel = $1 and address = $2 and dead_at = 0 and opted_out_at = 0
+			and owner = ''`, channel, sqldb.Clean(key)); err != nil {
+			return err
+		}
+		if _, err := b.Tx.ExecContext(ctx, `update addresses set wrote_at = 0 where channel = $1 and address = $2 and wrote_at <> 0`,
+			channel, sqldb.Clean(key)); err != nil {
 			return err
 		}
 	}

@@ -69,6 +69,8 @@ type Verdict struct {
 	HeldUntil time.Time        `json:"-"`
 	Tone      string           `json:"-"` // the step's, else that of the policy's first matching tone rule; empty: plain
 	Channels  []ChannelVerdict `json:"-"` // every channel asked for, in the order of evaluation
+	// Wrote is when somebody last wrote from an address, as far as it is known, on a channel with sessions.
+	Wrote map[string]time.Time `json:"-"`
 }
 
 // ChannelVerdict is the policy's decision about one channel.
@@ -78,6 +80,8 @@ type ChannelVerdict struct {
 	Detail    string    `json:"detail,omitempty"` // for people: why, and which addresses are not used; without customer data
 	HeldUntil time.Time `json:"held_until,omitzero"`
 	Addresses []string  `json:"-"`
+	// Wrote is as that of Verdict.
+	Wrote map[string]time.Time `json:"-"`
 }
 
 // Permit decides a send by the contact policy: the channel it goes out on, until when quiet hours hold it, or why it
@@ -161,6 +165,7 @@ func (p *PolicyEvaluator) Permit(ask SendRequest) Verdict {
 	}
 	if all[best].stage == stagePassed {
 		out.Channel, out.Addresses, out.Tone = all[best].Channel, all[best].Addresses, p.toneFor(ask.Send.Tone)
+		out.Wrote = all[best].Wrote
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/address"
@@ -43,7 +44,9 @@ func (p *PolicyEvaluator) evaluateChannel(k sendKind, spec *channel.Spec) staged
 	if d.reason != "" {
 		return d.at(stageChannel)
 	}
-	passed := ChannelVerdict{Addresses: addresses, Detail: joined(suppressed.detail, d.detail)}
+	passed := ChannelVerdict{
+		Addresses: addresses, Detail: joined(suppressed.detail, d.detail), Wrote: p.addressesByChannel[spec.Name].wrote,
+	}
 	if k.transactional {
 		return staged{ChannelVerdict: passed, stage: stagePassed}
 	}
@@ -236,6 +239,7 @@ func (p *PolicyEvaluator) capped(k sendKind) bool {
 // addressStatus holds a channel's usable addresses, or why there are none.
 type addressStatus struct {
 	addresses []string
+	wrote     map[string]time.Time // by address
 	denied    denial
 	optedOut  bool // who reads the addresses has refused marketing
 }
@@ -275,6 +279,12 @@ func (p *PolicyEvaluator) addressStatus(spec *channel.Spec) addressStatus {
 		skipped = append(skipped, u.String())
 	}
 	for _, a := range usable {
+		if wrote := states[a.Key].WroteAt; !wrote.IsZero() {
+			if l.wrote == nil {
+				l.wrote = map[string]time.Time{}
+			}
+			l.wrote[a.Text] = wrote
+		}
 		switch state := states[a.Key]; {
 		case state.Moved:
 			skipped = append(skipped, address.Mask(a.Text)+" is a device on which another customer has signed in since")

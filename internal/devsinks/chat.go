@@ -60,6 +60,7 @@ type chatServer struct {
 	mu       sync.Mutex
 	accepted map[string][]sentLine // retry key of LINE → what was sent; each key is accepted once
 	linking  map[string]string     // link token of LINE → user
+	wrote    map[string]time.Time  // number → when it last wrote to that of WhatsApp
 }
 
 type sentLine struct {
@@ -74,6 +75,7 @@ func startChat(opts Options) (*chatServer, error) {
 	c := &chatServer{
 		listener: listener, token: random(), secret: random(), kept: newBox(func(c Chat) int { return len(c.Raw) }), faults: newFaults(),
 		done: make(chan struct{}), accepted: map[string][]sentLine{}, linking: map[string]string{},
+		wrote: map[string]time.Time{},
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v2/bot/message/push", c.linePush)

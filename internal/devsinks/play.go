@@ -21,6 +21,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/tabi-journeys/tabi/channel"
+	"github.com/tabi-journeys/tabi/internal/clock"
 )
 
 // Play is what the pages need to play the customer: to open, click, answer and opt out, and to enter journeys. Everything is sent to the
@@ -223,6 +224,12 @@ func (s *Sink) perform(r *http.Request, name, key string) (string, error) {
 		report.Kind = channel.Replied
 		if report.Text == "" {
 			return "", errors.New("there is no text to reply with")
+		}
+		for _, chat := range s.Chats() {
+			if name == "whatsapp" && chat.Key == key {
+				report.Address = chat.To
+				s.WhatsAppWrote(chat.To, clock.Wall())
+			}
 		}
 	case report.Kind == channel.Bounced:
 		report.Class, report.Reason = channel.Hard, "550 5.1.1 no such address (from the sinks of dev)"

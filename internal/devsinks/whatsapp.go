@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/tabi-journeys/tabi/internal/clock"
 )
@@ -28,6 +30,7 @@ func (c *chatServer) whatsapp(w http.ResponseWriter, r *http.Request) {
 	var request struct {
 		Product  string `json:"messaging_product"`
 		To, Type string
+		Text     struct{ Body string }
 		Template struct {
 			Name       string
 			Language   struct{ Code string }
@@ -47,7 +50,16 @@ func (c *chatServer) whatsapp(w http.ResponseWriter, r *http.Request) {
 		Language: request.Template.Language.Code, Key: request.Opaque, Received: clock.Wall(), Raw: body,
 		ProviderID: "wamid." + random(),
 	}
-	if request.Type != "template" || chat.Template == "" || chat.Language == "" || strings.Contains(chat.Language, "-") {
+	if request.Type == "text" {
+		switch chat.Text = request.Text.Body; {
+		case strings.TrimSpace(chat.Text) == "" || utf8.RuneCountInString(chat.Text) > 4096:
+			metaError(w, http.StatusBadRequest, 100, "the text is empty, or has more than 4096 characters")
+			return
+		case !c.inSession(chat.To):
+			metaError(w, http.StatusBadRequest, 131047, "more than 24 hours have passed since the customer last replied to this number")
+			return
+		}
+	} else if request.Type != "template" || chat.Template == "" || chat.Language == "" || strings.Contains(chat.Language, "-") {
 		metaError(w, http.StatusNotFound, 132001, "the template name does not exist in the translation")
 		return
 	}
@@ -75,3 +87,20 @@ func (c *chatServer) whatsapp(w http.ResponseWriter, r *http.Request) {
 
 // whatsappPhone is the id of the number that the sink sends from.
 const whatsappPhone = "106540352242922"
+
+// whatsappWindow is how long after a customer's message the sink takes texts for the number.
+const whatsappWindow = 24 * time.Hour
+
+func (c *chatServer) inSession(number string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at, ok := c.wrote[number]
+	return ok && clock.Wall().Sub(at) < whatsappWindow
+}
+
+// WhatsAppWrote has a customer write to the number at a moment: for 24 hours from then, it takes texts for them.
+func (s *Sink) WhatsAppWrote(number string, at time.Time) {
+	s.chat.mu.Lock()
+	defer s.chat.mu.Unlock()
+	s.chat.wrote[number] = at
+}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tabi-journeys/tabi/activities/render"
 	"github.com/tabi-journeys/tabi/channel"
@@ -129,6 +130,11 @@ func show(ctx context.Context, spec channel.Spec, m *journey.Message, s Sample, 
 		return v
 	}
 	v.Fields = fields
+	for _, f := range spec.Fields {
+		if n := utf8.RuneCountInString(fields[f.Name]); f.Max > 0 && n > f.Max {
+			v.Notes = append(v.Notes, fmt.Sprintf("%s, it has %d characters, and %s takes at most %d", f.Name, n, spec.Name, f.Max))
+		}
+	}
 	v.Warnings = Check(fields)
 	return v
 }

@@ -263,10 +263,18 @@ func (r *report) heard() error {
 		return nil
 	}
 	keys := customer.KeysOf(trait, r.p.Traits)
-	if len(keys) != 1 {
+	if said := address.Fold(trait, r.text("address")); slices.Contains(keys, said) {
+		keys = []string{said}
+	} else if len(keys) != 1 || said != "" && r.b.Units.HasSessions(r.channel) {
 		return nil
 	}
-	return customer.ReviveBySuccess(r.ctx, r.b, sqldb.Moment(r.a.At), r.channel, keys[0], r.a.Name)
+	if err := customer.ReviveBySuccess(r.ctx, r.b, sqldb.Moment(r.a.At), r.channel, keys[0], r.a.Name); err != nil {
+		return err
+	}
+	if r.a.Name != journey.MessageReceived || !r.b.Units.HasSessions(r.channel) {
+		return nil
+	}
+	return customer.Wrote(r.ctx, r.b.Tx, sqldb.Moment(min(r.a.At, r.a.Received)), r.channel, keys[0])
 }
 
 // sentRow has what a report needs of a send.

@@ -1,10 +1,13 @@
 package message_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/customer"
+	"github.com/tabi-journeys/tabi/internal/engine"
 	"github.com/tabi-journeys/tabi/internal/engine/enginetest"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/message"
@@ -118,5 +121,57 @@ func TestUnusableAddressesAreNamed(t *testing.T) {
 		s.Must(err)
 		s.Equal(r.Verdict.Addresses, []string{"t2"})
 		s.Equal(s.Customer("ana").Bounced, map[string]string{"t1": "FCM: 404 UNREGISTERED"})
+	})
+}
+
+// What a customer writes by WhatsApp is kept with the number that they wrote from, and a send to that number knows it.
+func TestSendsKnowWhenTheNumberWrote(t *testing.T) {
+	each(t, func(s *suite) {
+		with, err := engine.Open(s.Ctx, engine.Options{URL: s.URL, Channels: append(slices.Clone(enginetest.Channels),
+			channel.Spec{Name: "whatsapp", Address: "phone", Sessions: true})})
+		s.Must(err)
+		s.T.Cleanup(func() { _ = with.Close() })
+		s.Engine = with
+		m := enginetest.Reminder()
+		m.Treatments["whatsapp"] = journey.Treatment{"template": "a", "language": "en", "text": "b"}
+		s.Publish([]*journey.Definition{enginetest.Cart()}, m)
+		noon := enginetest.Noon
+		ana, bea := s.EnterCart("ana"), s.EnterCart("bea")
+		wrote := func(e unit.Enrollment, key string, after time.Duration, phone any) any {
+			s.T.Helper()
+			s.SetTraits(e.Customer, enginetest.Props{"phone": phone, "consent": enginetest.Props{"marketing": true}})
+			in := s.NewSend(e, key)
+			in.Spec.Via = []string{"whatsapp"}
+			r, err := s.Messages.Reserve(s.Ctx, noon.Add(after), enginetest.Wall, in, time.Minute)
+			s.Must(err)
+			if r.Done != nil || len(r.Verdict.Addresses) != 1 {
+				s.T.Fatalf("%s: %+v", key, r.Done)
+			}
+			s.settle(r, noon.Add(after), contract.StatusFailed)
+			at, ok := r.Verdict.Wrote[r.Verdict.Addresses[0]]
+			if !ok {
+				return "never"
+			}
+			return noon.Add(after).Sub(at).String()
+		}
+		says := func(who, channel, address string, after time.Duration) {
+			s.T.Helper()
+			said := enginetest.Props{"channel": channel, "text": "Hi", "address": address}
+			s.Ingest(noon.Add(after), s.Track(who, "Message Received", said))
+		}
+		const one, two = "+819011111111", "+819022222222"
+		s.Equal(wrote(ana, "k1", 0, one), "never")
+		says("ana", "sms", one, time.Minute)
+		s.Equal(wrote(ana, "k2", time.Minute, one), "never")
+		says("ana", "whatsapp", "", time.Minute) // it has one number
+		s.Equal(wrote(ana, "k3", time.Hour, one), "59m0s")
+		s.Equal(wrote(bea, "k4", time.Hour, one), "59m0s") // who shares the phone
+		says("bea", "whatsapp", two, 2*time.Hour)          // not a number of hers
+		s.Equal(wrote(ana, "k5", 2*time.Hour, []any{two, one}), "never")
+		says("ana", "whatsapp", "", 2*time.Hour) // from one of two
+		s.Equal(wrote(ana, "k6", 2*time.Hour, []any{two, one}), "never")
+		says("ana", "whatsapp", "+81 90-2222-2222", 3*time.Hour)
+		s.Equal(wrote(ana, "k7", 3*time.Hour, []any{two, one}), "0s")
+		s.Equal(wrote(ana, "k8", 28*time.Hour, []any{two, one}), "25h0m0s")
 	})
 }

@@ -11,6 +11,7 @@ func TestReadable(t *testing.T) {
 			"text": "Yes?", "buttons.1.title": "Yes", "buttons.2.title": "No", "buttons.2.link": "https://a.example",
 		},
 		"Template cart: Ana, ¥1,280": {"template": "cart", "language": "ja", "values.1": "Ana", "values.2": "¥1,280"},
+		"Hello":                      {"text": "Hello"}, // of WhatsApp, within 24 hours
 		"Template hello":             {"template": "hello", "language": "ja"},
 	} {
 		if got := readable(fields); got != want {

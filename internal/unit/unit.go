@@ -77,6 +77,11 @@ type Enrollments interface {
 	Claim(ctx context.Context, tx sqldb.Conn, id, chain string) error
 }
 
+// HasSessions reports whether a channel has sessions: see channel.Spec.
+func (s *Units) HasSessions(name string) bool {
+	return slices.ContainsFunc(s.Channels, func(spec channel.Spec) bool { return spec.Name == name && spec.Sessions })
+}
+
 // Flush writes what a room has collected in a unit.
 type Flush func(ctx context.Context, b *Unit) error
 

@@ -169,12 +169,18 @@ func (h *Reports) Event(ctx context.Context, r channel.Report) (call customer.Se
 	} else if name != journey.MessageReceived {
 		call.Properties = tolerant.WithText(call.Properties, "address", r.Address)
 	}
+	if name == journey.MessageReceived && sessions[r.Channel] {
+		call.Properties = tolerant.WithText(call.Properties, "address", r.Address)
+	}
 	if len(send.Addresses) > 1 && r.Address != "" { // of several devices, this one
 		call.Properties["address"] = r.Address
 	}
 	say(&call, r)
 	return call, "", nil
 }
+
+// sessions are the channels on which it matters which of their addresses a customer writes from.
+var sessions = map[string]bool{"whatsapp": true}
 
 // say adds what a report says to its event.
 func say(call *customer.SegmentCall, r channel.Report) {

@@ -60,7 +60,7 @@ func (h *Reports) visitorCall(r channel.Report, name, anonymous string, known ma
 		Context:    known,
 		Properties: map[string]any{"channel": r.Channel},
 	}
-	if r.Kind != channel.Replied {
+	if r.Kind != channel.Replied || sessions[r.Channel] {
 		call.Properties = tolerant.WithText(call.Properties, "address", r.Address)
 	}
 	return call

@@ -44,7 +44,8 @@ var channels = []channel.Spec{
 	}},
 	{Name: "whatsapp", Address: "phone", Fields: []channel.Field{
 		{Name: "template", Required: true}, {Name: "language", Required: true}, {Name: "values", Texts: true},
-	}},
+		{Name: "text", Max: 4096},
+	}, Sessions: true},
 	{Name: "web_push", Address: "web_push", Fields: []channel.Field{
 		{Name: "title", Required: true}, {Name: "body", Required: true}, {Name: "link"},
 	}},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"github.com/tabi-journeys/tabi/channel"
 	"github.com/tabi-journeys/tabi/internal/address"
@@ -207,6 +208,10 @@ func (f *fileCheck) field(n *source.Node, spec channel.Spec, field channel.Field
 	if text == "" && (field.Required || field.Form == channel.FormSender) {
 		f.Report(n.Pos, "bad-value", "", "%s is empty", field.Name)
 		return text, true
+	}
+	written := !strings.Contains(text, "{{") && !strings.Contains(text, "{%")
+	if length := utf8.RuneCountInString(text); written && field.Max > 0 && length > field.Max {
+		f.Report(n.Pos, "bad-value", "", "%s has %d characters, and %s takes at most %d", field.Name, length, spec.Name, field.Max)
 	}
 	switch {
 	case field.Form == channel.FormSender:

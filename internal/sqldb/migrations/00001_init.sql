@@ -133,7 +133,7 @@ create view event_log as select id, customer, name, at, received_at, n, properti
 -- What is known of a mailbox, a phone number or a device token, whichever customer has it. address is folded: one mailbox
 -- has one row. It is dead from dead_at until revived_at; dead_send_at is when the message went out that did not arrive.
 -- Who reads it has refused marketing from opted_out_at until opted_in_at. A device is of its owner, the customer who has signed in on it
--- last, since claimed_at (wall time); '': of all who have it.
+-- last, since claimed_at (wall time); '': of all who have it. wrote_at is when the customer last wrote from it, on a channel with sessions.
 create table addresses (
   channel      text not null,
   address      text not null,
@@ -148,6 +148,7 @@ create table addresses (
   opted_in_by  text not null default '',
   owner        text not null default '',
   claimed_at   bigint not null default 0,
+  wrote_at     bigint not null default 0,
   primary key (channel, address)
 );
 create index addresses_owner on addresses (owner) where owner <> '';
