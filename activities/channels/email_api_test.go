@@ -1,6 +1,8 @@
 package channels_test
 
 import (
+	"fmt"
+	"net/mail"
 	"strings"
 	"testing"
 	"time"
@@ -83,19 +85,19 @@ func TestMailAPIsGetTheMail(t *testing.T) {
 			if r.Outcome != channel.Sent || len(got) != 1 {
 				t.Fatalf("%+v, %d mails", r, len(got))
 			}
-			mail := got[0]
-			if mail.Subject != m.Fields["subject"] || mail.To != "Ana@example.com" || !strings.Contains(mail.From, "<shop@example.com>") ||
-				name != "ses" && name != "mailgun" && name != "sendgrid" && mail.From != `"Héllo Shop" <shop@example.com>` {
-				t.Errorf("got %.60q to %q from %q", mail.Subject, mail.To, mail.From)
+			one := got[0]
+			if one.Subject != m.Fields["subject"] || one.To != "Ana@example.com" || !strings.Contains(one.From, "<shop@example.com>") ||
+				name != "ses" && name != "mailgun" && name != "sendgrid" && one.From != `"Héllo Shop" <shop@example.com>` {
+				t.Errorf("got %.60q to %q from %q", one.Subject, one.To, one.From)
 			}
-			if mail.Unsubscribe != "<https://tabi.example.com/u/x>" || mail.OneTime != "List-Unsubscribe=One-Click" {
-				t.Errorf("List-Unsubscribe is %q, %q", mail.Unsubscribe, mail.OneTime)
+			if one.Unsubscribe != "<https://tabi.example.com/u/x>" || one.OneTime != "List-Unsubscribe=One-Click" {
+				t.Errorf("List-Unsubscribe is %q, %q", one.Unsubscribe, one.OneTime)
 			}
-			if raw := name == "ses" || name == "mailgun"; !raw && (mail.HTML != m.Fields["html"] || mail.Text != m.Fields["text"]) {
-				t.Errorf("the html is %.60q, the text %q", mail.HTML, mail.Text)
+			if raw := name == "ses" || name == "mailgun"; !raw && (one.HTML != m.Fields["html"] || one.Text != m.Fields["text"]) {
+				t.Errorf("the html is %.60q, the text %q", one.HTML, one.Text)
 			}
-			if r.ProviderID == "" || r.ProviderID != mail.ID {
-				t.Errorf("the provider's id is %q, want %q", r.ProviderID, mail.ID)
+			if r.ProviderID == "" || r.ProviderID != one.ID {
+				t.Errorf("the provider's id is %q, want %q", r.ProviderID, one.ID)
 			}
 			s.Do(mailproviders.None)
 			if again := c.Send(t.Context(), m); c.Dedupes() && (again.ProviderID != r.ProviderID || len(s.Mails(m.Key)) != 1) {
@@ -103,6 +105,44 @@ func TestMailAPIsGetTheMail(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The sender and the address for answers that a message names reach each provider, whatever is in their names, and nothing else does.
+func TestMailAPIsGetTheSenderOfAMessage(t *testing.T) {
+	t.Parallel()
+	for name := range apis {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startAPI(t, name)
+			c := open(t, "email", byAPI(s, name, mailproviders.Key))
+			for i, one := range []struct{ from, reply, wantFrom, wantReply string }{
+				{"旅の店, Ltd. <hello@shop.example.jp>", `Ana "the boss" <help@example.org>`,
+					"旅の店, Ltd. hello@shop.example.jp", `Ana "the boss" help@example.org`},
+				{"a@例え.jp", "", " a@xn--r8jz45g.jp", ""},
+				{"x <a@example.com>\r\nBcc: eve@example.net", "y@example.com\nX-Evil: 1", "Héllo Shop shop@example.com", ""},
+			} {
+				m := letter()
+				m.Key = fmt.Sprintf("01JQ/a/%d", i)
+				m.Fields["from"], m.Fields["reply_to"], m.Fields["preheader"] = one.from, one.reply, "not a header"
+				if r := c.Send(t.Context(), m); r.Outcome != channel.Sent || len(s.Mails(m.Key)) != 1 {
+					t.Fatalf("%q: %+v", one.from, r)
+				}
+				got := s.Mails(m.Key)[0]
+				if from, reply := named(got.From), named(got.ReplyTo); from != one.wantFrom || reply != one.wantReply {
+					t.Errorf("%q: from %q, answers to %q", one.from, from, reply)
+				}
+			}
+		})
+	}
+}
+
+// named returns the name and the address of a sender; empty: there is none.
+func named(header string) string {
+	one, err := mail.ParseAddress(header)
+	if err != nil {
+		return header
+	}
+	return one.Name + " " + one.Address
 }
 
 // A fault of a setting is not a fault of the customer: it is repeated once it is corrected, and says which setting. A busy provider is

@@ -156,7 +156,7 @@ func TestReportsThatAreNotAccepted(t *testing.T) {
 	for body, want := range map[string]int{
 		"not signed": 401, "not now": 503, "not JSON": 400, strings.Repeat(" ", 3<<20): 413,
 	} {
-		if got := h.do("POST", "/v1/providers/fake", body); got.status != want {
+		if got := h.do("POST", "/v1/providers/fake", body); got.status != want || strings.Contains(got.body, `"message":" `) {
 			t.Errorf("%.20q: %d %s, want %d", body, got.status, got.body, want)
 		}
 	}

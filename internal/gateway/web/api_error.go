@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -33,7 +34,7 @@ func (e *Error) Error() string { return e.Message }
 // Bad returns a 400 about one field; message continues the sentence that begins with the field.
 func Bad(field, message string) *Error {
 	field = tolerant.Top(field)
-	return &Error{Status: http.StatusBadRequest, Code: "bad_value", Field: field, Message: field + " " + message}
+	return &Error{Status: http.StatusBadRequest, Code: "bad_value", Field: field, Message: strings.TrimSpace(field + " " + message)}
 }
 
 // RetryAfter is how long clients are asked to wait where too much waits for delivery, in seconds.
