@@ -12,11 +12,13 @@ import (
 // unsubscribes.
 func TestDevIsPlayedInABrowser(t *testing.T) {
 	t.Parallel()
-	ctx := browser(t)
-	in := newInstall(t, shipped(t))
+	files := shipped(t)
+	files["tell.yaml"], files["messages/news.yaml"] = browserJourney, strings.ReplaceAll(browserMessage, "SHOP", "https://shop.example.com")
+	in := newInstall(t, files)
 	in.flags = []string{"--time-scale", "1200"}
 	in.env = without(in.env, "TABI_EMAIL_URL", "TABI_FCM_CREDENTIALS", "TABI_FCM_URL", "TABI_MAIL_FROM") // the sinks of dev
 	in.startDev()
+	ctx := browser(t) // its time begins when dev is built and runs
 	said := chromedp.CSS(".said")
 	saying := func(want string) {
 		t.Helper()
@@ -56,6 +58,36 @@ func TestDevIsPlayedInABrowser(t *testing.T) {
 	saying("reported: replied")
 	browse(t, ctx, chromedp.Click(chromedp.CSS(`button[name="one_click"]`)))
 	saying("unsubscribed by one click")
+
+	// A browser that the scenario made up gets a web push, which the sink decrypts; its link leads by the gateway to the shop.
+	const tell = `form:has(input[name="journey"][value="tell"]) `
+	browse(t, ctx, chromedp.Navigate(in.url+"/dev/play?of=tell"), chromedp.WaitVisible(chromedp.CSS(tell+"button")),
+		chromedp.SetValue(chromedp.CSS(tell+`[name="customer"]`), "yui"),
+		chromedp.SetValue(chromedp.CSS(tell+`[name="traits"]`), `{"first_name": "Yui", "consent": {"marketing": true},
+			"web_push": {"endpoint": "https://push.example.com/yui", "keys": {"p256dh": "made-up", "auth": "too"}}}`),
+		chromedp.Click(chromedp.CSS(tell+"button")))
+	saying("entered tell/yui")
+	await(in, "the web push came", func() error {
+		browse(t, ctx, chromedp.Navigate(in.url+"/dev/push?to=https://push.example.com/yui"))
+		text := read(t, ctx, chromedp.Text(chromedp.CSS("main")))
+		if !strings.Contains(text, "News for Yui") || !strings.Contains(text, "The cups are here.") {
+			return errors.New(text)
+		}
+		return nil
+	})
+	browse(t, ctx, chromedp.Click(chromedp.CSS(".push .more a")), chromedp.WaitVisible(chromedp.CSS("section.player")))
+	if to := read(t, ctx, chromedp.Evaluate[string](`document.querySelector(".push .link a").href`)); !strings.HasPrefix(to, in.url+"/") {
+		t.Errorf("the link of the web push leads to %s", to)
+	}
+	browse(t, ctx, chromedp.Click(chromedp.CSS(`button[value="clicked"]`)))
+	saying("reported: clicked")
+	await(in, "the click is the customer's", func() error {
+		browse(t, ctx, chromedp.Navigate(in.url+"/customers/yui"))
+		if text := read(t, ctx, chromedp.Text(chromedp.CSS("main"))); !strings.Contains(text, "Push Clicked") {
+			return errors.New(text)
+		}
+		return nil
+	})
 
 	await(in, "the customer's page has all of it", func() error {
 		browse(t, ctx, chromedp.Navigate(in.url+"/customers/zoe"))
