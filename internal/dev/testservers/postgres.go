@@ -177,17 +177,24 @@ func (p *Postgres) answers() error {
 		if err = ping(ctx, db); err == nil {
 			return nil
 		}
-		_, missing := os.Stat(filepath.Join(p.data(), "postmaster.pid"))
-		if missing != nil && (seen || clock.Wall().Sub(began) > lockTime) {
+		alive := p.runs()
+		if !alive && (seen || clock.Wall().Sub(began) > lockTime) {
 			return fmt.Errorf("it has ended: %w", err)
 		}
-		seen = seen || missing == nil
+		seen = seen || alive
 		select {
 		case <-ctx.Done():
 			return err
 		case <-tick.C:
 		}
 	}
+}
+
+// runs reports whether the server that wrote the lock file is there. A server that ends at once, because of those of a killed
+// one, leaves the file of the killed one.
+func (p *Postgres) runs() bool {
+	pid, err := p.PID()
+	return err == nil && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }
 
 // ping has a short timeout: a connection that the backends of a killed server still listen on, and never accept,
