@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -203,21 +202,12 @@ func (j *Jobs) reaction(ctx context.Context, p *judged, h message.Hit) (*custome
 		p.count(h, "no_consent")
 		return nil, nil
 	}
-	call := &customer.SegmentCall{
-		Type: "track", Event: event.EmailOpened, Source: "http", Timestamp: h.At, MessageID: event.ReactionPrefix + h.ID,
-		Properties: map[string]any{
-			"message": send.Message, "step": send.Step, "journey": send.Journey, "channel": send.Channel, "key": send.Key,
-		},
-	}
+	call := send.Call(event.EmailOpened)
+	call.Timestamp, call.MessageID = h.At, event.ReactionPrefix+h.ID
 	if h.Kind == tracking.Click {
 		call.Event, call.Properties["url"] = event.Clicked(send.Channel), h.URL
 	}
-	if anonymous, ok := strings.CutPrefix(send.Customer, event.AnonymousPrefix); ok {
-		call.AnonymousID = anonymous
-	} else {
-		call.UserID = send.Customer
-	}
-	return call, nil
+	return &call, nil
 }
 
 // storeReactions stores the events of hits.

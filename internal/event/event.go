@@ -102,6 +102,14 @@ func Reserved(name string) bool { return strings.HasPrefix(name, ReservedPrefix)
 // Anonymous reports whether a customer id is made of an anonymous id. No user id may be.
 func Anonymous(customer string) bool { return strings.HasPrefix(customer, AnonymousPrefix) }
 
+// Identity splits a customer's id into the two ids of a call.
+func Identity(customer string) (userID, anonymousID string) {
+	if anonymous, ok := strings.CutPrefix(customer, AnonymousPrefix); ok {
+		return "", anonymous
+	}
+	return customer, ""
+}
+
 // Control reports whether an id or a key has a character that nobody types and that no reader sees: a control character (C0, C1), one
 // that changes the direction of text, or the end of a line or paragraph. Such an id could control a terminal, or look like another one.
 func Control(id string) bool { return strings.ContainsFunc(id, ControlRune) }

@@ -4,7 +4,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/decisioning"
+	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/journey/expr"
@@ -73,6 +75,18 @@ type Send struct {
 	Until                                             time.Time                    // of a held send: the end of the quiet hours
 	Said                                              map[string]string            `personal:"drop"`
 	Tried                                             []decisioning.ChannelVerdict `personal:"drop"` // the policy's verdict on each channel
+}
+
+// Call returns an event of the customer about the send: what they did with the message, or what became of it.
+func (s *Send) Call(name string) customer.SegmentCall {
+	call := customer.SegmentCall{
+		Type: "track", Event: name, Source: "http",
+		Properties: map[string]any{
+			"message": s.Message, "step": s.Step, "journey": s.Journey, "channel": s.Channel, "key": s.Key,
+		},
+	}
+	call.UserID, call.AnonymousID = event.Identity(s.Customer)
+	return call
 }
 
 // HidePersonal hides a reason in a provider's words.

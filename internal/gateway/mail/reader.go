@@ -13,7 +13,6 @@ import (
 	"github.com/tabi-journeys/tabi/internal/consent"
 	"github.com/tabi-journeys/tabi/internal/customer"
 	"github.com/tabi-journeys/tabi/internal/event"
-	"github.com/tabi-journeys/tabi/internal/gateway/web"
 	"github.com/tabi-journeys/tabi/internal/human"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/message"
@@ -200,7 +199,7 @@ type act struct {
 // add adds a call.
 func (a *act) add(c customer.SegmentCall) {
 	c.MessageID, c.Source = event.PreferencePrefix+uuid.NewString(), "http"
-	c.UserID, c.AnonymousID = web.Identity(a.reader.owner)
+	c.UserID, c.AnonymousID = event.Identity(a.reader.owner)
 	a.calls = append(a.calls, c)
 }
 

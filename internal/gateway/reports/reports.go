@@ -155,21 +155,12 @@ func (h *Reports) Event(ctx context.Context, r channel.Report) (call customer.Se
 	if byAddress { // another message may go there before the provider repeats the report
 		about = r.Address
 	}
-	call = customer.SegmentCall{
-		Type: "track", Event: name, Source: "http", Timestamp: r.At, MessageID: id(r, name, about),
-		Properties: map[string]any{"channel": r.Channel},
+	call = send.Call(name)
+	call.Timestamp, call.MessageID = r.At, id(r, name, about)
+	if byAddress { // the latest send to an address is nothing that a customer has named
+		call.Properties = map[string]any{"channel": r.Channel}
 	}
-	call.UserID, call.AnonymousID = web.Identity(send.Customer)
-	if !byAddress { // the latest send to an address is nothing that a customer has named
-		for property, value := range map[string]string{
-			"message": send.Message, "step": send.Step, "journey": send.Journey, "key": send.Key,
-		} {
-			call.Properties[property] = value
-		}
-	} else if name != journey.MessageReceived {
-		call.Properties = tolerant.WithText(call.Properties, "address", r.Address)
-	}
-	if name == journey.MessageReceived && sessions[r.Channel] {
+	if name == journey.MessageReceived && sessions[r.Channel] || name != journey.MessageReceived && byAddress {
 		call.Properties = tolerant.WithText(call.Properties, "address", r.Address)
 	}
 	if len(send.Addresses) > 1 && r.Address != "" { // of several devices, this one

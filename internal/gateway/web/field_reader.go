@@ -4,7 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tabi-journeys/tabi/internal/event"
 	"github.com/tabi-journeys/tabi/internal/tolerant"
 )
 
@@ -64,12 +63,4 @@ func (r *FieldReader) take(in *tolerant.Reader) {
 	if in.Problem != nil {
 		r.Refuse(Refused(in.Problem))
 	}
-}
-
-// Identity splits a customer's id into the two ids of a Segment call.
-func Identity(customer string) (userID, anonymousID string) {
-	if anonymous, ok := strings.CutPrefix(customer, event.AnonymousPrefix); ok {
-		return "", anonymous
-	}
-	return customer, ""
 }
