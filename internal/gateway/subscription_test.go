@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -31,8 +32,8 @@ func TestNewsletterForm(t *testing.T) {
 			`","topic":"newsletter","wording":"Send me the newsletter","language":"ja"}}`)
 	}
 	before := h.stored()
-	for visitor, mail := range map[string]string{"v1": "ana@example.com", "v2": " Ana@EXAMPLE.com", "v3": "ana@example.com"} {
-		if got := form(visitor, mail); got.status != http.StatusOK || strings.Contains(got.body, "subscriber-") {
+	for i, mail := range []string{"ana@example.com", " Ana@EXAMPLE.com", "ana@example.com"} { // the first is the one that is kept
+		if got := form(fmt.Sprint("v", i+1), mail); got.status != http.StatusOK || strings.Contains(got.body, "subscriber-") {
 			t.Fatalf("%d %s", got.status, got.body)
 		}
 	}
