@@ -34,10 +34,11 @@ func isLink(n *html.Node) bool {
 	return n.Type == html.ElementNode && (n.DataAtom == atom.A || n.DataAtom == atom.Area)
 }
 
+// dropBreaks removes what browsers pass over within an address.
+var dropBreaks = strings.NewReplacer("\t", "", "\n", "", "\r", "")
+
 // webLink returns an address as browsers read it: without spaces around it, and without tabs and line breaks in it.
-func webLink(value string) string {
-	return strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(strings.TrimSpace(value))
-}
+func webLink(value string) string { return dropBreaks.Replace(strings.TrimSpace(value)) }
 
 // keepsLink reports whether the designer wants a link as it is.
 func keepsLink(n *html.Node) bool {
@@ -115,27 +116,15 @@ func trackMail(root *html.Node, own string, opts Options) (text string) {
 		}
 		return own
 	}
-	var found []string
-	eachLink(root, opts, func(link string) string {
-		found = append(found, link)
-		return link
-	})
-	eachTextLink(own, opts, func(link string) string {
-		found = append(found, link)
-		return link
-	})
-	tracked := opts.Links.Track(found)
-	put := func(link string) string {
-		if to, ok := tracked[link]; ok {
-			return to
-		}
-		return link
-	}
-	text = eachTextLink(own, opts, put)
+	tracked := opts.Links.Track(collect(func(do func(link string) string) {
+		eachLink(root, opts, do)
+		eachTextLink(own, opts, do)
+	}))
+	text = eachTextLink(own, opts, into(tracked))
 	if strings.TrimSpace(own) == "" {
 		text = plainText(root, tracked)
 	}
-	eachLink(root, opts, put)
+	eachLink(root, opts, into(tracked))
 	if pixel := opts.Links.Pixel(); pixel != "" {
 		appendPixel(root, pixel)
 	}
@@ -144,11 +133,7 @@ func trackMail(root *html.Node, own string, opts Options) (text string) {
 
 // appendPixel adds the picture that reports an open at the end of the body. It is not hidden: some readers load no hidden pictures.
 func appendPixel(root *html.Node, address string) {
-	body := find(root, atom.Body)
-	if body == nil {
-		body = root
-	}
-	body.AppendChild(&html.Node{Type: html.ElementNode, Data: "img", DataAtom: atom.Img, Attr: []html.Attribute{
+	bodyOf(root).AppendChild(&html.Node{Type: html.ElementNode, Data: "img", DataAtom: atom.Img, Attr: []html.Attribute{
 		{Key: "src", Val: address}, {Key: "width", Val: "1"}, {Key: "height", Val: "1"}, {Key: "alt", Val: ""},
 		{Key: "style", Val: "display:block;width:1px;height:1px;border:0"},
 	}})
@@ -203,16 +188,25 @@ func trackFields(fields map[string]string, opts Options) {
 			}
 		}
 	}
-	var found []string
+	tracked := opts.Links.Track(collect(visit))
+	visit(into(tracked))
+}
+
+// collect returns the links that are visited, and leaves them as they are.
+func collect(visit func(do func(link string) string)) (found []string) {
 	visit(func(link string) string {
 		found = append(found, link)
 		return link
 	})
-	tracked := opts.Links.Track(found)
-	visit(func(link string) string {
+	return found
+}
+
+// into returns the tracked form of a link, or the link itself if it has none.
+func into(tracked map[string]string) func(link string) string {
+	return func(link string) string {
 		if to, ok := tracked[link]; ok {
 			return to
 		}
 		return link
-	})
+	}
 }

@@ -2,7 +2,6 @@ package mailapi
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -35,10 +34,7 @@ var postmark = api{
 	open: func(u *url.URL, q url.Values, keys provider.Keys) (API, error) {
 		stream := q.Get("stream")
 		q.Del("stream")
-		at, err := base(q, "https://api.postmarkapp.com")
-		if u.Host != "" {
-			err = errors.New("has a host, which postmark:// does not know")
-		}
+		at, err := fixed(u, q, "https://api.postmarkapp.com")
 		return postmarkAPI{at: at, token: keys[postmarkToken], stream: stream}, err
 	},
 }

@@ -2,7 +2,6 @@ package mailapi
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 
@@ -27,10 +26,7 @@ var resend = api{
 		},
 	},
 	open: func(u *url.URL, q url.Values, keys provider.Keys) (API, error) {
-		at, err := base(q, "https://api.resend.com")
-		if u.Host != "" {
-			err = errors.New("has a host, which resend:// does not know")
-		}
+		at, err := fixed(u, q, "https://api.resend.com")
 		return resendAPI{at: at, key: keys[resendKey]}, err
 	},
 }
@@ -48,11 +44,7 @@ func (a resendAPI) Request(_ context.Context, m Mail) (Request, error) {
 	if err != nil {
 		return Request{}, err
 	}
-	headers := map[string]string{}
-	for _, h := range p.Headers {
-		headers[h.Name] = h.Value
-	}
-	body := map[string]any{"from": p.From, "to": []string{m.To}, "subject": p.Subject, "headers": headers}
+	body := map[string]any{"from": p.From, "to": []string{m.To}, "subject": p.Subject, "headers": p.headers()}
 	for name, value := range map[string]string{"reply_to": p.ReplyTo, "html": p.HTML, "text": p.Text} {
 		if value != "" {
 			body[name] = value

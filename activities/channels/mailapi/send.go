@@ -38,6 +38,15 @@ type parts struct {
 
 type header struct{ Name, Value string }
 
+// headers returns the other headers by name.
+func (p parts) headers() map[string]string {
+	out := map[string]string{}
+	for _, h := range p.Headers {
+		out[h.Name] = h.Value
+	}
+	return out
+}
+
 // own are the headers that providers write themselves, or take from their own fields.
 var own = []string{
 	"From", "To", "Reply-To", "Subject", "Date", "Mime-Version", "Content-Type", "Content-Transfer-Encoding", "Dkim-Signature",
@@ -158,6 +167,14 @@ func base(q url.Values, fallback string) (string, error) {
 		return "", errors.New("endpoint must be an https address: the key would go there in clear")
 	}
 	return strings.TrimSuffix(u.String(), "/"), nil
+}
+
+// fixed is base for a provider with one address, whose URL has no host.
+func fixed(u *url.URL, q url.Values, address string) (string, error) {
+	if u.Host != "" {
+		return "", errors.New("has a host, which " + u.Scheme + ":// does not know")
+	}
+	return base(q, address)
 }
 
 // tag returns a ledger key in the letters that providers permit in tags (A-Z a-z 0-9 _ -), empty if it would be too long.

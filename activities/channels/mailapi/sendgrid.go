@@ -61,10 +61,6 @@ func (a sendgridAPI) Request(_ context.Context, m Mail) (Request, error) {
 	if err != nil {
 		return Request{}, err
 	}
-	headers := map[string]string{}
-	for _, h := range p.Headers {
-		headers[h.Name] = h.Value
-	}
 	var content []map[string]string // text before html, as SendGrid asks
 	if p.Text != "" {
 		content = append(content, map[string]string{"type": "text/plain", "value": p.Text})
@@ -73,7 +69,7 @@ func (a sendgridAPI) Request(_ context.Context, m Mail) (Request, error) {
 		content = append(content, map[string]string{"type": "text/html", "value": p.HTML})
 	}
 	body := map[string]any{
-		"from": sendgridAddress(p.From), "subject": p.Subject, "content": content, "headers": headers,
+		"from": sendgridAddress(p.From), "subject": p.Subject, "content": content, "headers": p.headers(),
 		"personalizations": []map[string]any{{
 			"to": []map[string]string{{"email": m.To}}, "custom_args": map[string]string{metadataKey: m.Key},
 		}},

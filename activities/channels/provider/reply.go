@@ -14,7 +14,7 @@ var (
 		"stop": true, "stopall": true, "stop all": true, "unsubscribe": true, "cancel": true, "end": true, "quit": true, "revoke": true,
 		"optout": true, "opt out": true,
 	}
-	starts = map[string]bool{"start": true, "unstop": true, "yes": true}
+	starts = map[string]bool{"start": true, "unstop": true}
 )
 
 // Reply returns the report of a message that a customer wrote: an opt-out, the end of one, or words. kind is what the provider says it
@@ -24,7 +24,7 @@ func Reply(r channel.Report, kind string) channel.Report {
 	switch {
 	case strings.EqualFold(kind, "STOP"), kind == "" && stops[word]:
 		r.Kind = channel.Blocked
-	case strings.EqualFold(kind, "START"), kind == "" && starts[word] && word != "yes":
+	case strings.EqualFold(kind, "START"), kind == "" && starts[word]:
 		r.Kind = channel.Followed
 	default:
 		r.Kind = channel.Replied

@@ -62,11 +62,9 @@ type Intake interface {
 	IngestEach(ctx context.Context, now time.Time, calls []customer.SegmentCall) ([]customer.Receipt, map[int]error, error)
 }
 
-// Messages finds the sends that reports are about.
+// Messages has the sends that links are of, and keeps what was done with them.
 type Messages interface {
 	Send(ctx context.Context, key string) (message.Send, error)
-	SendByProvider(ctx context.Context, channel, id string) (message.Send, error)
-	SendTo(ctx context.Context, channel, address string) (message.Send, error)
 	StoreHit(ctx context.Context, h message.Hit) error
 	Link(ctx context.Context, code string) (tracking.Stored, error)
 }

@@ -82,12 +82,9 @@ func (h *Reports) Mail(ctx context.Context, raw []byte, recipients []string) (ap
 			in.Reports, in.Ignored = reports, append(in.Ignored, left...)
 		}
 	}
-	if out, err = h.store(ctx, in); err != nil {
+	if out, err = h.store(ctx, mailServers, in); err != nil {
 		return out, nil, err
 	}
-	h.count(mailServers, "accepted", out.Accepted)
-	h.count(mailServers, "ignored", len(out.Ignored))
-	h.count(mailServers, "refused", len(out.Rejected))
 	for _, one := range out.Ignored {
 		h.Log.Info("a mail about a mail is ignored", zap.String("reason", one.Reason))
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 
 	"go.uber.org/zap"
 
@@ -61,14 +60,11 @@ func (h *Reports) Provider(w http.ResponseWriter, r *http.Request) {
 		web.WriteError(w, web.Bad("", "the reports cannot be read: "+err.Error()))
 		return
 	}
-	out, err := h.store(r.Context(), in)
+	out, err := h.store(r.Context(), name, in)
 	if err != nil {
 		h.StoreFailed(w, r, err)
 		return
 	}
-	h.count(name, "accepted", out.Accepted)
-	h.count(name, "ignored", len(out.Ignored))
-	h.count(name, "refused", len(out.Rejected))
 	for _, one := range out.Ignored {
 		h.Log.Info("a provider's report is ignored", zap.String("provider", name), zap.String("reason", one.Reason))
 	}
@@ -81,8 +77,8 @@ func (h *Reports) Provider(w http.ResponseWriter, r *http.Request) {
 	web.WriteJSON(w, http.StatusOK, out)
 }
 
-// store stores the events of reports. Its error is one of the store: the reports must come again, and what was stored counts once.
-func (h *Reports) store(ctx context.Context, in channel.Received) (api.MailEventsResponse, error) {
+// store stores the events of a provider's reports, and counts them. Its error is one of the store: the reports must come again, and what was stored counts once.
+func (h *Reports) store(ctx context.Context, provider string, in channel.Received) (api.MailEventsResponse, error) {
 	out := api.MailEventsResponse{Success: true, Ignored: []api.IgnoredReport{}}
 	var calls []customer.SegmentCall
 	var index []int // of calls, in the reports
@@ -122,15 +118,8 @@ func (h *Reports) store(ctx context.Context, in channel.Received) (api.MailEvent
 		}
 	}
 	h.Doors.Rejected(ctx, h.Now(), rejection.Mail, refused)
+	h.count(provider, "accepted", out.Accepted)
+	h.count(provider, "ignored", len(out.Ignored))
+	h.count(provider, "refused", len(out.Rejected))
 	return out, nil
-}
-
-// Names returns the names of the providers that are configured, in order.
-func (h *Reports) Names() []string {
-	var names []string
-	for name := range h.receivers {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
