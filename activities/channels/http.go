@@ -45,6 +45,26 @@ func (f *failure) receipt() channel.Receipt {
 	return channel.Receipt{Outcome: channel.Unknown, Reason: "sent, but no response came: " + trouble(f.err)}
 }
 
+// overHTTP is what all channels have that send by HTTP alone.
+type overHTTP struct {
+	spec    channel.Spec
+	client  *http.Client
+	timeout time.Duration // of an attempt
+}
+
+// newOverHTTP returns it. A guarded one connects to public addresses only.
+func newOverHTTP(cfg Config, spec channel.Spec, guarded bool) overHTTP {
+	return overHTTP{spec: spec, client: newHTTPClient(cfg, guarded), timeout: cfg.Timeout}
+}
+
+func (o *overHTTP) Spec() channel.Spec { return o.spec }
+
+// Close closes idle connections.
+func (o *overHTTP) Close() error {
+	o.client.CloseIdleConnections()
+	return nil
+}
+
 // newHTTPClient returns a client that follows no redirects. A guarded one connects to public addresses only, and
 // without a proxy.
 func newHTTPClient(cfg Config, guarded bool) *http.Client {

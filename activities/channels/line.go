@@ -44,11 +44,9 @@ const (
 // line sends by the Messaging API of LINE. The retry key of a request is made of the ledger key, so LINE accepts a message once, also when
 // it is repeated within a day. That is why unknown outcomes may be repeated.
 type line struct {
-	spec    channel.Spec
-	client  *http.Client
-	url     string
-	token   string
-	timeout time.Duration
+	overHTTP
+	url   string
+	token string
 }
 
 func openLine(cfg Config) (channel.Channel, error) {
@@ -61,7 +59,7 @@ func openLine(cfg Config) (channel.Channel, error) {
 		return nil, err
 	}
 	return &line{
-		spec: lineSpec, client: newHTTPClient(cfg, false), url: base + "/v2/bot/message/push", token: token, timeout: cfg.Timeout,
+		overHTTP: newOverHTTP(cfg, lineSpec, false), url: base + "/v2/bot/message/push", token: token,
 	}, nil
 }
 
@@ -77,14 +75,7 @@ func baseURL(setting, value, otherwise string) (string, error) {
 	return strings.TrimSuffix(u.String(), "/"), nil
 }
 
-func (l *line) Spec() channel.Spec { return l.spec }
-func (l *line) Dedupes() bool      { return true }
-
-// Close closes idle connections.
-func (l *line) Close() error {
-	l.client.CloseIdleConnections()
-	return nil
-}
+func (l *line) Dedupes() bool { return true }
 
 // Send sends to one user.
 func (l *line) Send(ctx context.Context, m channel.Message) channel.Receipt {

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/tabi-journeys/tabi/activities/channels/smsapi"
 	"github.com/tabi-journeys/tabi/channel"
@@ -26,9 +25,7 @@ var smsSpec = channel.Spec{
 
 // sms sends text messages by the provider that TABI_SMS_URL names.
 type sms struct {
-	spec     channel.Spec
-	client   *http.Client
-	timeout  time.Duration
+	overHTTP
 	provider smsProvider
 }
 
@@ -66,17 +63,10 @@ func openSMS(cfg Config) (channel.Channel, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sms{spec: smsSpec, client: newHTTPClient(cfg, false), timeout: cfg.Timeout, provider: provider}, nil
+	return &sms{overHTTP: newOverHTTP(cfg, smsSpec, false), provider: provider}, nil
 }
 
-func (s *sms) Spec() channel.Spec { return s.spec }
-func (s *sms) Dedupes() bool      { return s.provider.dedupes() }
-
-// Close closes idle connections.
-func (s *sms) Close() error {
-	s.client.CloseIdleConnections()
-	return nil
-}
+func (s *sms) Dedupes() bool { return s.provider.dedupes() }
 
 // Send posts once.
 func (s *sms) Send(ctx context.Context, m channel.Message) channel.Receipt {

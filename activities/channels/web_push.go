@@ -33,12 +33,10 @@ var webPushSpec = channel.Spec{
 // 8292). The topic is made of the key, so a repeat takes the place of the first message: at the service while the browser is away, and on
 // the screen by the notification's tag. Customers name the endpoints: they must be https, and are connected to only at public addresses.
 type webPush struct {
-	spec    channel.Spec
-	client  *http.Client
+	overHTTP
 	key     vapid.Key
 	contact string
 	instead *webpush.Subscription // gets all messages; nil: the customers' browsers do
-	timeout time.Duration
 }
 
 // webPushProvider declares the settings of web push.
@@ -78,8 +76,8 @@ func openWebPush(cfg Config) (channel.Channel, error) {
 		return nil, err
 	}
 	return &webPush{
-		spec: webPushSpec, client: newHTTPClient(cfg, instead == nil && !cfg.WebhookAllowPrivate), key: key, contact: contact,
-		instead: instead, timeout: cfg.Timeout,
+		overHTTP: newOverHTTP(cfg, webPushSpec, instead == nil && !cfg.WebhookAllowPrivate), key: key, contact: contact,
+		instead: instead,
 	}, nil
 }
 
@@ -102,14 +100,7 @@ func webPushInstead(address string) (*webpush.Subscription, error) {
 	return out, nil
 }
 
-func (w *webPush) Spec() channel.Spec { return w.spec }
-func (w *webPush) Dedupes() bool      { return true }
-
-// Close closes idle connections.
-func (w *webPush) Close() error {
-	w.client.CloseIdleConnections()
-	return nil
-}
+func (w *webPush) Dedupes() bool { return true }
 
 // Send sends to one browser: Message.Address is its subscription, as JSON.
 func (w *webPush) Send(ctx context.Context, m channel.Message) channel.Receipt {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/tabi-journeys/tabi/activities/httpclient"
 	"github.com/tabi-journeys/tabi/channel"
@@ -25,10 +24,8 @@ var webhookSpec = channel.Spec{
 // webhook posts the rendered body to the rendered address. Receivers drop repeats by webhook-id, as the Standard
 // Webhooks spec asks.
 type webhook struct {
-	spec    channel.Spec
-	client  *http.Client
-	sign    signer
-	timeout time.Duration
+	overHTTP
+	sign signer
 }
 
 func openWebhook(cfg Config) (channel.Channel, error) {
@@ -39,11 +36,10 @@ func openWebhook(cfg Config) (channel.Channel, error) {
 	if len(s) == 0 {
 		return nil, &channel.NotConfiguredError{Setting: "TABI_WEBHOOK_SECRET"}
 	}
-	return &webhook{spec: webhookSpec, client: newHTTPClient(cfg, !cfg.WebhookAllowPrivate), sign: s, timeout: cfg.Timeout}, nil
+	return &webhook{overHTTP: newOverHTTP(cfg, webhookSpec, !cfg.WebhookAllowPrivate), sign: s}, nil
 }
 
-func (w *webhook) Spec() channel.Spec { return w.spec }
-func (w *webhook) Dedupes() bool      { return true }
+func (w *webhook) Dedupes() bool { return true }
 
 // Sender returns the host. Each host is a provider of its own.
 func (w *webhook) Sender(m channel.Message) (string, bool) {
@@ -51,12 +47,6 @@ func (w *webhook) Sender(m channel.Message) (string, bool) {
 		return target.Hostname(), true
 	}
 	return "", true
-}
-
-// Close closes idle connections.
-func (w *webhook) Close() error {
-	w.client.CloseIdleConnections()
-	return nil
 }
 
 // Send posts once. Redirects are not followed.

@@ -42,11 +42,9 @@ const (
 // whatsapp sends by the Cloud API of Meta: approved templates, and texts to who has written lately. The API does not
 // recognize repeats, so an unknown outcome is final. The ledger key goes along, and statuses return it.
 type whatsapp struct {
-	spec    channel.Spec
-	client  *http.Client
-	url     string
-	token   string
-	timeout time.Duration
+	overHTTP
+	url   string
+	token string
 }
 
 func openWhatsApp(cfg Config) (channel.Channel, error) {
@@ -66,19 +64,11 @@ func openWhatsApp(cfg Config) (channel.Channel, error) {
 		return nil, err
 	}
 	return &whatsapp{
-		spec: whatsappSpec, client: newHTTPClient(cfg, false), url: base + "/" + url.PathEscape(phone) + "/messages",
-		token: token, timeout: cfg.Timeout,
+		overHTTP: newOverHTTP(cfg, whatsappSpec, false), url: base + "/" + url.PathEscape(phone) + "/messages", token: token,
 	}, nil
 }
 
-func (w *whatsapp) Spec() channel.Spec { return w.spec }
-func (w *whatsapp) Dedupes() bool      { return false }
-
-// Close closes idle connections.
-func (w *whatsapp) Close() error {
-	w.client.CloseIdleConnections()
-	return nil
-}
+func (w *whatsapp) Dedupes() bool { return false }
 
 // Send sends a text to a number that has written lately, if the message has one, and else one template. A text that Meta refuses because
 // the window is over has not been sent: the template is sent in its place.
