@@ -14,7 +14,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tabi-journeys/tabi/activities"
-	"github.com/tabi-journeys/tabi/channel/webhook"
 	"github.com/tabi-journeys/tabi/internal/api"
 	"github.com/tabi-journeys/tabi/internal/background"
 	"github.com/tabi-journeys/tabi/internal/clock"
@@ -236,14 +235,11 @@ func (s *Services) Gateway(dev bool, pages map[string]http.Handler) (*gateway.Ga
 	if err != nil {
 		return nil, err
 	}
-	if dev && receivers == nil {
-		receivers = map[string]webhook.Receiver{}
-	}
 	if dev {
 		maps.Copy(receivers, c.DevReceivers)
 	}
 	var push webpush.Key
-	if private := c.providerKeys()[webpush.KeyVariable]; private != "" {
+	if private := c.Provided(webpush.KeyVariable); private != "" {
 		if push, err = webpush.ParseKey(private); err != nil {
 			return nil, Usage("%s: %w", webpush.KeyVariable, err)
 		}

@@ -115,86 +115,70 @@ func (l list) Player(channel, key, provider string) *player {
 	return l.player(channel, key, provider)
 }
 
-// players returns the function that plays messages of a page.
-func (s *Sink) players(r *http.Request) func(channel, key, provider string) *player {
-	return func(channel, key, provider string) *player { return s.player(r, channel, key, provider) }
+// matching returns the items of a list that match the request's to and key.
+func matching[T any](r *http.Request, items []T, is func(item T, to string) bool, keyOf func(T) string) []T {
+	to, key := r.FormValue("to"), r.FormValue("key")
+	return slices.DeleteFunc(items, func(item T) bool { return to != "" && !is(item, to) || key != "" && keyOf(item) != key })
 }
 
-// filterMails returns the mails that match the request's to and key.
-func (s *Sink) filterMails(r *http.Request) []Mail {
-	to, key := r.FormValue("to"), r.FormValue("key")
-	return slices.DeleteFunc(s.Mails(), func(m Mail) bool {
-		return to != "" && !slices.ContainsFunc(m.To, func(a string) bool { return strings.EqualFold(a, to) }) || key != "" && m.Key != key
-	})
+func (s *Sink) matchingMails(r *http.Request) []Mail {
+	return matching(r, s.Mails(), func(m Mail, to string) bool {
+		return slices.ContainsFunc(m.To, func(a string) bool { return strings.EqualFold(a, to) })
+	}, func(m Mail) string { return m.Key })
 }
 
-// filterPushes returns the pushes that match the request's to and key.
-func (s *Sink) filterPushes(r *http.Request) []Push {
-	to, key := r.FormValue("to"), r.FormValue("key")
-	return slices.DeleteFunc(s.Pushes(), func(p Push) bool {
-		return to != "" && p.To != to || key != "" && p.Key != key
-	})
+func (s *Sink) matchingPushes(r *http.Request) []Push {
+	return matching(r, s.Pushes(), func(p Push, to string) bool { return p.To == to }, func(p Push) string { return p.Key })
+}
+
+func (s *Sink) matchingTexts(r *http.Request) []Text {
+	return matching(r, s.Texts(), func(t Text, to string) bool { return t.To == to }, func(t Text) string { return t.Key })
+}
+
+func (s *Sink) matchingChats(r *http.Request) []Chat {
+	return matching(r, s.Chats(), func(c Chat, to string) bool { return c.To == to }, func(c Chat) string { return c.Key })
+}
+
+// list returns the data of a page about n items, without these.
+func (s *Sink) list(r *http.Request, page string, n int) list {
+	return list{
+		Page: page, Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: n,
+		player: func(channel, key, provider string) *player { return s.player(r, channel, key, provider) },
+	}
 }
 
 func (s *Sink) mailList(w http.ResponseWriter, r *http.Request) {
-	mails := s.filterMails(r)
-	render(
-		w,
-		"mails.html",
-		list{Page: "mail", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(mails), Mails: latest(mails)},
-	)
+	mails := s.matchingMails(r)
+	l := s.list(r, "mail", len(mails))
+	l.Mails, l.player = latest(mails), nil // a mail is played on its own page
+	render(w, "mails.html", l)
 }
 
 func (s *Sink) pushList(w http.ResponseWriter, r *http.Request) {
-	pushes := s.filterPushes(r)
-	render(
-		w,
-		"pushes.html",
-		list{
-			Page:   "push",
-			Clock:  *s.clock.Load(),
-			To:     r.FormValue("to"),
-			Key:    r.FormValue("key"),
-			Count:  len(pushes),
-			Pushes: latest(pushes),
-			player: s.players(r),
-		},
-	)
-}
-
-// filterTexts returns the text messages that match the request's to and key.
-func (s *Sink) filterTexts(r *http.Request) []Text {
-	to, key := r.FormValue("to"), r.FormValue("key")
-	return slices.DeleteFunc(s.Texts(), func(t Text) bool { return to != "" && t.To != to || key != "" && t.Key != key })
+	pushes := s.matchingPushes(r)
+	l := s.list(r, "push", len(pushes))
+	l.Pushes = latest(pushes)
+	render(w, "pushes.html", l)
 }
 
 func (s *Sink) textList(w http.ResponseWriter, r *http.Request) {
-	texts := s.filterTexts(r)
-	render(
-		w,
-		"texts.html",
-		list{Page: "sms", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(texts), Texts: latest(texts),
-			player: s.players(r)},
-	)
-}
-
-// filterChats returns the messages of LINE and WhatsApp that match the request's to and key.
-func (s *Sink) filterChats(r *http.Request) []Chat {
-	to, key := r.FormValue("to"), r.FormValue("key")
-	return slices.DeleteFunc(s.Chats(), func(c Chat) bool { return to != "" && c.To != to || key != "" && c.Key != key })
+	texts := s.matchingTexts(r)
+	l := s.list(r, "sms", len(texts))
+	l.Texts = latest(texts)
+	render(w, "texts.html", l)
 }
 
 func (s *Sink) chatList(w http.ResponseWriter, r *http.Request) {
-	chats := s.filterChats(r)
-	render(
-		w,
-		"chats.html",
-		list{Page: "chat", Clock: *s.clock.Load(), To: r.FormValue("to"), Key: r.FormValue("key"), Count: len(chats), Chats: latest(chats),
-			player: s.players(r)},
-	)
+	chats := s.matchingChats(r)
+	l := s.list(r, "chat", len(chats))
+	l.Chats = latest(chats)
+	render(w, "chats.html", l)
 }
 
-func (s *Sink) chatJSON(w http.ResponseWriter, r *http.Request) { writeList(w, s.filterChats(r)) }
+func (s *Sink) mailJSON(w http.ResponseWriter, r *http.Request) { writeList(w, s.matchingMails(r)) }
+func (s *Sink) pushJSON(w http.ResponseWriter, r *http.Request) { writeList(w, s.matchingPushes(r)) }
+func (s *Sink) textJSON(w http.ResponseWriter, r *http.Request) { writeList(w, s.matchingTexts(r)) }
+func (s *Sink) chatJSON(w http.ResponseWriter, r *http.Request) { writeList(w, s.matchingChats(r)) }
 
 // latest returns the last items of a list, newest first.
 func latest[T any](l []T) []T {
@@ -202,11 +186,6 @@ func latest[T any](l []T) []T {
 	slices.Reverse(l)
 	return l
 }
-
-func (s *Sink) mailJSON(w http.ResponseWriter, r *http.Request) { writeList(w, s.filterMails(r)) }
-func (s *Sink) pushJSON(w http.ResponseWriter, r *http.Request) { writeList(w, s.filterPushes(r)) }
-
-func (s *Sink) textJSON(w http.ResponseWriter, r *http.Request) { writeList(w, s.filterTexts(r)) }
 
 // writeList responds with a list, [] if it is empty.
 func writeList[T any](w http.ResponseWriter, l []T) {

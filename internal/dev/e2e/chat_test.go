@@ -47,11 +47,17 @@ func (h *installation) lineWebhook(id, kind, more string) {
 		kind, time.Now().UnixMilli(), lineUser, id, more)
 	mac := hmac.New(sha256.New, []byte(lineSecret))
 	mac.Write([]byte(body))
-	req, err := http.NewRequest(http.MethodPost, h.url+"/v1/providers/line", strings.NewReader(body))
+	h.reports("line", body, "X-Line-Signature", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+}
+
+// reports posts what a provider reports, with its signature.
+func (h *installation) reports(provider, body, header, signature string) {
+	h.Helper()
+	req, err := http.NewRequest(http.MethodPost, h.url+"/v1/providers/"+provider, strings.NewReader(body))
 	if err != nil {
 		h.Fatal(err)
 	}
-	req.Header.Set("X-Line-Signature", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	req.Header.Set(header, signature)
 	got, err := http.DefaultClient.Do(req)
 	if err != nil {
 		h.Fatal(err)
