@@ -27,7 +27,9 @@ type Room struct {
 
 // New returns the room, which passes an event to the hooks in their order.
 func New(db *unit.Units, intents *intent.Room, onEvent []customer.OnEvent) *Room {
-	return &Room{db: db, intents: intents, onEvent: onEvent, commits: GroupCommit{limit: min(db.Writers(), maxIntakes)}}
+	r := &Room{db: db, intents: intents, onEvent: onEvent}
+	r.commits.Limit = min(db.Writers(), maxIntakes)
+	return r
 }
 
 // Ingest stores calls, in order, in one transaction, with everything they cause. It returns a receipt for each call. An

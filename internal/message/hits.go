@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/tabi-journeys/tabi/internal/sqldb"
@@ -31,73 +30,38 @@ func (h Hit) hitID() string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// hitCommit lets hits share transactions, as ingest.GroupCommit does for events: those that come while one is committed wait for
-// the next one, which takes all of them. The row of a hit is independent of all others, so a shared transaction fails only where
-// the database does.
-type hitCommit struct {
-	mu      sync.Mutex
-	running bool
-	waiting []waitingHit
-}
-
-type waitingHit struct {
-	hit  Hit
-	done chan error
-}
-
-// maxHits is the largest number of hits in a transaction.
-const maxHits = 256
-
-// StoreHit stores a hit, once. When it returns nil, the hit is committed. After ctx has ended it may be stored or not.
-func (s *Room) StoreHit(ctx context.Context, h Hit) error {
-	c := &s.hits
-	c.mu.Lock()
-	if !c.running {
-		c.running = true
-		c.mu.Unlock()
-		err := s.writeHits(ctx, []Hit{h})
-		s.nextHits()
-		return err
-	}
-	done := make(chan error, 1)
-	c.waiting = append(c.waiting, waitingHit{h, done})
-	c.mu.Unlock()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return sqldb.DatabaseError(ctx.Err())
-	}
+// storing is a hit with what came of storing it.
+type storing struct {
+	hit Hit
+	err error
 }
 
 // hitTimeout bounds a shared transaction, which continues even if its callers have left.
 const hitTimeout = 10 * time.Second
 
-// nextHits begins a transaction for the hits that wait.
-func (s *Room) nextHits() {
-	c := &s.hits
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.waiting) == 0 {
-		c.running = false
-		return
-	}
-	n := min(len(c.waiting), maxHits)
-	group := c.waiting[:n:n]
-	c.waiting = c.waiting[n:]
-	go func() {
+// StoreHit stores a hit, once. When it returns nil, the hit is committed. After ctx has ended it may be stored or not. Hits share
+// transactions: the row of one is independent of all others, so a shared one fails only where the database does.
+func (s *Room) StoreHit(ctx context.Context, h Hit) error {
+	own := &storing{hit: h}
+	left := s.hits.Do(ctx, own, 1, func() {
+		own.err = s.writeHits(ctx, []Hit{h})
+	}, func(group []*storing, done func(int)) {
 		ctx, cancel := context.WithTimeout(context.Background(), hitTimeout)
 		defer cancel()
 		hits := make([]Hit, len(group))
-		for i, w := range group {
-			hits[i] = w.hit
+		for i, one := range group {
+			hits[i] = one.hit
 		}
 		err := s.writeHits(ctx, hits)
-		for _, w := range group {
-			w.done <- err
+		for i, one := range group {
+			one.err = err
+			done(i)
 		}
-		s.nextHits()
-	}()
+	})
+	if left != nil {
+		return left
+	}
+	return own.err
 }
 
 func (s *Room) writeHits(ctx context.Context, hits []Hit) error {

@@ -25,7 +25,7 @@ type Room struct {
 	db         *unit.Units
 	population population
 	onSettled  []OnSettled
-	hits       hitCommit
+	hits       sqldb.Group[*storing]
 }
 
 // OnSettled is a hook: it does a room's part when the status of a next best action's send is known.

@@ -77,7 +77,8 @@ func (h *Reports) Provider(w http.ResponseWriter, r *http.Request) {
 	web.WriteJSON(w, http.StatusOK, out)
 }
 
-// store stores the events of a provider's reports, and counts them. Its error is one of the store: the reports must come again, and what was stored counts once.
+// store stores the events of a provider's reports, and counts them. Its error is one of the store: the reports must come again, and what
+// was stored counts once.
 func (h *Reports) store(ctx context.Context, provider string, in channel.Received) (api.MailEventsResponse, error) {
 	out := api.MailEventsResponse{Success: true, Ignored: []api.IgnoredReport{}}
 	var calls []customer.SegmentCall
