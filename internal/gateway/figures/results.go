@@ -154,7 +154,7 @@ func (s *Figures) Message(ctx context.Context, name string, f api.ResultsFilter)
 		out.Channels = append(out.Channels, viewTally(c.Name, c.Tally))
 	}
 	for _, c := range r.Controls {
-		d := interval(c.Difference.Share, c.Difference.Low, c.Difference.High)
+		d := Difference(c.Difference)
 		out.Controls = append(out.Controls, api.ControlComparison{
 			Journey: c.Journey, Delay: int64(c.Delay / time.Second), Sends: c.Sends.N, Rate: proportion(c.Sends), HeldOut: c.HeldOut.N,
 			Converted: c.Converted, Control: proportion(c.HeldOut), Difference: d, Verdict: api.Verdict(d),
@@ -198,13 +198,13 @@ func ViewSplits(n analytics.Numbers) api.SplitResults {
 		for _, a := range s.Arms {
 			arm := api.ArmNumbers{Arm: a.Arm, GroupNumbers: viewGroup(a.Group)}
 			if a.Compared {
-				d := interval(a.Control.Share, a.Control.Low, a.Control.High)
+				d := Difference(a.Control)
 				arm.Control, arm.Verdict = &d, api.Verdict(d)
 			}
 			one.Arms = append(one.Arms, arm)
 		}
 		for _, p := range s.Pairs {
-			d := interval(p.Difference.Share, p.Difference.Low, p.Difference.High)
+			d := Difference(p.Difference)
 			one.Pairs = append(one.Pairs, api.ArmComparison{Arm: p.Arm, Other: p.Other, Difference: d, Verdict: api.Verdict(d),
 				Needed: p.Needed})
 		}
@@ -223,11 +223,14 @@ func period(r analytics.Results) api.ResultPeriod {
 	return api.ResultPeriod{At: r.At, Since: r.Since, Window: int64(r.Window / time.Second), CompleteSince: api.CompleteSince(r.Begins)}
 }
 
-func interval(share, low, high float64) api.Interval {
-	return api.Interval{Estimate: share, Low: low, High: high}
+// Difference returns a difference in the form of the admin API.
+func Difference(d stats.Difference) api.Interval {
+	return api.Interval{Estimate: d.Share, Low: d.Low, High: d.High}
 }
 
-func proportion(p stats.Proportion) api.Interval { return interval(p.Share, p.Low, p.High) }
+func proportion(p stats.Proportion) api.Interval {
+	return api.Interval{Estimate: p.Share, Low: p.Low, High: p.High}
+}
 
 func viewTallies(list []analytics.NamedTally) []api.ResultNumbers {
 	out := []api.ResultNumbers{}

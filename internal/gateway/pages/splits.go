@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/tabi-journeys/tabi/internal/api"
+	"github.com/tabi-journeys/tabi/internal/gateway/figures"
 	"github.com/tabi-journeys/tabi/internal/graph"
 	"github.com/tabi-journeys/tabi/internal/journey"
 	"github.com/tabi-journeys/tabi/internal/stats"
@@ -43,7 +44,7 @@ func (v *journeyView) splits() {
 		}
 		for _, p := range s.Pairs {
 			text := fmt.Sprintf("%s against %s: %s.", journey.ArmLabel(p.Arm), journey.ArmLabel(p.Other), inWords(p.Difference))
-			if p.Needed > 0 && api.Verdict(viewInterval(p.Difference)) == api.NotEnoughYet {
+			if p.Needed > 0 && api.Verdict(figures.Difference(p.Difference)) == api.NotEnoughYet {
 				text += fmt.Sprintf(" A difference of this size needs about %s customers in each arm.",
 					graph.Number(p.Needed))
 			}
@@ -64,11 +65,7 @@ func (v *journeyView) splits() {
 	}
 }
 
-func viewInterval(d stats.Difference) api.Interval {
-	return api.Interval{Estimate: d.Share, Low: d.Low, High: d.High}
-}
-
 func inWords(d stats.Difference) string {
-	i := viewInterval(d)
+	i := figures.Difference(d)
 	return verdictWords(api.Verdict(i), i)
 }
